@@ -1,0 +1,109 @@
+"""The errors of the domain. The class says what to do, the code says what happened.
+
+Exception
+├── MediaError            a failure of an asset or of the job; may carry a Code
+│   ├── Transient         a retry can cure it: throttling, time-outs, a backend that is down
+│   │   ├── Conflict      the object changed between being read and being written or read again
+│   │   └── TimedOut      the attempt took longer than JOB_TIMEOUT
+│   └── Permanent         a retry can't: what it is about is wrong and stays wrong
+│       ├── NotFound      the object isn't there
+│       ├── Malformed     the message isn't what the contract says
+│       └── NothingProcessed  no asset came through; carries the report
+└── Interrupted           not a failure: this process may not go on with the job
+    ├── LeaseLost         another worker may have the message by now
+    └── Stopped           the process is shutting down
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from domain.model import Job, Report
+
+
+class Code(StrEnum):
+    """What the backend and the operators read: the contract's error codes."""
+
+    VALIDATION_ERROR = "VALIDATION_ERROR"
+    THUMBNAIL_PROCESSING_FAILED = "THUMBNAIL_PROCESSING_FAILED"
+    VIDEO_PROCESSING_FAILED = "VIDEO_PROCESSING_FAILED"
+    VIDEO_THUMBNAIL_FAILED = "VIDEO_THUMBNAIL_FAILED"
+    DOCUMENT_PROCESSING_FAILED = "DOCUMENT_PROCESSING_FAILED"
+    ZIP_FAILED = "ZIP_FAILED"
+    POISON_MESSAGE = "POISON_MESSAGE"
+    PROCESSING_FAILED = "PROCESSING_FAILED"
+
+
+class MediaError(Exception):
+    """A failure whose message tells its reader what to do; `code` is None where the step decides it."""
+
+    def __init__(self, message: str, code: Code | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Transient(MediaError):
+    """A retry can cure this. `retry_after` (seconds) is the least delay the other side asked for."""
+
+    def __init__(self, message: str, code: Code | None = None, retry_after: float = 0) -> None:
+        super().__init__(message, code)
+        self.retry_after = retry_after
+
+
+class Conflict(Transient):
+    """The object is no longer the one whose ETag was named (HTTP 412 or 409)."""
+
+
+class TimedOut(Transient):
+    """The attempt outlived JOB_TIMEOUT."""
+
+
+class Permanent(MediaError):
+    """A retry can't cure this."""
+
+
+class NotFound(Permanent):
+    """The object isn't in the bucket."""
+
+
+class Malformed(Permanent):
+    """The message isn't what the contract says; `job` is None where it doesn't even name one."""
+
+    def __init__(self, message: str, job: Job | None) -> None:
+        super().__init__(message, Code.VALIDATION_ERROR)
+        self.job = job
+
+
+class NothingProcessed(Permanent):
+    """No asset of the job came through; `report` is what the backend hears on the last receive."""
+
+    def __init__(self, report: Report) -> None:
+        failure = report.error
+        super().__init__(failure.message if failure else report.status, failure.code if failure else None)
+        self.report = report
+
+
+class Interrupted(Exception):
+    """This process may not go on with the job."""
+
+
+class LeaseLost(Interrupted):
+    """The message's visibility timeout ran out, or somebody else settled it."""
+
+
+class Stopped(Interrupted):
+    """The process is shutting down and the job's grace period is over."""
+
+
+@contextmanager
+def blame(code: Code) -> Iterator[None]:
+    """Give the code to a failure of the block that has none of its own."""
+    try:
+        yield
+    except MediaError as error:
+        error.code = error.code or code
+        raise

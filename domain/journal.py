@@ -1,0 +1,54 @@
+"""What earlier attempts at a message did and why they ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from domain.errors import Code
+from domain.model import Job, Product
+
+
+class Ending(StrEnum):
+    """How an attempt ended without settling its message."""
+
+    TRANSIENT = "transient"
+    PERMANENT = "permanent"
+    RELEASED = "released"
+    LEASE_LOST = "lease lost"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """One attempt that ended: `number` is its receive count."""
+
+    number: int
+    at: datetime
+    ending: Ending
+    message: str
+    code: Code | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """The trace of one message; that of another message for the same job is not its own and is not read."""
+
+    attempts: tuple[Ended, ...] = ()
+    products: tuple[Product, ...] = ()
+
+    def with_ended(self, ended: Ended, products: tuple[Product, ...]) -> Journal:
+        """The journal after one more attempt."""
+        known = {(product.raw_key, product.type): product for product in self.products + products}
+        return Journal((*self.attempts, ended), tuple(known.values()))
+
+
+class Journals(Protocol):
+    """Where the journals are kept. Both methods raise Transient where a retry can help."""
+
+    def load(self, job: Job) -> Journal:
+        """The message's journal; an empty one where there is none."""
+
+    def add(self, job: Job, ended: Ended, products: tuple[Product, ...]) -> None:
+        """Note an attempt's end, whatever another attempt notes at the same time."""

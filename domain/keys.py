@@ -1,0 +1,150 @@
+"""The key layout of the bucket. No other module knows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from domain.errors import Code, Permanent
+
+MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+|^\.+")
+_BUNDLE_FIELD = re.compile(r"\{(listing_id|batch_id|job_id)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class RawKey:
+    """`{listing}/raw/{media}/{file}`: `media` and `file` are free of the legacy date segment."""
+
+    key: str
+    listing_id: int
+    media: str
+    file: str
+
+
+def parse_raw(key: str, listing_id: int) -> RawKey:
+    """Read the key of an upload of this listing.
+
+    Raises:
+        Permanent: VALIDATION_ERROR, where the key isn't one that the contract allows.
+    """
+    if _CONTROL.search(key):
+        raise _bad(key, "has a control character")
+    if len(key.encode()) > MAX_KEY_BYTES:
+        raise _bad(key[:80] + "…", f"is longer than {MAX_KEY_BYTES} bytes")
+    listing, *rest = key.split("/")
+    if listing != str(listing_id) or rest[:1] != ["raw"]:
+        raise _bad(key, f"doesn't begin with {listing_id}/raw/")
+    if any(segment in ("", ".", "..") for segment in rest):
+        raise _bad(key, "has an empty or a dot segment")
+    *media, file = rest[1:] or [""]
+    media = [segment for segment in media if not _DATE.fullmatch(segment)]
+    if len(media) not in (1, 2):
+        raise _bad(key, "must name one or two segments of media type and a file")
+    raw = RawKey(key, listing_id, "/".join(media), file)
+    if media[0] == "zip":
+        raise _bad(key, "has the media type zip, where the bundles are kept")
+    if len(derived(raw, "thumbnail").encode()) > MAX_KEY_BYTES:
+        raise _bad(key[:80] + "…", f"leaves no room for a derived key of {MAX_KEY_BYTES} bytes")
+    return raw
+
+
+def _bad(key: str, why: str) -> Permanent:
+    return Permanent(f"the key {key!r} {why}", Code.VALIDATION_ERROR)
+
+
+def derived(raw: RawKey, size: str) -> str:
+    """The key of a photo's or a document's derivative: the raw object's own name under the size segment."""
+    return f"{raw.listing_id}/processed/{raw.media}/{size}/{raw.file}"
+
+
+def processed_prefix(listing_id: int) -> str:
+    return f"{listing_id}/processed/"
+
+
+def journal_key(listing_id: int, job_id: int) -> str:
+    return f"{listing_id}/work/{job_id}.json"
+
+
+def bundle_key(template: str, listing_id: int, batch_id: str | None, job_id: int) -> str:
+    """Fill ZIP_KEY_TEMPLATE. A batch id comes from outside, so only characters that are safe in a key stay."""
+    fields = {
+        "listing_id": str(listing_id),
+        "batch_id": _UNSAFE.sub("-", batch_id or "none"),
+        "job_id": str(job_id),
+    }
+    return _BUNDLE_FIELD.sub(lambda field: fields[field[1]], template)
+
+
+def check_bundle_template(template: str) -> str:
+    """Return a ZIP_KEY_TEMPLATE that fills to a key of its listing's own.
+
+    Raises:
+        ValueError: it doesn't.
+    """
+    key = bundle_key(template, 1, "b", 1)
+    if "{" in key or "}" in key:
+        raise ValueError("may use {listing_id}, {batch_id} and {job_id}, and no other braces")
+    if "{listing_id}" not in template:
+        raise ValueError("must use {listing_id}: two listings would share a bundle")
+    if _CONTROL.search(key) or any(segment in ("", ".", "..") for segment in key.split("/")):
+        raise ValueError("must be a key without empty or dot segments")
+    if key.startswith(("1/raw/", "1/work/")):
+        raise ValueError("must not be where uploads or journals are kept")
+    return template
+
+
+def is_member(key: str, template: str, listing_id: int) -> bool:
+    """Whether a processed object belongs in the listing's bundle: all do but bundles and folder markers."""
+    if key.endswith("/") or key.startswith(processed_prefix(listing_id) + "zip/"):
+        return False
+    return not _bundle_pattern(template, listing_id).fullmatch(key)
+
+
+def _bundle_pattern(template: str, listing_id: int) -> re.Pattern[str]:
+    patterns = {"listing_id": str(listing_id), "batch_id": "[A-Za-z0-9._-]+", "job_id": "[0-9]+"}
+    pieces = _BUNDLE_FIELD.split(template)
+    literals, fields = pieces[::2], pieces[1::2]
+    regex = re.escape(literals[0])
+    for field, literal in zip(fields, literals[1:], strict=True):
+        regex += patterns[field] + re.escape(literal)
+    return re.compile(regex)
+
+
+def inner_path(key: str, listing_id: int, extension: str | None) -> str:
+    """The path inside the bundle: no listing, no date, nothing that could leave the folder it is unpacked in.
+
+    `extension` (with its dot) replaces the name's own, where given.
+    """
+    path = key.removeprefix(processed_prefix(listing_id)).replace("\\", "_")
+    segments = [_CONTROL.sub("_", segment) for segment in path.split("/")]
+    segments = [s for s in segments if s not in ("", ".", "..") and not _DATE.fullmatch(s)] or ["unnamed"]
+    if extension is not None:
+        segments[-1] = stem(segments[-1]) + extension
+    return "/".join(segments)
+
+
+def is_original(key: str) -> bool:
+    """Whether the key is of an object that is kept as it is, name included."""
+    return key.rsplit("/", 2)[-2:-1] == ["original"]
+
+
+def stem(file: str) -> str:
+    """The file's name without its extension; a name that begins with its only dot has none."""
+    name, dot, _ = file.rpartition(".")
+    return name if dot and name else file
+
+
+def numbered(path: str) -> Iterator[str]:
+    """The path itself, then `a-2.jpg`, `a-3.jpg`, … for `a.jpg`."""
+    yield path
+    folder, slash, file = path.rpartition("/")
+    name = stem(file)
+    counter = 1
+    while True:
+        counter += 1
+        yield f"{folder}{slash}{name}-{counter}{file[len(name) :]}"

@@ -1,0 +1,176 @@
+"""Jobs, assets and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from domain.content import Kind, Medium
+from domain.errors import Code
+from domain.keys import RawKey
+
+
+class MediaType(StrEnum):
+    """The type of an asset, as the backend names it; the plain PHOTO and VIDEO are the older names."""
+
+    PHOTO_VERTICAL = "PHOTO_VERTICAL"
+    PHOTO_HORIZONTAL = "PHOTO_HORIZONTAL"
+    VIDEO_VERTICAL = "VIDEO_VERTICAL"
+    VIDEO_HORIZONTAL = "VIDEO_HORIZONTAL"
+    PROJECT_DOC = "PROJECT_DOC"
+    PROJECT_RENDER = "PROJECT_RENDER"
+    PHOTO = "PHOTO"
+    VIDEO = "VIDEO"
+
+    @property
+    def segments(self) -> str:
+        """The path segments in a key: `PHOTO_VERTICAL` is `photo/vertical`."""
+        return self.value.lower().replace("_", "/")
+
+    @property
+    def kind(self) -> Kind:
+        if self is MediaType.PROJECT_DOC:
+            return Kind.DOCUMENT
+        return Kind.VIDEO if self.value.startswith("VIDEO") else Kind.PHOTO
+
+
+class Size(StrEnum):
+    """A derivative's size segment, best first; all but ORIGINAL have a width in WIDTHS."""
+
+    ORIGINAL = "original"
+    LARGE = "large"
+    MEDIUM = "medium"
+    SMALL = "small"
+    THUMBNAIL = "thumbnail"
+
+
+WIDTHS: Mapping[Size, int] = MappingProxyType(
+    {Size.LARGE: 1200, Size.MEDIUM: 800, Size.SMALL: 400, Size.THUMBNAIL: 200}
+)
+"""The most pixels that a derivative is wide, from large to small."""
+
+
+class Status(StrEnum):
+    SUCCEEDED = "SUCCEEDED"
+    PARTIAL_SUCCESS = "PARTIAL_SUCCESS"
+    VALIDATION_FAILED = "VALIDATION_FAILED"
+    PROCESSING_FAILED = "PROCESSING_FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What the backend says of an upload; None where it says nothing. `size` in bytes."""
+
+    size: int | None = None
+    sha256: str | None = None
+    etag: str | None = None
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One entry of a message. `defect` says what is wrong with the entry itself, if anything is."""
+
+    key: str
+    type: str | None = None
+    manifest: Manifest = Manifest()
+    defect: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one message asks for."""
+
+    job_id: int
+    listing_id: int
+    message_id: str
+    assets: tuple[Asset, ...] = ()
+    batch_id: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A raw object that passed validation. `sha256` is set where it is still to be checked against the bytes."""
+
+    raw: RawKey
+    type: MediaType
+    etag: str
+    size: int
+    sha256: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """One encoded size of a picture."""
+
+    size: Size
+    data: bytes
+    medium: Medium
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A rendered image: the source's width and height in pixels, orientation applied, and its renditions."""
+
+    width: int
+    height: int
+    renditions: tuple[Rendition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """What the bucket holds of a processed raw object: the derivatives' keys by size, best first."""
+
+    raw_key: str
+    etag: str
+    type: MediaType
+    keys: Mapping[Size, str]
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an asset, or the whole job, has no result."""
+
+    code: Code
+    message: str
+
+
+Outcome = Product | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The listing's zip: its key, how many objects it holds, and its size and theirs in bytes."""
+
+    key: str
+    count: int
+    size: int
+    unzipped_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One asset and what became of it."""
+
+    asset: Asset
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the backend is told."""
+
+    job: Job
+    status: Status
+    started_at: datetime
+    completed_at: datetime
+    results: tuple[Result, ...]
+    bundle: Bundle | None = None
+    failure_reason: str = ""
+    error: Failure | None = None

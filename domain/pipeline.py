@@ -1,0 +1,65 @@
+"""The sentence: validate → thumbnails → zip → consolidate → callback."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from domain.content import Kind
+from domain.errors import Code, blame
+from domain.model import Asset, Failure, Job, Outcome, Report, Source
+from domain.ports import Attempt, Ports
+from domain.shelf import Shelf
+from domain.steps.consolidate import consolidate
+from domain.steps.documents import documents
+from domain.steps.thumbnails import thumbnails
+from domain.steps.validate import validate
+from domain.steps.videos import videos
+from domain.steps.zip import write_bundle
+
+SHELF_BYTES = 16 * 1024 * 1024
+"""How much of what a job rendered stays in memory for its bundle."""
+
+
+def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
+    """Turn a job into a report that the backend has accepted, or raise and leave the message to the queue.
+
+    Raises:
+        Transient, Permanent: the attempt failed; Interrupted: it may not go on.
+    """
+    started_at = ports.now()
+    shelf = Shelf(SHELF_BYTES)
+    with attempt.step("validate") as counts:
+        checked = validate(job, attempt, ports)
+        counts |= _tally(checked.values())
+    with attempt.step("thumbnails") as counts:
+        sources = [source for source in checked.values() if isinstance(source, Source)]
+        made: dict[Source, Outcome] = {
+            **thumbnails(_of(Kind.PHOTO, sources), shelf, attempt, ports),
+            **documents(_of(Kind.DOCUMENT, sources), attempt, ports),
+            **videos(_of(Kind.VIDEO, sources), attempt, ports),
+        }
+        counts |= _tally(made.values())
+    outcomes = _outcomes(checked, made)
+    bundle = None
+    if any(not isinstance(outcome, Failure) for outcome in outcomes.values()):
+        with attempt.step("zip") as counts, blame(Code.ZIP_FAILED):
+            bundle = write_bundle(job, shelf, attempt, ports)
+            counts |= {"members": bundle.count, "bytes": bundle.size}
+    with attempt.step("consolidate"):
+        report = consolidate(job, outcomes, bundle, started_at, ports.now())
+    with attempt.step("callback"):
+        ports.backend.notify(report, attempt.checkpoint)
+    return report
+
+
+def _of(kind: Kind, sources: Iterable[Source]) -> list[Source]:
+    return list(dict.fromkeys(source for source in sources if source.type.kind is kind))
+
+
+def _outcomes(checked: Mapping[Asset, Source | Failure], made: Mapping[Source, Outcome]) -> dict[Asset, Outcome]:
+    return {asset: source if isinstance(source, Failure) else made[source] for asset, source in checked.items()}
+
+
+def _tally(outcomes: Iterable[object]) -> dict[str, int]:
+    return Counter("failed" if isinstance(outcome, Failure) else "ok" for outcome in outcomes)

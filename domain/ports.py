@@ -1,0 +1,150 @@
+"""The few Protocols through which the pipeline touches the world, and the Ports that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from domain.content import Medium
+from domain.model import Picture, Product, Report, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object of a listing: `size` in bytes."""
+
+    key: str
+    etag: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the bucket says of an object without its bytes. `sha256` is None where the bucket doesn't hold it."""
+
+    etag: str
+    size: int
+    content_type: str
+    sha256: bytes | None = None
+    metadata: Mapping[str, str] | None = None
+
+
+class Upload(Protocol):
+    """A multipart upload under way."""
+
+    def part(self, number: int, data: bytes | bytearray) -> None:
+        """Send part `number` (from 1; parts may go in any order, each at least 5 MiB but the last)."""
+
+
+class Objects(Protocol):
+    """The bucket. ETags are opaque and without their quotes.
+
+    Each method raises Transient where a retry can help, NotFound where a named object isn't there, and Conflict
+    where it isn't the one with the ETag that was named.
+    """
+
+    def head(self, key: str) -> Head | None:
+        """None where there is no such object."""
+
+    def read(self, key: str, etag: str, first: int | None = None) -> Iterator[bytes]:
+        """The object's bytes in chunks of at most 1 MiB; only the `first` ones where given."""
+
+    def write(self, key: str, data: bytes, content_type: str) -> str:
+        """Store a whole object; returns its ETag."""
+
+    def copy(self, source: str, etag: str, target: str) -> None:
+        """A server-side copy, bytes and content type unchanged."""
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        """Every object under the prefix, in the order of the keys' UTF-8 bytes."""
+
+    def replace(
+        self, key: str, etag: str | None, content_type: str, metadata: Mapping[str, str]
+    ) -> AbstractContextManager[Upload]:
+        """Replace the object in parts: completed when the block ends, aborted when it raises.
+
+        Raises Conflict where the key no longer holds `etag` (None: nothing) at completion.
+        """
+
+    def mark_processed(self, key: str) -> None:
+        """Tag a raw object so that the bucket's lifecycle rule may archive it; its other tags stay."""
+
+
+class Images(Protocol):
+    """What decodes, resizes and encodes."""
+
+    def render(self, data: bytes, medium: Medium) -> Picture:
+        """The four renditions of an image, large first.
+
+        Raises:
+            Permanent: it can't be decoded or has too many pixels.
+        """
+
+
+class Backend(Protocol):
+    """Who hears of the outcome."""
+
+    def notify(self, report: Report, checkpoint: Callable[[], None]) -> None:
+        """Return once the backend acknowledged the report. `checkpoint` is called before each try.
+
+        Raises:
+            Transient: it didn't, for as long as one attempt may try.
+        """
+
+
+class Transcoder(Protocol):
+    """What turns a video into its rendition and poster."""
+
+    def transcode(self, source: Source) -> Product:
+        """Return once the video's derivatives are in the bucket."""
+
+
+class Attempt(Protocol):
+    """This try at the message."""
+
+    @property
+    def last(self) -> bool:
+        """Whether this is the last receive: what fails now fails for good."""
+
+    def step(self, name: str) -> AbstractContextManager[dict[str, int]]:
+        """Time and log one step of the pipeline; what it counts goes into the mapping."""
+
+    def checkpoint(self) -> None:
+        """Raise Interrupted or TimedOut where the attempt must not go on."""
+
+    def recall(self, source: Source) -> Product | None:
+        """What an earlier attempt at this message, or this one, made of these very bytes."""
+
+    def record(self, product: Product) -> None:
+        """Remember it for the attempts to come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The largest sources that are taken, in bytes."""
+
+    photo: int
+    document: int
+    video: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything that the pipeline needs from outside, made once for the process.
+
+    Work in `assets` may wait for work in `transfers`; work in `transfers` waits for nothing but the network.
+    """
+
+    objects: Objects
+    images: Images
+    transcoder: Transcoder
+    backend: Backend
+    assets: Executor
+    transfers: Executor
+    limits: Limits
+    bundle_template: str
+    now: Callable[[], datetime]

@@ -1,0 +1,1 @@
+"""The steps of the pipeline: ports in, values out, independent of each other."""

@@ -1,0 +1,61 @@
+"""consolidate: one report out of everything that happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from domain.content import Kind
+from domain.each import failure
+from domain.errors import Code, NothingProcessed
+from domain.model import Asset, Bundle, Failure, Job, MediaType, Outcome, Product, Report, Result, Status
+
+PARTIAL = "DERIVATIVE_ERRORS_DETECTED"
+_CODE_OF_KIND = {
+    Kind.PHOTO: Code.THUMBNAIL_PROCESSING_FAILED,
+    Kind.VIDEO: Code.VIDEO_PROCESSING_FAILED,
+    Kind.DOCUMENT: Code.DOCUMENT_PROCESSING_FAILED,
+}
+
+
+def consolidate(
+    job: Job, outcomes: Mapping[Asset, Outcome], bundle: Bundle | None, started_at: datetime, now: datetime
+) -> Report:
+    """One result for each entry of the message, in its order.
+
+    Raises:
+        NothingProcessed: no asset came through; the error carries the report.
+    """
+    results = tuple(Result(asset, outcomes[asset]) for asset in job.assets)
+    failures = [result.outcome for result in results if isinstance(result.outcome, Failure)]
+    if len(failures) < len(results):
+        status = Status.PARTIAL_SUCCESS if failures else Status.SUCCEEDED
+        reason = PARTIAL if failures else ""
+        return Report(job, status, started_at, now, results, bundle, reason)
+    invalid = all(each.code is Code.VALIDATION_ERROR for each in failures)
+    status = Status.VALIDATION_FAILED if invalid else Status.PROCESSING_FAILED
+    code = Code.VALIDATION_ERROR if invalid else Code.PROCESSING_FAILED
+    error = Failure(code, f"none of {len(results)} assets could be processed; the first: {failures[0].message}")
+    raise NothingProcessed(Report(job, status, started_at, now, results, None, code, error))
+
+
+def give_up(
+    job: Job, error: Exception, products: Iterable[Product], started_at: datetime, now: datetime
+) -> Report:
+    """The report of a job that failed as a whole; what was processed before that is still named."""
+    if isinstance(error, NothingProcessed):
+        return error.report
+    reason = failure(error, Code.PROCESSING_FAILED)
+    made = {product.raw_key: product for product in products}
+    results = tuple(Result(asset, made.get(asset.key) or _undone(asset, reason)) for asset in job.assets)
+    invalid = reason.code is Code.VALIDATION_ERROR
+    status = Status.VALIDATION_FAILED if invalid else Status.PROCESSING_FAILED
+    return Report(job, status, started_at, now, results, None, reason.code, reason)
+
+
+def _undone(asset: Asset, reason: Failure) -> Failure:
+    media_type = next(
+        (each for each in MediaType if asset.type == each or f"/raw/{each.segments}/" in asset.key), None
+    )
+    code = _CODE_OF_KIND[media_type.kind] if media_type else Code.VALIDATION_ERROR
+    return Failure(code, f"not processed, because the job failed: {reason.message}")

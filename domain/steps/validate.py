@@ -1,0 +1,127 @@
+"""validate: is each upload there, and is it what the manifest and its type say?"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from domain import content, keys
+from domain.content import HEAD_BYTES, Kind
+from domain.each import each
+from domain.errors import Code, Permanent
+from domain.model import Asset, Failure, Job, Manifest, MediaType, Source
+from domain.ports import Attempt, Head, Limits, Objects, Ports
+
+SHA256_BYTES = 32
+
+
+def validate(job: Job, attempt: Attempt, ports: Ports) -> dict[Asset, Source | Failure]:
+    """Look at every asset side by side; a bad one fails alone.
+
+    A photo's bytes are checked where they are fetched anyway, in the thumbnails step.
+    """
+
+    def look(asset: Asset) -> Source:
+        attempt.checkpoint()
+        return _look(asset, job.listing_id, ports)
+
+    checked = each(dict.fromkeys(job.assets), look, ports.transfers, attempt, Code.VALIDATION_ERROR)
+    return _without_collisions(checked)
+
+
+def _look(asset: Asset, listing_id: int, ports: Ports) -> Source:
+    if asset.defect:
+        raise Permanent(asset.defect)
+    raw = keys.parse_raw(asset.key, listing_id)
+    media_type = media_type_of(asset, raw)
+    head = ports.objects.head(asset.key)
+    if head is None:
+        raise Permanent(f"there is no object {asset.key}: was it uploaded?")
+    _check_size(head.size, media_type.kind, ports.limits)
+    wanted = _check_manifest(asset.manifest, head)
+    if media_type.kind is not Kind.PHOTO:
+        _check_first_bytes(raw, media_type.kind, head, ports.objects)
+    return Source(raw, media_type, head.etag, head.size, wanted)
+
+
+def media_type_of(asset: Asset, raw: keys.RawKey) -> MediaType:
+    """The declared type, or the one that the key's media type names.
+
+    Raises:
+        Permanent: VALIDATION_ERROR, where there is no such type.
+    """
+    name = raw.media.upper().replace("/", "_") if asset.type is None else asset.type
+    try:
+        return MediaType(name)
+    except ValueError:
+        raise Permanent(f"{name!r} is no media type of the contract", Code.VALIDATION_ERROR) from None
+
+
+def _check_size(size: int, kind: Kind, limits: Limits) -> None:
+    if size == 0:
+        raise Permanent("the object is empty")
+    limit = {Kind.PHOTO: limits.photo, Kind.VIDEO: limits.video, Kind.DOCUMENT: limits.document}[kind]
+    if size > limit:
+        raise Permanent(f"the object has {size} bytes; the limit for a {kind} is {limit}")
+
+
+def _check_manifest(manifest: Manifest, head: Head) -> bytes | None:
+    """The SHA-256 that is still to be checked against the bytes, where the bucket doesn't hold one."""
+    if manifest.size is not None and manifest.size != head.size:
+        raise Permanent(f"the manifest says {manifest.size} bytes, the object has {head.size}")
+    if manifest.etag is not None and manifest.etag.removeprefix("W/").strip('"') != head.etag:
+        raise Permanent("the object's ETag isn't the manifest's: was it uploaded again?")
+    if manifest.content_type is not None and _essence(manifest.content_type) != _essence(head.content_type):
+        raise Permanent(
+            f"the manifest says {manifest.content_type!r}, the object's content type is {head.content_type!r}"
+        )
+    if manifest.sha256 is None:
+        return None
+    wanted = decode_sha256(manifest.sha256)
+    if head.sha256 is None:
+        return wanted
+    if head.sha256 != wanted:
+        raise Permanent("the object's SHA-256 isn't the manifest's")
+    return None
+
+
+def _essence(content_type: str) -> str:
+    essence = content_type.partition(";")[0].strip().lower()
+    return "image/jpeg" if essence == "image/jpg" else essence
+
+
+def decode_sha256(text: str) -> bytes:
+    """Read a digest in hex or base64, with or without `sha256:` before it.
+
+    Raises:
+        Permanent: VALIDATION_ERROR, where it is neither.
+    """
+    digits = text.strip().removeprefix("sha256:")
+    try:
+        if len(digits) == 2 * SHA256_BYTES:
+            return bytes.fromhex(digits)
+        digest = base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
+    except (ValueError, binascii.Error):
+        digest = b""
+    if len(digest) != SHA256_BYTES:
+        raise Permanent("the manifest's sha256 is neither hex nor base64 of 32 bytes", Code.VALIDATION_ERROR)
+    return digest
+
+
+def _check_first_bytes(raw: keys.RawKey, kind: Kind, head: Head, objects: Objects) -> None:
+    first = b"".join(objects.read(raw.key, head.etag, HEAD_BYTES))
+    content.require(kind, first, raw.file, _essence(head.content_type))
+
+
+def _without_collisions(checked: dict[Asset, Source | Failure]) -> dict[Asset, Source | Failure]:
+    """Two uploads whose derivatives would share keys (their names differ by a date alone): the first one wins."""
+    owners: dict[tuple[Kind, str], str] = {}
+    for asset, source in checked.items():
+        if isinstance(source, Failure):
+            continue
+        target = (source.type.kind, keys.derived(source.raw, ""))
+        owner = owners.setdefault(target, asset.key)
+        if owner != asset.key:
+            message = f"its derivatives would overwrite those of {owner}"
+            checked[asset] = Failure(Code.VALIDATION_ERROR, message)
+    return checked

@@ -1,0 +1,141 @@
+"""zip: every processed object of the listing in one bundle, streamed."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from contextvars import copy_context
+from dataclasses import dataclass
+
+from domain import content, keys
+from domain.errors import Conflict, NotFound, Transient
+from domain.model import Bundle, Job
+from domain.part_sink import MIN_PART_SIZE, PartSink
+from domain.ports import Attempt, Entry, Ports
+from domain.shelf import Shelf
+
+REBUILDS = 8
+"""How often one attempt builds the bundle anew because another job of the listing was faster."""
+MAX_PARTS = 9_000
+"""Below S3's 10,000 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html): headers come on top."""
+AHEAD = 16
+"""How many small members are fetched before they are needed."""
+SMALL = 1024 * 1024
+"""The largest member, in bytes, that is fetched whole and ahead."""
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_UNIX = 3
+_FINGERPRINT = "members"
+
+
+@dataclass(frozen=True, slots=True)
+class _Bundling:
+    """One try at the bundle: who asks, and through what."""
+
+    job: Job
+    shelf: Shelf
+    attempt: Attempt
+    ports: Ports
+
+
+def write_bundle(job: Job, shelf: Shelf, attempt: Attempt, ports: Ports) -> Bundle:
+    """Make the bundle hold every processed object that the listing has now.
+
+    The bundle's ETag is read before the listing and is the condition of its replacement: where another job
+    replaced it in between, it is built again, so the last writer can't lose another one's work. A bundle
+    whose fingerprint says that it holds these very members is left as it is.
+
+    Raises:
+        Transient: the bundle was replaced by others again and again.
+    """
+    key = keys.bundle_key(ports.bundle_template, job.listing_id, job.batch_id, job.job_id)
+    bundling = _Bundling(job, shelf, attempt, ports)
+    for _ in range(REBUILDS):
+        attempt.checkpoint()
+        current = ports.objects.head(key)
+        members = _members(job.listing_id, ports)
+        unzipped = sum(member.size for member in members)
+        fingerprint = _fingerprint(members)
+        if current and (current.metadata or {}).get(_FINGERPRINT) == fingerprint:
+            return Bundle(key, len(members), current.size, unzipped)
+        etag = current.etag if current else None
+        try:
+            with ports.objects.replace(key, etag, "application/zip", {_FINGERPRINT: fingerprint}) as upload:
+                sink = PartSink(upload, max(MIN_PART_SIZE, unzipped // MAX_PARTS))
+                _write(sink, members, bundling)
+                size = sink.finish()
+        except (Conflict, NotFound):
+            continue
+        return Bundle(key, len(members), size, unzipped)
+    raise Transient(f"other jobs of the listing replaced {key} {REBUILDS} times while it was built")
+
+
+def _members(listing_id: int, ports: Ports) -> list[Entry]:
+    entries = ports.objects.list(keys.processed_prefix(listing_id))
+    return [entry for entry in entries if keys.is_member(entry.key, ports.bundle_template, listing_id)]
+
+
+def _fingerprint(members: Iterable[Entry]) -> str:
+    digest = hashlib.sha256()
+    for member in members:
+        digest.update(f"{member.key}\0{member.etag}\0{member.size}\0".encode())
+    return digest.hexdigest()
+
+
+def _write(sink: PartSink, members: Iterable[Entry], bundling: _Bundling) -> None:
+    taken: set[str] = set()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
+        for member, chunks in _fetched(members, bundling):
+            first = next(chunks, b"")
+            path = _free_path(member.key, first, bundling.job.listing_id, taken)
+            info = zipfile.ZipInfo(path, _EPOCH)
+            info.create_system = _UNIX
+            info.external_attr = 0o644 << 16
+            info.file_size = member.size  # zipfile decides on ZIP64 by it
+            with sink.holding(), archive.open(info, "w") as entry:
+                entry.write(first)
+                for chunk in chunks:
+                    bundling.attempt.checkpoint()
+                    entry.write(chunk)
+
+
+def _free_path(key: str, first: bytes, listing_id: int, taken: set[str]) -> str:
+    """The member's path in the bundle, with the extension of what it really is, and of no other member.
+
+    Case doesn't tell two paths apart where most bundles are unpacked.
+    """
+    medium = None if keys.is_original(key) else content.sniff(first)
+    wrong = medium is not None and not content.has_extension(key, medium)
+    path = keys.inner_path(key, listing_id, medium.extension if medium and wrong else None)
+    free = next(candidate for candidate in keys.numbered(path) if candidate.casefold() not in taken)
+    taken.add(free.casefold())
+    return free
+
+
+def _fetched(members: Iterable[Entry], bundling: _Bundling) -> Iterator[tuple[Entry, Iterator[bytes]]]:
+    """Each member with its bytes; small ones are fetched ahead, side by side, large ones streamed."""
+    waiting: deque[tuple[Entry, Callable[[], Iterator[bytes]]]] = deque()
+    for member in members:
+        waiting.append((member, _fetch(member, bundling)))
+        if len(waiting) == AHEAD:
+            first, chunks = waiting.popleft()
+            yield first, chunks()
+    for first, chunks in waiting:
+        yield first, chunks()
+
+
+def _fetch(member: Entry, bundling: _Bundling) -> Callable[[], Iterator[bytes]]:
+    kept = bundling.shelf.take(member.key, member.etag)
+    if kept is not None:
+        return lambda: iter([kept])
+    if member.size > SMALL:
+        return lambda: bundling.ports.objects.read(member.key, member.etag)
+
+    def whole() -> bytes:
+        bundling.attempt.checkpoint()
+        return b"".join(bundling.ports.objects.read(member.key, member.etag))
+
+    ahead: Future[bytes] = bundling.ports.transfers.submit(copy_context().run, whole)
+    return lambda: iter([ahead.result()])
