@@ -1,0 +1,139 @@
+"""The backend's callback: signed, retried, never redirected."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+import structlog
+import urllib3
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+
+from adapters.wire import callback_body
+from domain.errors import Transient
+from domain.model import Report
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 15
+PATIENCE = 60
+"""For how many seconds one attempt waits between its tries, in all; after that the message comes back later."""
+FIRST_WAIT = 1
+LONGEST_WAIT = 20
+
+_RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+
+
+class _NotAcknowledged(Transient):
+    """The backend may acknowledge the next try."""
+
+
+class SignedCallback:
+    """The `Backend` port over HTTP.
+
+    `sleep` waits between two tries; `now` is the wall clock, which the signature's timestamp is of.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        secret: str,
+        provider: str,
+        sleep: Callable[[float], None],
+        now: Callable[[], datetime],
+        patience: float = PATIENCE,
+    ) -> None:
+        self._url = url
+        self._secret = secret.encode()
+        self._provider = provider
+        self._sleep = sleep
+        self._now = now
+        self._patience = patience
+        self._http = urllib3.PoolManager(
+            retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+        )
+
+    def notify(self, report: Report, checkpoint: Callable[[], None]) -> None:
+        body = callback_body(report, self._provider)
+        tries = Retrying(
+            retry=retry_if_exception_type(_NotAcknowledged),
+            wait=self._wait,
+            stop=self._spent,
+            sleep=self._sleep,
+            reraise=True,
+        )
+        for attempt in tries:
+            with attempt:
+                checkpoint()
+                self._post(body, report)
+
+    def _post(self, body: bytes, report: Report) -> None:
+        headers = {"Content-Type": "application/json", **self._signed(body, report)}
+        if report.job.traceparent:
+            headers["traceparent"] = report.job.traceparent
+        try:
+            answer = self._http.request(
+                "POST", self._url, body=body, headers=headers, redirect=False, preload_content=False
+            )
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise _logged(_NotAcknowledged(f"the callback got no answer: {error}")) from error
+        answer.close()  # what it says beyond its status is nobody's business
+        if 200 <= answer.status < 300:
+            structlog.get_logger().info("callback acknowledged", http_status=answer.status, status=report.status)
+            return
+        message = f"the backend answered the callback with {answer.status}"
+        if answer.status in _RETRIED or answer.status >= 500:
+            raise _logged(_NotAcknowledged(message, retry_after=self._retry_after(answer.headers)))
+        raise _logged(Transient(f"{message}, which is final for this attempt"))
+
+    def _signed(self, body: bytes, report: Report) -> Mapping[str, str]:
+        """What today's backend checks, and https://www.standardwebhooks.com beside it."""
+        webhook_id = webhook_id_of(report)
+        timestamp = str(int(self._now().timestamp()))
+        signed = f"{webhook_id}.{timestamp}.".encode() + body
+        return {
+            "X-Toq-Signature": hmac.new(self._secret, body, hashlib.sha256).hexdigest(),
+            "webhook-id": webhook_id,
+            "webhook-timestamp": timestamp,
+            "webhook-signature": "v1,"
+            + base64.b64encode(hmac.new(self._secret, signed, hashlib.sha256).digest()).decode(),
+        }
+
+    def _retry_after(self, headers: Mapping[str, str]) -> float:
+        """Seconds, of either form of https://www.rfc-editor.org/rfc/rfc9110#name-retry-after."""
+        value = headers.get("Retry-After", "").strip()
+        if value.isascii() and value.isdigit():
+            return float(value)
+        try:
+            at = parsedate_to_datetime(value)
+        except ValueError:
+            return 0
+        return max(0, (at.replace(tzinfo=at.tzinfo or UTC) - self._now()).total_seconds())
+
+    def _wait(self, state: RetryCallState) -> float:
+        backoff = wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT)(state)
+        return max(backoff, _asked_for(state))
+
+    def _spent(self, state: RetryCallState) -> bool:
+        """Whether the patience is spent, or would be before the time that the backend asked for."""
+        return state.idle_for + _asked_for(state) >= self._patience
+
+
+def webhook_id_of(report: Report) -> str:
+    """The same for every delivery of the same outcome of the same message."""
+    outcome = f"{report.job.message_id}:{report.status}"
+    return "msg_" + hashlib.sha256(outcome.encode()).hexdigest()[:32]
+
+
+def _asked_for(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome else None
+    return error.retry_after if isinstance(error, Transient) else 0
+
+
+def _logged(error: Transient) -> Transient:
+    structlog.get_logger().warning("callback not acknowledged", why=str(error), retry_after=error.retry_after)
+    return error

@@ -1,0 +1,225 @@
+"""Images, with Pillow."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pillow_heif
+from PIL import Image, ImageCms, UnidentifiedImageError
+
+from domain.content import Medium
+from domain.errors import MediaError, Permanent, Transient
+from domain.model import WIDTHS, Picture, Rendition
+
+QUALITY = 85
+LARGEST = max(WIDTHS.values())
+_ORIENTATION = 0x0112  # the EXIF tag
+_TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_QUARTER_TURNS = frozenset({5, 6, 7, 8})
+_BECOMES = {Medium.PNG: Medium.PNG, Medium.GIF: Medium.PNG, Medium.WEBP: Medium.WEBP}
+"""What the renditions of a source are; those of every other one are JPEGs, which every browser can show."""
+_SAVE: dict[Medium, dict[str, Any]] = {
+    Medium.JPEG: {"format": "JPEG", "quality": QUALITY, "subsampling": "4:2:0"},
+    Medium.PNG: {"format": "PNG"},
+    Medium.WEBP: {"format": "WEBP", "quality": QUALITY},
+}
+_ICC_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+"""The colour space that a profile names, and the mode of the images that it can be applied to."""
+
+
+class PillowImages:
+    """The `Images` port.
+
+    At most `threads` images are decoded at once, none of more than `max_pixels`, and together of no more than
+    twice that.
+    """
+
+    def __init__(self, threads: int, max_pixels: int) -> None:
+        pillow_heif.register_heif_opener()
+        Image.MAX_IMAGE_PIXELS = None  # Pillow merely warns up to twice its limit; ours holds before decoding
+        self._max_pixels = max_pixels
+        self._slots = threading.BoundedSemaphore(threads)
+        self._in_memory = _Budget(2 * max_pixels)
+
+    def render(self, data: bytes, medium: Medium) -> Picture:
+        with self._slots, _undecodable(medium), Image.open(io.BytesIO(data), formats=[medium.name]) as image:
+            width, height = image.size
+            if width * height > self._max_pixels:
+                raise Permanent(f"{width}×{height} are more than {self._max_pixels} pixels")
+            weight = _draft(image)
+            with self._in_memory.spending(weight):
+                image.load()
+                orientation = _orientation(image)
+                if orientation in _QUARTER_TURNS:
+                    width, height = height, width
+                large = _large(image, orientation, width, height)
+                image.close()
+            return Picture(width, height, tuple(_cascade(large, width, height, medium)))
+
+
+def _draft(image: Image.Image) -> int:
+    """Have a JPEG decoded at the smallest scale that is large enough; returns the pixels held while decoding."""
+    pixels = image.width * image.height
+    turned = _orientation(image) in _QUARTER_TURNS
+    image.draft(image.mode, (1, LARGEST) if turned else (LARGEST, 1))
+    # libjpeg holds all coefficients of a progressive JPEG, whatever the scale
+    return pixels if image.info.get("progressive") else image.width * image.height
+
+
+def _orientation(image: Image.Image) -> int:
+    with suppress(Exception):  # a photo is worth more than its damaged metadata
+        return int(image.getexif().get(_ORIENTATION, 1))
+    return 1
+
+
+def _large(image: Image.Image, orientation: int, width: int, height: int) -> Image.Image:
+    """The image in 8 bits a channel, at most LARGEST wide, upright, in sRGB."""
+    profile = image.info.get("icc_profile")
+    size = _fit(LARGEST, width, height)
+    turned = size[::-1] if orientation in _QUARTER_TURNS else size
+    image = _eight_bit(image)
+    if image.size != turned:
+        image = image.resize(turned, Image.Resampling.BICUBIC)
+    if orientation in _TRANSPOSITIONS:
+        image = image.transpose(_TRANSPOSITIONS[orientation])
+    return _to_srgb(image, profile)
+
+
+def _fit(limit: int, width: int, height: int) -> tuple[int, int]:
+    """By width, aspect kept, never enlarged."""
+    target = min(limit, width)
+    return target, max(1, round(height * target / width))
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """A mode that can be resized: L, RGB, RGBA, CMYK or LAB."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return _scaled_to_eight_bit(image)
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode in ("L", "RGB", "CMYK", "LAB"):
+        return image
+    return image.convert("RGB")
+
+
+def _scaled_to_eight_bit(image: Image.Image) -> Image.Image:
+    """Pillow's own conversion cuts off what is above 255, which leaves a 16-bit image white."""
+    wide = image.convert("F")
+    low, high = wide.getextrema()
+    assert isinstance(low, float)  # noqa: S101 - an F image has one band; this tells the type checker
+    assert isinstance(high, float)  # noqa: S101
+    if image.mode.startswith("I;16") or (low >= 0 and 255 < high <= 65535):
+        low, high = 0.0, 65535.0
+    elif low >= 0 and high <= 255:
+        low, high = 0.0, 255.0
+    return wide.point(lambda value: value * (255 / (high - low)) - low * 255 / (high - low)).convert("L")
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    alpha = image.getchannel("A") if image.mode == "RGBA" else None
+    colours = image.convert("RGB") if alpha else image
+    source = _source_profile(colours.mode, profile)
+    if source is not None:
+        converted = ImageCms.profileToProfile(
+            colours, source, ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC, "RGB"
+        )
+        assert converted is not None  # noqa: S101 - only an in-place conversion returns nothing
+        colours = converted
+    if colours.mode not in ("L", "RGB"):
+        colours = colours.convert("RGB")
+    if alpha:
+        colours.putalpha(alpha)
+    return colours
+
+
+def _source_profile(mode: str, profile: bytes | None) -> ImageCms.ImageCmsProfile | None:
+    """The profile to convert from; None where the image is in sRGB as far as anybody can tell."""
+    if mode == "LAB":
+        return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB"))
+    if not profile:
+        return None
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        fits = _ICC_MODES.get(source.profile.xcolor_space) == mode
+        is_srgb = "sRGB" in (source.profile.profile_description or "")
+    except (OSError, ImageCms.PyCMSError):
+        return None
+    return source if fits and not is_srgb else None
+
+
+def _cascade(large: Image.Image, width: int, height: int, medium: Medium) -> Iterator[Rendition]:
+    """Each rendition is made from the next larger one; equal ones are encoded once."""
+    target = _BECOMES.get(medium, Medium.JPEG)
+    image = _flattened(large) if target is Medium.JPEG else large
+    image.info.clear()  # Pillow would write the source's comment or profile
+    encoded = b""
+    for size, limit in WIDTHS.items():
+        fitted = _fit(limit, width, height)
+        if image.size != fitted:
+            image = image.resize(fitted, Image.Resampling.BICUBIC)
+            encoded = b""
+        encoded = encoded or _encode(image, target)
+        yield Rendition(size, encoded, target)
+
+
+def _flattened(image: Image.Image) -> Image.Image:
+    """A JPEG has no alpha channel: what is transparent becomes white."""
+    if image.mode != "RGBA":
+        return image
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image).convert("RGB")
+
+
+def _encode(image: Image.Image, medium: Medium) -> bytes:
+    sink = io.BytesIO()
+    image.save(sink, **_SAVE[medium])
+    return sink.getvalue()
+
+
+@contextmanager
+def _undecodable(medium: Medium) -> Iterator[None]:
+    """Whatever a decoder raises on hostile bytes is the file's fault, for good."""
+    try:
+        yield
+    except MediaError:
+        raise
+    except MemoryError as error:
+        raise Transient("there wasn't enough memory to decode it") from error
+    except UnidentifiedImageError as error:
+        raise Permanent(f"it begins like a {medium.name} but isn't a readable one") from error
+    except Exception as error:
+        raise Permanent(f"it can't be decoded as {medium.name}: {error}") from error
+
+
+class _Budget:
+    """A number of pixels that may be in memory at once."""
+
+    def __init__(self, total: int) -> None:
+        self._left = total
+        self._freed = threading.Condition()
+
+    @contextmanager
+    def spending(self, amount: int) -> Iterator[None]:
+        with self._freed:
+            self._freed.wait_for(lambda: amount <= self._left)
+            self._left -= amount
+        try:
+            yield
+        finally:
+            with self._freed:
+                self._left += amount
+                self._freed.notify_all()

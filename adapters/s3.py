@@ -1,0 +1,176 @@
+"""The bucket, in S3."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+
+from adapters.aws import errors_mapped
+from domain.errors import NotFound
+from domain.ports import Entry, Head
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+
+CHUNK = 1024 * 1024
+PROCESSED_TAG = ("stage", "raw")
+"""The bucket's lifecycle rule archives what carries this tag: prefixes have no wildcards for `{listing}/raw/`."""
+MAX_TAGS = 10  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
+
+
+class S3Objects:
+    """The `Objects` port on one bucket. Everything it writes carries a CRC32 that S3 has checked."""
+
+    def __init__(self, client: S3Client, bucket: str, count: Callable[[str, int], None]) -> None:
+        """`count` is told of all bytes that go `in` or `out`."""
+        self._s3 = client
+        self._bucket = bucket
+        self._count = count
+
+    def head(self, key: str) -> Head | None:
+        try:
+            with errors_mapped(f"HEAD {key}"):
+                answer = self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
+        except NotFound:
+            return None
+        return Head(
+            etag=answer["ETag"].strip('"'),
+            size=answer["ContentLength"],
+            content_type=answer.get("ContentType", ""),
+            sha256=_whole_digest(answer.get("ChecksumSHA256")),
+            metadata=answer.get("Metadata", {}),
+        )
+
+    def read(self, key: str, etag: str, first: int | None = None) -> Iterator[bytes]:
+        with errors_mapped(f"GET {key}"):
+            condition = f'"{etag}"'
+            if first is None:
+                answer = self._s3.get_object(Bucket=self._bucket, Key=key, IfMatch=condition)
+            else:
+                extent = f"bytes=0-{first - 1}"
+                answer = self._s3.get_object(Bucket=self._bucket, Key=key, IfMatch=condition, Range=extent)
+            body = answer["Body"]
+            try:
+                for chunk in body.iter_chunks(CHUNK):
+                    self._count("in", len(chunk))
+                    yield chunk
+            finally:
+                body.close()
+
+    def write(self, key: str, data: bytes, content_type: str) -> str:
+        with errors_mapped(f"PUT {key}"):
+            answer = self._s3.put_object(
+                Bucket=self._bucket, Key=key, Body=data, ContentType=content_type, ChecksumAlgorithm="CRC32"
+            )
+        self._count("out", len(data))
+        return answer["ETag"].strip('"')
+
+    def copy(self, source: str, etag: str, target: str) -> None:
+        with errors_mapped(f"copy {source}"):
+            self._s3.copy_object(
+                Bucket=self._bucket,
+                Key=target,
+                CopySource={"Bucket": self._bucket, "Key": source},
+                CopySourceIfMatch=f'"{etag}"',
+                ChecksumAlgorithm="CRC32",
+                TaggingDirective="REPLACE",  # the raw object's tag would send the copy to the archive, too
+            )
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        with errors_mapped(f"list {prefix}"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            for page in pages:
+                for found in page.get("Contents", []):
+                    yield Entry(found["Key"], found["ETag"].strip('"'), found["Size"])
+
+    @contextmanager
+    def replace(
+        self, key: str, etag: str | None, content_type: str, metadata: Mapping[str, str]
+    ) -> Iterator[S3Upload]:
+        upload = S3Upload(self._s3, self._bucket, key, content_type, metadata, self._count)
+        try:
+            yield upload
+            upload.complete(etag)
+        except BaseException:
+            upload.abort()
+            raise
+
+    def mark_processed(self, key: str) -> None:
+        name, value = PROCESSED_TAG
+        with errors_mapped(f"tag {key}"):
+            tags = self._s3.get_object_tagging(Bucket=self._bucket, Key=key)["TagSet"]
+            others = [tag for tag in tags if tag["Key"] != name]
+            if {"Key": name, "Value": value} in tags:
+                return
+            if len(others) >= MAX_TAGS:
+                structlog.get_logger().warning("not tagged: the object has all its tags taken", key=key)
+                return
+            self._s3.put_object_tagging(
+                Bucket=self._bucket, Key=key, Tagging={"TagSet": [*others, {"Key": name, "Value": value}]}
+            )
+
+
+class S3Upload:
+    """A multipart upload, completed only where the key still holds what it held."""
+
+    def __init__(
+        self, client: S3Client, bucket: str, key: str, content_type: str, metadata: Mapping[str, str],
+        count: Callable[[str, int], None],
+    ) -> None:  # fmt: skip
+        self._s3 = client
+        self._count = count
+        self._bucket = bucket
+        self._key = key
+        self._parts: dict[int, CompletedPartTypeDef] = {}
+        with errors_mapped(f"start the upload of {key}"):
+            self._id = client.create_multipart_upload(
+                Bucket=bucket,
+                Key=key,
+                ContentType=content_type,
+                Metadata=dict(metadata),
+                ChecksumAlgorithm="CRC32",
+            )["UploadId"]
+
+    def part(self, number: int, data: bytes | bytearray) -> None:
+        with errors_mapped(f"upload part {number} of {self._key}"):
+            answer = self._s3.upload_part(
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=self._id,
+                PartNumber=number,
+                Body=data,  # type: ignore[arg-type]  # botocore takes a bytearray, too
+                ChecksumAlgorithm="CRC32",
+            )
+        self._count("out", len(data))
+        self._parts[number] = {"PartNumber": number, "ETag": answer["ETag"]}
+        if "ChecksumCRC32" in answer:
+            self._parts[number]["ChecksumCRC32"] = answer["ChecksumCRC32"]
+
+    def complete(self, etag: str | None) -> None:
+        condition = {"IfMatch": f'"{etag}"'} if etag is not None else {"IfNoneMatch": "*"}
+        with errors_mapped(f"complete the upload of {self._key}"):
+            self._s3.complete_multipart_upload(
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=self._id,
+                MultipartUpload={"Parts": [part for _, part in sorted(self._parts.items())]},
+                **condition,  # type: ignore[arg-type]
+            )
+
+    def abort(self) -> None:
+        """Leave no parts behind; an upload that is gone already is as good."""
+        try:
+            with errors_mapped(f"abort the upload of {self._key}"):
+                self._s3.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self._id)
+        except NotFound:
+            return
+
+
+def _whole_digest(checksum: str | None) -> bytes | None:
+    """S3 holds `digest-N` for an object that was uploaded in N parts: not the digest of its bytes."""
+    return base64.b64decode(checksum) if checksum and "-" not in checksum else None

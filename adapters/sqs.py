@@ -1,0 +1,89 @@
+"""The queue, in SQS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from adapters.aws import errors_mapped
+from domain.errors import Transient
+from domain.queue import Message
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+
+class NoRedrivePolicy(Exception):
+    """The queue has no redrive policy, so a message that always fails would come back for ever."""
+
+
+class SqsQueue:
+    """The `Queue` port on one SQS queue.
+
+    Polling and settling have a client each, so that a long poll never stands in a heartbeat's way.
+    """
+
+    def __init__(self, poll: SQSClient, lease: SQSClient, url: str) -> None:
+        self._poll = poll
+        self._lease = lease
+        self._url = url
+
+    def receive(self, at_most: int, wait: int, visibility_timeout: int) -> list[Message]:
+        with errors_mapped("receive"):
+            answer = self._poll.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=at_most,
+                WaitTimeSeconds=wait,
+                VisibilityTimeout=visibility_timeout,
+                MessageSystemAttributeNames=["ApproximateReceiveCount"],
+                MessageAttributeNames=["All"],
+            )
+        return [
+            Message(
+                message_id=each["MessageId"],
+                receipt_handle=each["ReceiptHandle"],
+                body=each["Body"],
+                receive_count=int(each["Attributes"]["ApproximateReceiveCount"]),
+                attributes={
+                    name: value["StringValue"]
+                    for name, value in each.get("MessageAttributes", {}).items()
+                    if "StringValue" in value
+                },
+            )
+            for each in answer.get("Messages", [])
+        ]
+
+    def delete(self, receipt_handle: str) -> None:
+        with errors_mapped("delete the message"):
+            self._lease.delete_message(QueueUrl=self._url, ReceiptHandle=receipt_handle)
+
+    def hide(self, receipt_handles: Sequence[str], seconds: int) -> frozenset[str]:
+        with errors_mapped("change the visibility timeout"):
+            answer = self._lease.change_message_visibility_batch(
+                QueueUrl=self._url,
+                Entries=[
+                    {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": seconds}
+                    for number, handle in enumerate(receipt_handles)
+                ],
+            )
+        failed = answer.get("Failed", [])
+        if unknown := [each for each in failed if not each["SenderFault"]]:
+            raise Transient(f"change the visibility timeout: {unknown[0]['Code']}")
+        return frozenset(receipt_handles[int(each["Id"])] for each in failed)
+
+    def max_receive_count(self) -> int:
+        """How often a message is received before the queue moves it to its DLQ.
+
+        Raises:
+            NoRedrivePolicy: the queue has none.
+            Transient: it can't be asked.
+        """
+        with errors_mapped(f"read the attributes of {self._url}"):
+            attributes = self._poll.get_queue_attributes(QueueUrl=self._url, AttributeNames=["RedrivePolicy"])
+        policy = attributes.get("Attributes", {}).get("RedrivePolicy")
+        if not policy:
+            raise NoRedrivePolicy(
+                f"the queue {self._url} has no redrive policy: set one, with a DLQ and a maxReceiveCount"
+            )
+        return int(json.loads(policy)["maxReceiveCount"])
