@@ -1,0 +1,102 @@
+"""The composition root: the only importer of adapters."""
+
+from __future__ import annotations
+
+import random
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import boto3
+from botocore.exceptions import BotoCoreError
+
+from adapters.aws import lease_config, poll_config, s3_config
+from adapters.backend import SignedCallback
+from adapters.journal import S3Journals
+from adapters.no_transcoder import NoTranscoder
+from adapters.pillow import PillowImages
+from adapters.s3 import S3Objects
+from adapters.sqs import NoRedrivePolicy, SqsQueue
+from adapters.wire import parse_message
+from domain.errors import Transient
+from domain.ports import Limits, Ports
+from worker.consumer import Consumer
+from worker.handler import Handler
+from worker.health import Health
+from worker.lease import Leases
+from worker.metrics import Metrics
+from worker.settings import Settings
+
+TRANSFERS = 16
+"""How many small requests to the bucket are under way at once."""
+VIDEO_BYTES = 20 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts that the command starts and stops."""
+
+    consumer: Consumer
+    health: Health
+
+
+class StartError(Exception):
+    """The service can't be started as it is set up."""
+
+
+def build(settings: Settings) -> Service:
+    """Wire the service together.
+
+    Raises:
+        StartError: the queue can't be read or has no redrive policy, or boto3 misses something.
+    """
+    try:
+        return _build(settings)
+    except (Transient, NoRedrivePolicy, BotoCoreError) as error:
+        raise StartError(str(error)) from error
+
+
+def _build(settings: Settings) -> Service:
+    metrics, rng, clock = Metrics(), random.SystemRandom(), time.monotonic
+    session = boto3.Session(region_name=settings.aws_region)
+    asset_threads = 2 * settings.image_threads + 2
+    connections = asset_threads + TRANSFERS + settings.worker_concurrency
+    s3 = session.client("s3", config=s3_config(connections, path_style=settings.aws_endpoint_url is not None))
+    queue = SqsQueue(
+        session.client("sqs", config=poll_config(settings.long_poll)),
+        session.client("sqs", config=lease_config(settings.worker_concurrency + 1)),
+        settings.queue_url,
+    )
+    ports = Ports(
+        objects=S3Objects(s3, settings.media_bucket, lambda way, count: metrics.bytes.labels(way).inc(count)),
+        images=PillowImages(settings.image_threads, settings.max_photo_pixels),
+        transcoder=NoTranscoder(),
+        backend=SignedCallback(
+            str(settings.callback_url),
+            settings.callback_secret.get_secret_value(),
+            settings.callback_provider,
+            time.sleep,
+            _now,
+        ),
+        assets=ThreadPoolExecutor(asset_threads, "asset"),
+        transfers=ThreadPoolExecutor(TRANSFERS, "transfer"),
+        limits=Limits(settings.max_photo_bytes, settings.max_document_bytes, VIDEO_BYTES),
+        bundle_template=settings.zip_key_template,
+        now=_now,
+    )
+    leases = Leases(queue, settings.visibility_timeout, clock, metrics)
+    journals = S3Journals(s3, settings.media_bucket)
+    handler = Handler(
+        queue, leases, journals, ports, metrics, parse_message, queue.max_receive_count(), settings.job_timeout,
+        clock, rng,
+    )  # fmt: skip
+    consumer = Consumer(
+        queue, leases, handler, metrics, settings.worker_concurrency, settings.long_poll,
+        settings.visibility_timeout, clock, rng,
+    )  # fmt: skip
+    return Service(consumer, Health(consumer, leases, handler, metrics, clock))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

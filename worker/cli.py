@@ -1,0 +1,73 @@
+"""The `media-worker` command."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+import structlog
+
+from worker import logs
+from worker.bootstrap import Service, StartError, build
+from worker.settings import BadSettings, Settings, load_settings
+
+SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+WATCH_SECONDS = 1.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and run the command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="media-worker", description="Processes a listing's uploads.")
+    parser.add_argument("--version", action="version", version=version("media-worker"))
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run_parser = commands.add_parser(
+        "run", help="work on the queue until SIGTERM", description="Work on the queue until SIGTERM."
+    )
+    run_parser.add_argument("--version", action="version", version=version("media-worker"))
+    parser.parse_args(arguments)
+    return run()
+
+
+def run() -> int:
+    """Work until SIGTERM or SIGINT; 2 where settings are bad, 1 where the start failed or a job is stuck."""
+    # Blocked signals wait for sigtimedwait, in process 1 of a container too, and a second one changes nothing.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        settings = load_settings()
+    except BadSettings as error:
+        print(error, file=sys.stderr)
+        return 2
+    logs.configure(settings.log_level, settings.log_format)
+    try:
+        service = build(settings)
+        if settings.http_port:
+            service.health.serve(settings.http_port)
+    except StartError as error:
+        print(f"media-worker can't start: {error}", file=sys.stderr)
+        return 1
+    status = _work(service, settings)
+    sys.stdout.flush()
+    # A thread that is stuck in a decoder must not keep the process from ending.
+    os._exit(status)
+
+
+def _work(service: Service, settings: Settings) -> int:
+    structlog.get_logger().info("started", queue=settings.queue_url, concurrency=settings.worker_concurrency)
+    service.consumer.start()
+    status = 0
+    while not (received := signal.sigtimedwait(SIGNALS, WATCH_SECONDS)):
+        if service.consumer.stuck():
+            status = 1
+            break
+    if received:
+        structlog.get_logger().info("signal received", signal=signal.Signals(received.si_signo).name)
+    service.consumer.drain(settings.shutdown_grace)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""/livez, /readyz and /metrics."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from worker.consumer import Consumer
+from worker.handler import Handler
+from worker.lease import Leases
+from worker.metrics import Metrics
+
+STALE_POLL = 70.0
+"""Seconds; a long poll and its read time-out take 30, a pause after a failure another 30."""
+STALE_JOB = 600.0
+"""Seconds; no single call that a job waits for takes as long."""
+
+
+class Health:
+    """What the process says of itself."""
+
+    def __init__(
+        self, consumer: Consumer, leases: Leases, handler: Handler, metrics: Metrics, clock: Callable[[], float]
+    ) -> None:
+        self._consumer = consumer
+        self._leases = leases
+        self._handler = handler
+        self._metrics = metrics
+        self._clock = clock
+
+    def live(self) -> list[str]:
+        """Why the process should be replaced; empty where it is well."""
+        now = self._clock()
+        ages = [("the last poll", now - self._consumer.polled_at, STALE_POLL)]
+        ages.append(("the last heartbeat", now - self._leases.beaten_at, STALE_POLL))
+        ages += [
+            (f"job {each.job.job_id}'s progress in {each.current_step}", now - each.progress_at, STALE_JOB)
+            for each in self._handler.active
+        ]
+        if self._consumer.stopping:
+            return []
+        return [f"{what} is {age:.0f} s old; the limit is {limit:.0f}" for what, age, limit in ages if age > limit]
+
+    def ready(self) -> list[str]:
+        """Why the process gets no work done at the moment; empty where it does."""
+        if self._consumer.stopping:
+            return ["shutting down"]
+        return [] if self._consumer.reachable else ["the last poll of the queue failed, or none has ended yet"]
+
+    def serve(self, port: int) -> ThreadingHTTPServer:
+        """Answer on this port in a thread of its own until the process ends."""
+        server = ThreadingHTTPServer(("", port), _handler(self))
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
+        return server
+
+    def answer(self, path: str) -> tuple[int, bytes]:
+        """Status and body."""
+        if path == "/metrics":
+            return 200, self._metrics.render()
+        checks = {"/livez": self.live, "/readyz": self.ready}
+        if path not in checks:
+            return 404, b"/livez, /readyz or /metrics\n"
+        problems = checks[path]()
+        return (503 if problems else 200), "".join(f"{line}\n" for line in problems or ["ok"]).encode()
+
+
+def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10
+
+        def do_GET(self) -> None:
+            status, body = health.answer(self.path.partition("?")[0])
+            self.send_response(status)
+            self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """A probe every few seconds is no news."""
+
+    return Handler

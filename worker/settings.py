@@ -1,0 +1,88 @@
+"""Every setting, once. The only reader of the environment."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from dotenv import load_dotenv
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.keys import check_bundle_template
+
+LONGEST_LEASE = (
+    12 * 3600
+)  # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
+LONG_POLL = 20  # the longest that SQS has
+
+MIB = 1024 * 1024
+
+
+def usable_cpus() -> int:
+    """The CPUs that this process may use: its affinity, and no more than its control group's quota."""
+    allowed = len(os.sched_getaffinity(0))
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(allowed, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no such file, or no quota ("max")
+        return allowed
+
+
+class Settings(BaseSettings):
+    """The contract's section 5; each field's environment variable is its name in capitals."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    queue_url: str
+    media_bucket: str
+    callback_url: HttpUrl
+    callback_secret: Annotated[SecretStr, Field(min_length=16)]
+    callback_provider: str = "STEP_FUNCTIONS"
+    mediaconvert_role_arn: str | None = None
+    mediaconvert_queue_arn: str | None = None
+    zip_key_template: Annotated[str, AfterValidator(check_bundle_template)] = (
+        "{listing_id}/processed/zip/{listing_id}.zip"
+    )
+    worker_concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
+    image_threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=usable_cpus)
+    visibility_timeout: Annotated[int, Field(ge=3, le=LONGEST_LEASE)] = 60
+    shutdown_grace: Annotated[int, Field(ge=0)] = 100
+    job_timeout: Annotated[int, Field(ge=1, le=LONGEST_LEASE - 3600)] = 3600
+    http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "console"] = "json"
+    max_photo_bytes: Annotated[int, Field(ge=1)] = 200 * MIB
+    max_document_bytes: Annotated[int, Field(ge=1, le=5 * 1024 * MIB)] = 512 * MIB
+    max_photo_pixels: Annotated[int, Field(ge=1)] = 100_000_000
+    aws_region: str | None = None
+    aws_endpoint_url: str | None = None
+
+    @property
+    def long_poll(self) -> int:
+        """Seconds. A poll that took most of the visibility timeout would hand over leases that are nearly over."""
+        return min(LONG_POLL, self.visibility_timeout // 3)
+
+
+class BadSettings(Exception):
+    """Settings are missing or impossible: a line for each, naming its variable and never its value."""
+
+
+def load_settings() -> Settings:
+    """Read the environment, and `.env` for what isn't in it.
+
+    Raises:
+        BadSettings: one or more are missing or impossible.
+    """
+    load_dotenv(Path(".env"))
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = (f"{'.'.join(map(str, each['loc'])).upper()}: {_say(each['msg'])}" for each in error.errors())
+        raise BadSettings("\n".join(lines)) from None
+
+
+def _say(message: str) -> str:
+    return "is required" if message == "Field required" else message.removeprefix("Value error, ")
