@@ -1,7 +1,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+COMPILE := uv pip compile --generate-hashes --no-emit-index-url --no-header --quiet
+LOCK := $(COMPILE) --universal --python-version 3.11
 
 .PHONY: setup lint test demo bench test-localstack lock clean
 .DEFAULT_GOAL := help
@@ -23,4 +24,4 @@ lock:  ## resolve requirements/*.txt anew (needs uv)
 	$(LOCK) --extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
 	$(LOCK) --extra dev --extra bench -c requirements/dev.txt pyproject.toml -o requirements/bench.txt
 	echo hatchling | $(LOCK) -c requirements/dev.txt - -o requirements/build.txt
-	$(subst 3.11,3.13,$(LOCK)) requirements/localstack.in -o requirements/localstack.txt
+	$(COMPILE) --python-version 3.13 requirements/localstack.in -o requirements/localstack.txt
