@@ -1,23 +1,63 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOCALSTACK_VENV := .venv-localstack
 COMPILE := uv pip compile --generate-hashes --no-emit-index-url --no-header --quiet
 LOCK := $(COMPILE) --universal --python-version 3.11
+UNIT_VENV := .venv-3.13
+PYTHON313 ?= $(shell command -v python3.13 || ls $(HOME)/.pyenv/versions/3.13*/bin/python 2>/dev/null | tail -1)
 
-.PHONY: setup lint test demo bench test-localstack lock clean
-.DEFAULT_GOAL := help
+.PHONY: help setup test lint demo bench test-localstack test-3.13 lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | sort
+	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
-setup: $(VENV)/.ready  ## make .venv with everything pinned by hash
+setup: $(VENV)/.ready  ## make .venv: the command is then .venv/bin/media-worker
 
 $(VENV)/.ready: requirements/dev.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=…" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install -qq --require-hashes -r requirements/dev.txt
 	$(BIN)/pip install -qq --no-deps --no-build-isolation --editable .
 	touch $@
+
+demo: setup  ## the whole service on this machine: make demo [MEDIA=folder]
+	$(BIN)/python -m devstack.demo $(if $(MEDIA),--media "$(MEDIA)")
+
+test: setup  ## every test that needs nothing but this machine
+	$(BIN)/pytest -m "not localstack"
+
+lint: setup  ## style, types, the arrows between the rooms, template, containers
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/cfn-lint infra/storage-and-queues.yaml
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/hadolint Dockerfile
+
+test-localstack: setup $(LOCALSTACK_VENV)/.ready  ## the tests that want conditional writes and checksums as AWS does them
+	$(BIN)/pytest -m localstack
+
+$(LOCALSTACK_VENV)/.ready: requirements/localstack.txt
+	@test -n "$(PYTHON313)" || { echo "LocalStack 4.14 needs Python 3.13: make test-localstack PYTHON313=…"; exit 1; }
+	$(PYTHON313) -m venv $(LOCALSTACK_VENV)
+	$(LOCALSTACK_VENV)/bin/pip install -qq --require-hashes -r requirements/localstack.txt
+	touch $@
+
+test-3.13: $(UNIT_VENV)/.ready  ## the unit tests on the Python of the image
+	$(UNIT_VENV)/bin/pytest tests/unit
+
+$(UNIT_VENV)/.ready: requirements/dev.txt pyproject.toml
+	@test -n "$(PYTHON313)" || { echo "there is no Python 3.13: make test-3.13 PYTHON313=…"; exit 1; }
+	$(PYTHON313) -m venv $(UNIT_VENV)
+	$(UNIT_VENV)/bin/pip install -qq --require-hashes -r requirements/dev.txt
+	$(UNIT_VENV)/bin/pip install -qq --no-deps --no-build-isolation --editable .
+	touch $@
+
+bench: setup  ## the figures of docs/figures.md, measured here (minutes)
+	$(BIN)/pip install -qq --require-hashes -r requirements/bench.txt
+	$(BIN)/python -m benchmarks
 
 lock:  ## resolve requirements/*.txt anew (needs uv)
 	$(LOCK) --upgrade pyproject.toml -o requirements/run.txt
@@ -25,3 +65,6 @@ lock:  ## resolve requirements/*.txt anew (needs uv)
 	$(LOCK) --extra dev --extra bench -c requirements/dev.txt pyproject.toml -o requirements/bench.txt
 	echo hatchling | $(LOCK) -c requirements/dev.txt - -o requirements/build.txt
 	$(COMPILE) --python-version 3.13 requirements/localstack.in -o requirements/localstack.txt
+
+clean:  ## remove everything that make made
+	rm -rf $(VENV) $(LOCALSTACK_VENV) $(UNIT_VENV) demo-output build dist .*_cache .hypothesis

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from domain.errors import Conflict, NotFound, Permanent, Transient
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
 _NOT_FOUND = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
 _CONFLICT = frozenset({"412", "409", "PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"})
@@ -41,30 +48,43 @@ def errors_mapped(what: str) -> Iterator[None]:
         raise Transient(f"{what}: {error}") from error
 
 
-def s3_config(connections: int, path_style: bool) -> Config:
-    """For bulk work: as many connections as there are threads, boto3's own retries and back-off.
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """boto3's clients. Polling and heartbeats have their own, so that a burst of S3 work can't starve a lease."""
 
-    Emulators have no DNS name for each bucket, so they want it in the path.
+    s3: S3Client
+    poll: SQSClient
+    lease: SQSClient
+
+
+def connect(region: str | None, emulated: bool, connections: int, jobs: int, long_poll: int) -> Clients:
+    """Make the clients, once.
+
+    `connections` is how many the bucket gets at most, `jobs` how many are in flight, `long_poll` is in seconds. An emulator has no DNS name for each bucket, so it wants the bucket in the path.
+
+    Raises:
+        Transient: boto3 misses something, such as a region.
     """
-    return Config(
+    s3 = Config(
         connect_timeout=5,
         read_timeout=30,
         max_pool_connections=connections,
         retries={"mode": "standard", "total_max_attempts": 4},
-        s3={"addressing_style": "path" if path_style else "auto"},
+        s3={"addressing_style": "path" if emulated else "auto"},
     )
-
-
-def poll_config(wait: int) -> Config:
-    """For long polls: no retry of its own, since the consumer's next poll is one."""
-    return Config(connect_timeout=3, read_timeout=wait + 10, retries={"total_max_attempts": 1})
-
-
-def lease_config(connections: int) -> Config:
-    """For heartbeats and settling: a short patience, so that a stalled call leaves time for another."""
-    return Config(
+    # The consumer's next poll is the retry of a failed one.
+    poll = Config(connect_timeout=3, read_timeout=long_poll + 10, retries={"total_max_attempts": 1})
+    # A short patience, so that a stalled call leaves a lease time for another.
+    lease = Config(
         connect_timeout=2,
         read_timeout=4,
-        max_pool_connections=connections,
+        max_pool_connections=jobs + 1,
         retries={"mode": "standard", "total_max_attempts": 2},
     )
+    with errors_mapped("set up boto3"):
+        session = boto3.Session(region_name=region)
+        return Clients(
+            session.client("s3", config=s3),
+            session.client("sqs", config=poll),
+            session.client("sqs", config=lease),
+        )

@@ -8,10 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import boto3
-from botocore.exceptions import BotoCoreError
-
-from adapters.aws import lease_config, poll_config, s3_config
+from adapters.aws import connect
 from adapters.backend import SignedCallback
 from adapters.journal import S3Journals
 from adapters.no_transcoder import NoTranscoder
@@ -53,23 +50,26 @@ def build(settings: Settings) -> Service:
     """
     try:
         return _build(settings)
-    except (Transient, NoRedrivePolicy, BotoCoreError) as error:
+    except (Transient, NoRedrivePolicy) as error:
         raise StartError(str(error)) from error
 
 
 def _build(settings: Settings) -> Service:
     metrics, rng, clock = Metrics(), random.SystemRandom(), time.monotonic
-    session = boto3.Session(region_name=settings.aws_region)
     asset_threads = 2 * settings.image_threads + 2
-    connections = asset_threads + TRANSFERS + settings.worker_concurrency
-    s3 = session.client("s3", config=s3_config(connections, path_style=settings.aws_endpoint_url is not None))
-    queue = SqsQueue(
-        session.client("sqs", config=poll_config(settings.long_poll)),
-        session.client("sqs", config=lease_config(settings.worker_concurrency + 1)),
-        settings.queue_url,
+    jobs = settings.worker_concurrency
+    clients = connect(
+        settings.aws_region,
+        emulated=settings.aws_endpoint_url is not None,
+        connections=asset_threads + TRANSFERS + jobs,
+        jobs=jobs,
+        long_poll=settings.long_poll,
     )
+    queue = SqsQueue(clients.poll, clients.lease, settings.queue_url)
     ports = Ports(
-        objects=S3Objects(s3, settings.media_bucket, lambda way, count: metrics.bytes.labels(way).inc(count)),
+        objects=S3Objects(
+            clients.s3, settings.media_bucket, lambda way, count: metrics.bytes.labels(way).inc(count)
+        ),
         images=PillowImages(settings.image_threads, settings.max_photo_pixels),
         transcoder=NoTranscoder(),
         backend=SignedCallback(
@@ -86,13 +86,13 @@ def _build(settings: Settings) -> Service:
         now=_now,
     )
     leases = Leases(queue, settings.visibility_timeout, clock, metrics)
-    journals = S3Journals(s3, settings.media_bucket)
+    journals = S3Journals(clients.s3, settings.media_bucket)
     handler = Handler(
         queue, leases, journals, ports, metrics, parse_message, queue.max_receive_count(), settings.job_timeout,
         clock, rng,
     )  # fmt: skip
     consumer = Consumer(
-        queue, leases, handler, metrics, settings.worker_concurrency, settings.long_poll,
+        queue, leases, handler, metrics, jobs, settings.long_poll,
         settings.visibility_timeout, clock, rng,
     )  # fmt: skip
     return Service(consumer, Health(consumer, leases, handler, metrics, clock))

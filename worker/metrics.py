@@ -34,6 +34,10 @@ class Metrics:
         self.in_flight = Gauge("media_worker_in_flight", "Jobs in hand", registry=registry)
         self.leases_lost = Counter("media_worker_leases_lost", "Leases that ran out", registry=registry)
 
+    def count_bytes(self, direction: str, count: int) -> None:
+        """Count what goes `in` from the bucket or `out` to it."""
+        self.bytes.labels(direction).inc(count)
+
     def count_report(self, report: Report) -> None:
         """Count the assets of a report that the backend has acknowledged."""
         for result in report.results:

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import keys
+from domain.errors import Code, Permanent
+
+SEGMENT = st.text(
+    st.characters(exclude_categories=("C",), exclude_characters="/\u2028\u2029"), min_size=1, max_size=20
+).filter(lambda text: text not in (".", "..") and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text))
+MEDIA = st.sampled_from(["photo/vertical", "photo/horizontal", "project/doc", "project/render", "photo", "video"])
+TEMPLATE = "{listing_id}/processed/zip/{listing_id}.zip"
+
+
+def raw(key: str, listing_id: int = 28) -> keys.RawKey:
+    return keys.parse_raw(key, listing_id)
+
+
+@pytest.mark.parametrize(
+    ("key", "media", "file"),
+    [
+        ("28/raw/photo/vertical/a.jpg", "photo/vertical", "a.jpg"),
+        ("28/raw/photo/a.jpg", "photo", "a.jpg"),
+        ("28/raw/2024-01-31/photo/vertical/a.jpg", "photo/vertical", "a.jpg"),
+        ("28/raw/photo/2024-01-31/vertical/a.jpg", "photo/vertical", "a.jpg"),
+        ("28/raw/photo/vertical/2024-01-31/a.jpg", "photo/vertical", "a.jpg"),
+        ("28/raw/photo/vertical/2024-01-31", "photo/vertical", "2024-01-31"),
+        ("28/raw/project/doc/Grundriß 1.pdf", "project/doc", "Grundriß 1.pdf"),
+    ],
+)
+def test_reads_the_keys_of_the_contract(key: str, media: str, file: str) -> None:
+    assert raw(key) == keys.RawKey(key, 28, media, file)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "29/raw/photo/vertical/a.jpg",
+        "028/raw/photo/vertical/a.jpg",
+        "28/processed/photo/large/a.jpg",
+        "/28/raw/photo/a.jpg",
+        "28/raw/photo/../../../29/raw/photo/a.jpg",
+        "28/raw/photo/./a.jpg",
+        "28/raw/photo//a.jpg",
+        "28/raw/photo/",
+        "28/raw/a.jpg",
+        "28/raw",
+        "28/raw/one/two/three/a.jpg",
+        "28/raw/photo/a\0.jpg",
+        "28/raw/photo/a\n.jpg",
+        "28/raw/photo/a\ud800.jpg",
+        "28/raw/zip/28.zip",
+        "",
+    ],
+)
+def test_refuses_every_other_key(key: str) -> None:
+    with pytest.raises(Permanent) as refusal:
+        raw(key)
+    assert refusal.value.code is Code.VALIDATION_ERROR
+
+
+def test_refuses_keys_of_more_than_1024_bytes_and_those_whose_derived_key_would_be() -> None:
+    longest = "28/raw/photo/" + "a" * (1024 - len("28/processed/photo/thumbnail/"))
+    assert len(keys.derived(raw(longest), "thumbnail")) == 1024
+    for key in (longest + "a", "28/raw/photo/" + "é" * 506, "28/raw/photo/" + "a" * 1012):
+        with pytest.raises(Permanent, match="bytes"):
+            raw(key)
+
+
+@given(MEDIA, SEGMENT)
+def test_a_derived_key_differs_from_the_others_by_its_size_segment_alone(media: str, file: str) -> None:
+    key = raw(f"28/raw/{media}/{file}")
+    assert keys.derived(key, "large") == f"28/processed/{media}/large/{file}"
+    assert keys.derived(key, "large").replace("/large/", "/small/", 1) == keys.derived(key, "small")
+
+
+@given(MEDIA, SEGMENT, st.dates(), st.integers(0, 2))
+def test_the_legacy_date_leaves_no_trace_in_a_derived_key(media: str, file: str, date: object, at: int) -> None:
+    segments = [*media.split("/"), file]
+    dated = [*segments[: min(at, len(segments) - 1)], str(date), *segments[min(at, len(segments) - 1) :]]
+    assert keys.derived(raw("28/raw/" + "/".join(dated)), "small") == f"28/processed/{media}/small/{file}"
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_key_of_this_listing_or_a_validation_error(text: str) -> None:
+    for key in (text, f"28/raw/{text}", f"28/raw/photo/{text}"):
+        try:
+            parsed = raw(key)
+        except Permanent as error:
+            assert error.code is Code.VALIDATION_ERROR
+        else:
+            assert keys.derived(parsed, "large").startswith("28/processed/")
+            assert ".." not in keys.derived(parsed, "large").split("/")
+
+
+@given(st.text(max_size=80), st.none() | st.sampled_from([".jpg", ".png"]))
+def test_an_inner_path_never_leaves_its_folder(rest: str, extension: str | None) -> None:
+    path = keys.inner_path(f"28/processed/{rest}", 28, extension)
+    assert path
+    assert not path.startswith("/")
+    assert "\\" not in path
+    assert not {"", ".", ".."} & set(path.split("/"))
+
+
+def test_an_inner_path_has_no_listing_no_date_and_the_true_extension() -> None:
+    assert keys.inner_path("28/processed/photo/2024-01-31/large/a.heic", 28, ".jpg") == "photo/large/a.jpg"
+    assert keys.inner_path("28/processed/project/doc/original/a.pdf", 28, None) == "project/doc/original/a.pdf"
+    assert keys.inner_path("28/processed/photo/large/.hidden", 28, ".jpg") == "photo/large/.hidden.jpg"
+
+
+def test_numbered_counts_from_two_before_the_extension() -> None:
+    candidates = keys.numbered("photo/a.jpg")
+    assert [next(candidates) for _ in range(3)] == ["photo/a.jpg", "photo/a-2.jpg", "photo/a-3.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("template", "bundle"),
+    [
+        (TEMPLATE, "28/processed/zip/28.zip"),
+        ("{listing_id}/processed/{batch_id}-{job_id}.zip", "28/processed/b-7f3a-21.zip"),
+    ],
+)
+def test_bundles_are_no_members_of_a_bundle(template: str, bundle: str) -> None:
+    assert keys.bundle_key(template, 28, "b-7f3a", 21) == bundle
+    assert not keys.is_member(bundle, template, 28)
+    assert not keys.is_member(keys.bundle_key(template, 28, None, 7), template, 28)
+    assert not keys.is_member("28/processed/zip/older.zip", template, 28)
+    assert not keys.is_member("28/processed/photo/", template, 28)
+    assert keys.is_member("28/processed/photo/large/a.jpg", template, 28)
+    assert keys.is_member("28/processed/project/doc/original/plans.zip", template, 28)
+
+
+@given(st.text())
+def test_a_batch_id_cannot_move_a_bundle(batch_id: str) -> None:
+    key = keys.bundle_key("{listing_id}/processed/zip/{batch_id}.zip", 28, batch_id, 21)
+    assert re.fullmatch(r"28/processed/zip/[A-Za-z0-9_-][A-Za-z0-9._-]*\.zip", key)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "bundles/all.zip",
+        "{listing_id}/{other}.zip",
+        "{listing_id}//a.zip",
+        "{listing_id}/../a.zip",
+        "{listing_id}/raw/photo/a.zip",
+        "{listing_id}/work/a.zip",
+    ],
+)
+def test_refuses_impossible_bundle_templates(template: str) -> None:
+    with pytest.raises(ValueError, match=r"must|may"):
+        keys.check_bundle_template(template)

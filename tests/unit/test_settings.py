@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from worker.settings import BadSettings, Settings, load_settings
+
+SECRET = "0123456789abcdef"
+REQUIRED = {
+    "QUEUE_URL": "http://localhost:4566/000000000000/q",
+    "MEDIA_BUCKET": "media",
+    "CALLBACK_URL": "https://backend.example/callback",
+    "CALLBACK_SECRET": SECRET,
+}
+
+
+@pytest.fixture(autouse=True)
+def _only_these(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A process environment and a working directory with nothing in them but the required settings."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("AWS_REGION", "AWS_ENDPOINT_URL", "HTTP_PORT", "WORKER_CONCURRENCY", "LOG_LEVEL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in REQUIRED.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    settings = load_settings()
+    assert settings.callback_provider == "STEP_FUNCTIONS"
+    assert settings.zip_key_template == "{listing_id}/processed/zip/{listing_id}.zip"
+    assert settings.worker_concurrency == 8
+    assert settings.visibility_timeout == 60
+    assert settings.shutdown_grace == 100
+    assert settings.job_timeout == 3600
+    assert settings.http_port == 8080
+    assert (settings.log_level, settings.log_format) == ("INFO", "json")
+    assert settings.image_threads >= 1
+    assert settings.mediaconvert_role_arn is None
+    assert settings.long_poll == 20
+    assert settings.max_photo_bytes == 200 * 1024 * 1024
+    assert settings.max_document_bytes == 512 * 1024 * 1024
+    assert settings.max_photo_pixels == 100_000_000
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_missing_setting_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(name)
+    with pytest.raises(BadSettings) as bad:
+        load_settings()
+    assert str(bad.value) == f"{name}: is required"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CALLBACK_SECRET", "too-short"),
+        ("CALLBACK_URL", "ftp://backend.example"),
+        ("CALLBACK_URL", "backend"),
+        ("WORKER_CONCURRENCY", "0"),
+        ("WORKER_CONCURRENCY", "many"),
+        ("VISIBILITY_TIMEOUT", "43201"),
+        ("SHUTDOWN_GRACE", "-1"),
+        ("HTTP_PORT", "65536"),
+        ("LOG_LEVEL", "LOUD"),
+        ("LOG_FORMAT", "xml"),
+        ("ZIP_KEY_TEMPLATE", "bundles/all.zip"),
+        ("JOB_TIMEOUT", "0"),
+    ],
+)
+def test_an_impossible_setting_is_named_in_one_line_and_its_value_is_not(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings) as bad:
+        load_settings()
+    assert str(bad.value).startswith(f"{name}: ")
+    assert "\n" not in str(bad.value)
+    if name == "CALLBACK_SECRET":
+        assert value not in str(bad.value)
+
+
+def test_every_bad_setting_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("QUEUE_URL")
+    monkeypatch.setenv("HTTP_PORT", "x")
+    with pytest.raises(BadSettings) as bad:
+        load_settings()
+    assert [line.partition(":")[0] for line in str(bad.value).splitlines()] == ["QUEUE_URL", "HTTP_PORT"]
+
+
+def test_a_dotenv_file_fills_in_what_the_environment_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDIA_BUCKET", "from-the-environment")
+    monkeypatch.setenv("AWS_REGION", "")  # so that it is put back after the test
+    monkeypatch.delenv("AWS_REGION")
+    (tmp_path / ".env").write_text("MEDIA_BUCKET=from-the-file\nAWS_REGION=sa-east-1\n")
+    settings = load_settings()
+    assert settings.media_bucket == "from-the-environment"
+    assert settings.aws_region == "sa-east-1"
+
+
+def test_the_secret_is_not_shown() -> None:
+    assert SECRET not in repr(load_settings())
+
+
+def test_a_short_visibility_timeout_shortens_the_long_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VISIBILITY_TIMEOUT", "6")
+    assert load_settings().long_poll == 2
+
+
+def test_the_page_of_the_contract_names_every_setting_with_its_default() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "contract.md").read_text()
+    rows = re.findall(r"^\| ((?:`[A-Z_0-9]+` ?)+) \| (.*?) \|", page, re.MULTILINE)
+    documented = {name: default.strip("`") for names, default in rows for name in re.findall("[A-Z_0-9]+", names)}
+    for field, info in Settings.model_fields.items():
+        expected = "required" if info.is_required() else str(info.default).lower()
+        if info.default_factory is not None:
+            expected = "the cpus this process may use"
+        assert documented.get(field.upper(), "").lower() == expected, field

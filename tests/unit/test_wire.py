@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapters.wire import parse_message
+from domain.errors import Malformed
+from domain.model import Asset, Manifest
+from domain.queue import Message
+
+PHOTO = "28/raw/photo/horizontal/3f6c.jpg"
+TRACE = "00-2b63e64e71537bb0327788965465ed16-45348f2c8c2a34bf-01"
+OTHER_TRACE = "00-11111111111111111111111111111111-2222222222222222-00"
+
+
+def message(body: object, **attributes: str) -> Message:
+    text = body if isinstance(body, str) else json.dumps(body)
+    return Message("m-1", "handle", text, 1, attributes)
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    return {"jobId": 21, "listingId": 28, "assets": [PHOTO], **changes}
+
+
+def test_reads_the_message_of_the_contract() -> None:
+    job = parse_message(
+        message(
+            {
+                "jobId": "21",
+                "listingIdentityId": 28,
+                "batchId": "b-7f3a",
+                "assets": [
+                    {
+                        "key": PHOTO,
+                        "type": "PHOTO_HORIZONTAL",
+                        "size": "5242880",
+                        "sha256": "9f86",
+                        "etag": '"d41d"',
+                        "contentType": "image/jpeg",
+                        "colour": "ignored",
+                    },
+                    "28/raw/video/vertical/77aa.mp4",
+                ],
+                "retry": 0,
+                "traceparent": TRACE,
+                "more": {"ignored": True},
+            }
+        )
+    )
+    assert (job.job_id, job.listing_id, job.batch_id, job.message_id) == (21, 28, "b-7f3a", "m-1")
+    assert job.traceparent == TRACE
+    assert job.assets == (
+        Asset(PHOTO, "PHOTO_HORIZONTAL", Manifest(5242880, "9f86", '"d41d"', "image/jpeg")),
+        Asset("28/raw/video/vertical/77aa.mp4"),
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "not JSON", "{", "[" * 100_000, '"text"', "17", "null", "[]", "{}", '{"jobId": NaN}']
+)
+def test_what_names_no_job_is_malformed_without_one(text: str) -> None:
+    with pytest.raises(Malformed) as malformed:
+        parse_message(message(text))
+    assert malformed.value.job is None
+
+
+@pytest.mark.parametrize(
+    "bad", [None, 0, -1, 2**63, 10**30, 1.0, 1.5, True, "", " 21", "+21", "twenty", "٣", [21], {}]
+)
+@pytest.mark.parametrize("field", ["jobId", "listingId"])
+def test_an_id_is_an_integer_from_one_or_a_string_of_digits(field: str, bad: object) -> None:
+    with pytest.raises(Malformed) as malformed:
+        parse_message(message(body(**{field: bad})))
+    assert malformed.value.job is None
+
+
+def test_both_names_of_the_listing_are_taken_and_must_agree() -> None:
+    assert parse_message(message(body(listingIdentityId="28"))).listing_id == 28
+    with pytest.raises(Malformed, match="differ") as malformed:
+        parse_message(message(body(listingIdentityId=29)))
+    assert malformed.value.job is None
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"assets": []},
+        {"assets": [PHOTO] * 1001},
+        {"assets": None},
+        {"assets": PHOTO},
+        {"assets": {}},
+        {"batchId": 7},
+    ],
+)
+def test_a_malformed_message_that_names_a_job_says_which(bad: dict[str, object]) -> None:
+    with pytest.raises(Malformed) as malformed:
+        parse_message(message(body(**bad)))
+    job = malformed.value.job
+    assert job is not None
+    assert (job.job_id, job.listing_id, job.message_id) == (21, 28, "m-1")
+
+
+def test_a_thousand_assets_are_fine() -> None:
+    assert len(parse_message(message(body(assets=[PHOTO] * 1000))).assets) == 1000
+
+
+@pytest.mark.parametrize(
+    "entry", [7, None, [], {}, {"key": 7}, {"key": PHOTO, "size": "big"}, {"key": PHOTO, "etag": 1}]
+)
+def test_a_bad_entry_is_a_bad_asset_and_not_a_bad_message(entry: object) -> None:
+    job = parse_message(message(body(assets=[entry, PHOTO])))
+    assert job.assets[0].defect
+    assert job.assets[1] == Asset(PHOTO)
+
+
+def test_the_attribute_traceparent_wins_and_an_invalid_one_is_dropped() -> None:
+    both = message(body(traceparent=OTHER_TRACE), Traceparent=TRACE)
+    assert parse_message(both).traceparent == TRACE
+    assert parse_message(message(body(traceparent=OTHER_TRACE), Traceparent="nonsense")).traceparent == OTHER_TRACE
+    for invalid in (
+        "nonsense",
+        7,
+        None,
+        TRACE.upper(),
+        TRACE.replace("2b63", "zzzz"),
+        f"ff{TRACE[2:]}",
+        TRACE + "\r\nX: y",
+    ):
+        assert parse_message(message(body(traceparent=invalid))).traceparent is None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+FIELDS = st.sampled_from(["jobId", "listingId", "listingIdentityId", "batchId", "assets", "traceparent", "retry"])
+
+
+@given(st.dictionaries(FIELDS, JSON) | JSON)
+def test_any_json_is_a_job_or_malformed(value: object) -> None:
+    try:
+        job = parse_message(message(value))
+    except Malformed as malformed:
+        assert str(malformed)
+    else:
+        assert job.job_id >= 1
+        assert 1 <= len(job.assets) <= 1000
+
+
+@given(st.text())
+def test_any_text_is_a_job_or_malformed(text: str) -> None:
+    with pytest.raises(Malformed):
+        parse_message(message(text))
+
+
+def test_an_explanation_never_repeats_a_value_from_the_message() -> None:
+    with pytest.raises(Malformed) as malformed:
+        parse_message(message(body(batchId=["s3cret"], assets="s3cret")))
+    assert "s3cret" not in str(malformed.value)
