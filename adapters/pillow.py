@@ -54,19 +54,22 @@ class PillowImages:
         self._in_memory = _Budget(2 * max_pixels)
 
     def render(self, data: bytes, medium: Medium) -> Picture:
-        with self._slots, _undecodable(medium), Image.open(io.BytesIO(data), formats=[medium.name]) as image:
+        with self._slots, _undecodable(medium):
+            large, width, height = self._decode(data, medium)
+            return Picture(width, height, tuple(_cascade(large, width, height, medium)))
+
+    def _decode(self, data: bytes, medium: Medium) -> tuple[Image.Image, int, int]:
+        """The large rendition's pixels, and the upright source's width and height."""
+        with Image.open(io.BytesIO(data), formats=[medium.name]) as image:
             width, height = image.size
             if width * height > self._max_pixels:
                 raise Permanent(f"{width}×{height} are more than {self._max_pixels} pixels")
-            weight = _draft(image)
-            with self._in_memory.spending(weight):
+            with self._in_memory.spending(_draft(image)):
                 image.load()
                 orientation = _orientation(image)
                 if orientation in _QUARTER_TURNS:
                     width, height = height, width
-                large = _large(image, orientation, width, height)
-                image.close()
-            return Picture(width, height, tuple(_cascade(large, width, height, medium)))
+                return _large(image, orientation, width, height), width, height
 
 
 def _draft(image: Image.Image) -> int:

@@ -46,7 +46,7 @@ def run() -> int:
         service = build(settings)
         if settings.http_port:
             service.health.serve(settings.http_port)
-    except StartError as error:
+    except (StartError, OSError) as error:  # OSError: the port is taken
         print(f"media-worker can't start: {error}", file=sys.stderr)
         return 1
     status = _work(service, settings)

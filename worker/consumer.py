@@ -120,12 +120,15 @@ class Consumer:
         self.reachable = True
         self._metrics.receives.labels("ok").inc()
         self._metrics.messages.inc(len(leases))
-        if self._stopping.is_set():
-            self._too_late += leases
-            self._slots.free(len(leases))
-            return
         for lease in leases:
-            threading.Thread(target=self._work, args=(lease,), name=lease.message.message_id, daemon=True).start()
+            # One that came too late goes back; on its last receive it would go to the DLQ, so that is worth a try.
+            if self._stopping.is_set() and not self._handler.is_last(lease):
+                self._too_late.append(lease)
+                self._slots.free(1)
+            else:
+                threading.Thread(
+                    target=self._work, args=(lease,), name=lease.message.message_id, daemon=True
+                ).start()
 
     def _work(self, lease: Lease) -> None:
         self._metrics.in_flight.inc()

@@ -10,7 +10,7 @@ import structlog
 
 from domain.errors import Code, LeaseLost, Malformed, Permanent, Stopped, Transient
 from domain.journal import Ended, Ending, Journals
-from domain.model import Job, Report
+from domain.model import Failure, Job, Report
 from domain.pipeline import process
 from domain.ports import Ports
 from domain.queue import Message, Queue
@@ -59,6 +59,10 @@ class Handler:
         """The attempts in flight."""
         return list(self._active.values())
 
+    def is_last(self, lease: Lease) -> bool:
+        """Whether the queue moves the message to its DLQ instead of delivering it once more."""
+        return lease.message.receive_count >= self._max_receive_count
+
     def handle(self, lease: Lease) -> None:
         """Work on the message and settle it. Raises nothing that a caller could do something about."""
         message = lease.message
@@ -81,10 +85,10 @@ class Handler:
 
     @contextmanager
     def _attempting(self, job: Job, lease: Lease) -> Iterator[Attempt]:
-        last = lease.message.receive_count >= self._max_receive_count
         attempt = Attempt(
-            job, lease, self._leases, last, self._ports.now(), self._job_timeout, self._clock, self._metrics
-        )
+            job, lease, self._leases, self.is_last(lease), self._ports.now(), self._job_timeout, self._clock,
+            self._metrics,
+        )  # fmt: skip
         self._active[lease.message.receipt_handle] = attempt
         with structlog.contextvars.bound_contextvars(
             job_id=job.job_id, listing_id=job.listing_id, trace_id=_trace_id(job)
@@ -130,7 +134,7 @@ class Handler:
         if not attempt.take():
             structlog.get_logger().warning("settled by the shutdown already; the callback will be repeated")
             return
-        self._metrics.count_report(report)
+        self._note_assets(report)
         if not self._leases.close(attempt.lease):
             structlog.get_logger().warning("lease lost before the deletion; the callback will be repeated")
             return
@@ -196,7 +200,15 @@ class Handler:
         except Exception:
             structlog.get_logger().exception("the failure callback wasn't acknowledged", status=report.status)
         else:
-            self._metrics.count_report(report)
+            self._note_assets(report)
+
+    def _note_assets(self, report: Report) -> None:
+        self._metrics.count_report(report)
+        for result in report.results:
+            if isinstance(result.outcome, Failure):
+                structlog.get_logger().warning(
+                    "asset failed", key=result.asset.key, code=result.outcome.code, why=result.outcome.message
+                )
 
     def _show_again(self, lease: Lease, delay: int) -> None:
         if not self._leases.close(lease):

@@ -1,0 +1,167 @@
+"""The process: its start, its health, its end."""
+
+from __future__ import annotations
+
+import io
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+from devstack.receiver import Answer, Hang
+from tests.e2e.world import SECRET, World
+
+KEY = "28/raw/photo/horizontal/a.jpg"
+JOB = {"jobId": 21, "listingId": 28, "assets": [KEY]}
+
+
+@pytest.fixture
+def uploaded(world: World) -> World:
+    data = io.BytesIO()
+    Image.new("RGB", (640, 480), "teal").save(data, "JPEG")
+    world.upload(KEY, data.getvalue())
+    return world
+
+
+def command(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "worker.cli", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_help_and_version_work_everywhere() -> None:
+    for arguments in (["--help"], ["run", "--help"], ["--version"], ["run", "--version"]):
+        answer = command(*arguments)
+        assert answer.returncode == 0
+        assert answer.stdout
+
+
+def test_missing_settings_stop_the_start_with_a_line_for_each() -> None:
+    answer = command("run", environment={})
+    assert answer.returncode == 2
+    assert [line.partition(":")[0] for line in answer.stderr.splitlines()] == [
+        "QUEUE_URL",
+        "MEDIA_BUCKET",
+        "CALLBACK_URL",
+        "CALLBACK_SECRET",
+    ]
+    assert answer.stdout == ""
+
+
+def test_a_queue_without_a_redrive_policy_stops_the_start(world: World) -> None:
+    with world.worker(await_start=False, QUEUE_URL=world.dlq_url) as worker:
+        assert worker.wait(30) == 1
+        assert "has no redrive policy" in worker.output()
+
+
+def test_health_and_metrics(uploaded: World) -> None:
+    with uploaded.worker() as worker:
+        uploaded.enqueue(JOB)
+        worker.wait_for_event("message deleted")
+        assert worker.get("/livez") == (200, "ok\n")
+        assert worker.get("/readyz") == (200, "ok\n")
+        assert worker.get("/elsewhere")[0] == 404
+        status, metrics = worker.get("/metrics")
+    assert status == 200
+    for sample in (
+        'media_worker_jobs_total{outcome="SUCCEEDED"} 1.0',
+        'media_worker_assets_total{code="",outcome="ok"} 1.0',
+        'media_worker_step_seconds_count{step="thumbnails"} 1.0',
+        "media_worker_messages_total 1.0",
+        "media_worker_leases_lost_total 0.0",
+        "media_worker_in_flight 0.0",
+    ):
+        assert sample in metrics
+
+
+def test_a_log_line_for_each_step_with_all_that_names_the_job(uploaded: World) -> None:
+    with uploaded.worker() as worker:
+        message_id = uploaded.enqueue(JOB, Traceparent="00-2b63e64e71537bb0327788965465ed16-45348f2c8c2a34bf-01")
+        worker.wait_for_event("message deleted")
+        steps = worker.events("step done")
+        output = worker.output()
+    assert [line["step"] for line in steps] == ["validate", "thumbnails", "zip", "consolidate", "callback"]
+    for line in steps:
+        assert line["job_id"] == 21
+        assert line["listing_id"] == 28
+        assert line["message_id"] == message_id
+        assert line["receive_count"] == 1
+        assert line["trace_id"] == "2b63e64e71537bb0327788965465ed16"
+        assert line["seconds"] >= 0
+    assert SECRET not in output
+    assert 'assets": [' not in output, "no message body"
+
+
+def test_sigterm_while_idle_ends_the_process_after_its_poll(world: World) -> None:
+    with world.worker() as worker:
+        worker.wait_ready(lambda: worker.get("/readyz")[0] == 200, 30)
+        worker.send(signal.SIGTERM)
+        assert worker.wait(30) == 0
+        assert worker.events("drained")
+
+
+def test_sigterm_in_mid_job_lets_the_job_finish_and_a_second_one_changes_nothing(uploaded: World) -> None:
+    uploaded.receiver.plan(Hang(then=Answer(200)))
+    with uploaded.worker() as worker:
+        uploaded.enqueue(JOB)
+        uploaded.receiver.wait_for(1)
+        worker.send(signal.SIGTERM)
+        worker.wait_for_event("draining")
+        worker.send(signal.SIGTERM)
+        uploaded.receiver.release()
+        assert worker.wait(60) == 0
+        assert worker.events("message deleted")
+    assert len(uploaded.receiver.callbacks) == 1
+    assert uploaded.depth(uploaded.queue_url) == 0
+
+
+def test_a_job_that_outlives_the_grace_period_goes_back_and_another_worker_finishes_it(uploaded: World) -> None:
+    uploaded.receiver.plan(*[Answer(503)] * 50)
+    with uploaded.worker(SHUTDOWN_GRACE="1", VISIBILITY_TIMEOUT="45") as worker:
+        uploaded.enqueue(JOB)
+        uploaded.receiver.wait_for(2)
+        worker.send(signal.SIGTERM)
+        assert worker.wait(60) == 0
+    given_back = time.time()
+    refused = len(uploaded.receiver.callbacks)
+    with uploaded.worker() as other:
+        uploaded.receiver.drop_plan()
+        other.wait_for_event("message deleted")
+    assert time.time() - given_back < 20, "the visibility timeout of 45 s wasn't waited for"
+    assert uploaded.journal(28, 21)["attempts"][0]["ending"] == "released"
+    callbacks = uploaded.receiver.callbacks
+    assert len(callbacks) > refused
+    assert len({callback.headers["webhook-id"] for callback in callbacks}) == 1
+
+
+def test_a_long_job_keeps_its_lease(uploaded: World) -> None:
+    """The callback hangs for three visibility timeouts; the message isn't received again meanwhile."""
+    uploaded.receiver.plan(Hang(seconds=12, then=Answer(200)))
+    with uploaded.worker(VISIBILITY_TIMEOUT="4") as one, uploaded.worker(VISIBILITY_TIMEOUT="4") as other:
+        uploaded.enqueue(JOB)
+        uploaded.receiver.wait_for(lambda callbacks: any(c.answered for c in callbacks), timeout=40)
+        one.wait_ready(lambda: uploaded.depth(uploaded.queue_url) == 0, 20)
+        assert len(one.events("attempt begun")) + len(other.events("attempt begun")) == 1
+    assert len(uploaded.receiver.callbacks) == 1
+
+
+def test_a_queue_that_vanishes_and_comes_back(uploaded: World) -> None:
+    world = uploaded
+    with world.worker() as worker:
+        worker.wait_ready(lambda: worker.get("/readyz")[0] == 200, 30)
+        world.sqs.delete_queue(QueueUrl=world.queue_url)
+        worker.wait_ready(lambda: worker.get("/readyz")[0] == 503, 30)
+        assert worker.get("/livez")[0] == 200
+        assert worker.events("receive failed")
+        world.create_queue()
+        world.enqueue(JOB)
+        worker.wait_for_event("message deleted", timeout=60)
+        assert worker.get("/readyz")[0] == 200

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from domain.errors import Transient
+from domain.queue import Message
+from worker.lease import Lease, Leases
+from worker.metrics import Metrics
+
+VISIBILITY = 60
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class ScriptedQueue:
+    """A queue whose `hide` does what the test says; it remembers the calls."""
+
+    def __init__(self) -> None:
+        self.hidden: list[tuple[tuple[str, ...], int]] = []
+        self.during: Callable[[], None] = lambda: None
+        self.refused: frozenset[str] = frozenset()
+
+    def hide(self, receipt_handles: Sequence[str], seconds: int) -> frozenset[str]:
+        self.hidden.append((tuple(receipt_handles), seconds))
+        self.during()
+        return self.refused
+
+    def receive(self, at_most: int, wait: int, visibility_timeout: int) -> Sequence[Message]:
+        raise NotImplementedError
+
+    def delete(self, receipt_handle: str) -> None:
+        raise NotImplementedError
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def queue() -> ScriptedQueue:
+    return ScriptedQueue()
+
+
+@pytest.fixture
+def leases(queue: ScriptedQueue, clock: Clock) -> Leases:
+    return Leases(queue, VISIBILITY, clock, Metrics())
+
+
+def opened(leases: Leases, clock: Clock, name: str = "a") -> Lease:
+    return leases.open(Message(name, f"handle-{name}", "{}", 1, {}), clock.now)
+
+
+def test_a_lease_is_extended_at_a_third_of_the_visibility_timeout_and_not_before(
+    leases: Leases, queue: ScriptedQueue, clock: Clock
+) -> None:
+    lease = opened(leases, clock)
+    clock.now += 19
+    leases.beat()
+    assert queue.hidden == []
+    clock.now += 1
+    leases.beat()
+    assert queue.hidden == [(("handle-a",), VISIBILITY)]
+    assert lease.deadline == clock.now + VISIBILITY
+
+
+def test_the_deadline_counts_from_the_start_of_the_request(
+    leases: Leases, queue: ScriptedQueue, clock: Clock
+) -> None:
+    lease = opened(leases, clock)
+    clock.now += 30
+    started = clock.now
+
+    def slow() -> None:
+        clock.now += 5
+
+    queue.during = slow
+    leases.beat()
+    assert lease.deadline == started + VISIBILITY
+
+
+def test_a_lease_of_a_long_poll_counts_from_the_start_of_the_poll(leases: Leases, clock: Clock) -> None:
+    granted_at = clock.now
+    clock.now += 20
+    lease = leases.open(Message("a", "handle-a", "{}", 1, {}), granted_at)
+    assert lease.deadline == granted_at + VISIBILITY
+
+
+def test_a_lease_is_lost_at_its_deadline(leases: Leases, clock: Clock) -> None:
+    lease = opened(leases, clock)
+    clock.now += VISIBILITY - 0.1
+    assert leases.holds(lease)
+    clock.now += 0.1
+    assert not leases.holds(lease)
+    assert not leases.close(lease)
+
+
+def test_a_200_after_the_deadline_proves_nothing(leases: Leases, queue: ScriptedQueue, clock: Clock) -> None:
+    lease = opened(leases, clock)
+    clock.now += 59
+
+    def stall() -> None:
+        clock.now += 2
+
+    queue.during = stall
+    leases.beat()
+    assert not leases.holds(lease)
+
+
+def test_an_expired_lease_is_not_even_extended(leases: Leases, queue: ScriptedQueue, clock: Clock) -> None:
+    opened(leases, clock)
+    clock.now += VISIBILITY
+    leases.beat()
+    assert queue.hidden == []
+
+
+def test_a_refused_extension_loses_that_lease_alone(leases: Leases, queue: ScriptedQueue, clock: Clock) -> None:
+    refused, other = opened(leases, clock, "a"), opened(leases, clock, "b")
+    queue.refused = frozenset({"handle-a"})
+    clock.now += 20
+    leases.beat()
+    assert not leases.holds(refused)
+    assert leases.holds(other)
+
+
+def test_an_extension_that_fails_is_tried_again_until_the_deadline(
+    leases: Leases, queue: ScriptedQueue, clock: Clock
+) -> None:
+    lease = opened(leases, clock)
+
+    def fail() -> None:
+        raise Transient("SQS is down")
+
+    queue.during = fail
+    clock.now += 20
+    leases.beat()
+    clock.now += 1
+    leases.beat()
+    assert len(queue.hidden) == 2
+    assert leases.holds(lease)
+    queue.during = lambda: None
+    clock.now += 38
+    leases.beat()
+    assert lease.deadline == clock.now + VISIBILITY
+    clock.now += VISIBILITY
+    assert not leases.holds(lease)
+
+
+def test_a_closed_lease_is_extended_no_more(leases: Leases, queue: ScriptedQueue, clock: Clock) -> None:
+    lease = opened(leases, clock)
+    assert leases.close(lease)
+    clock.now += 30
+    leases.beat()
+    assert queue.hidden == []
+
+
+def test_ten_leases_take_one_request(leases: Leases, queue: ScriptedQueue, clock: Clock) -> None:
+    for number in range(25):
+        opened(leases, clock, str(number))
+    clock.now += 20
+    leases.beat()
+    assert [len(handles) for handles, _ in queue.hidden] == [10, 10, 5]
+
+
+def test_a_bug_does_not_end_the_heartbeat(leases: Leases, queue: ScriptedQueue, clock: Clock) -> None:
+    opened(leases, clock)
+    clock.now += 20
+    stop = threading.Event()
+    beats = 0
+
+    def fail_once() -> None:
+        nonlocal beats
+        beats += 1
+        if beats == 1:
+            raise ZeroDivisionError
+        stop.set()
+
+    queue.during = fail_once
+    leases.run(stop)
+    assert beats == 2
+
+
+def test_closing_waits_for_an_extension_under_way(leases: Leases, queue: ScriptedQueue, clock: Clock) -> None:
+    lease = opened(leases, clock)
+    clock.now += 20
+    order: list[str] = []
+    extending, closing = threading.Event(), threading.Event()
+
+    def close() -> None:
+        extending.wait(30)
+        closing.set()
+        leases.close(lease)
+        order.append("closed")
+
+    def extend() -> None:
+        extending.set()
+        closing.wait(30)
+        order.append("extended")
+
+    queue.during = extend
+    closer = threading.Thread(target=close)
+    closer.start()
+    leases.beat()
+    closer.join(30)
+    assert order == ["extended", "closed"]
