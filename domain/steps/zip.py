@@ -102,15 +102,12 @@ def _write(sink: PartSink, members: Iterable[Entry], bundling: _Bundling) -> Non
 
 
 def _free_path(key: str, first: bytes, listing_id: int, taken: set[str]) -> str:
-    """The member's path in the bundle, with the extension of what it really is, and of no other member.
-
-    Case doesn't tell two paths apart where most bundles are unpacked.
-    """
+    """The member's path in the bundle, with the extension of what it really is, and of no other member."""
     medium = None if keys.is_original(key) else content.sniff(first)
     wrong = medium is not None and not content.has_extension(key, medium)
     path = keys.inner_path(key, listing_id, medium.extension if medium and wrong else None)
-    free = next(candidate for candidate in keys.numbered(path) if candidate.casefold() not in taken)
-    taken.add(free.casefold())
+    free = next(candidate for candidate in keys.numbered(path) if candidate not in taken)
+    taken.add(free)
     return free
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from devstack.samples import sample_set
 from PIL import Image
 
 from devstack.receiver import Answer, Hang
+from devstack.samples import sample_set
 from devstack.signatures import GENUINE
 from tests.e2e.world import World
 

@@ -10,7 +10,7 @@ from domain import keys
 from domain.errors import Code, Permanent
 
 SEGMENT = st.text(
-    st.characters(exclude_categories=("C",), exclude_characters="/\u2028\u2029"), min_size=1, max_size=20
+    st.characters(exclude_categories=["C"], exclude_characters="/\u2028\u2029"), min_size=1, max_size=20
 ).filter(lambda text: text not in (".", "..") and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text))
 MEDIA = st.sampled_from(["photo/vertical", "photo/horizontal", "project/doc", "project/render", "photo", "video"])
 TEMPLATE = "{listing_id}/processed/zip/{listing_id}.zip"

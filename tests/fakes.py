@@ -1,0 +1,322 @@
+"""One small fake a port: in memory, no clock but the test's, nothing that sleeps."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from domain.content import Medium
+from domain.errors import Conflict, NotFound
+from domain.journal import Ended, Journal
+from domain.model import WIDTHS, Job, Picture, Product, Rendition, Report, Source
+from domain.ports import Entry, Head, Limits, Ports
+from domain.queue import Message
+
+Value = TypeVar("Value")
+
+NOW = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
+JPEG = b"\xff\xd8\xff a photo"
+PDF = b"%PDF-1.7 a document"
+
+
+class ManualClock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    data: bytes
+    content_type: str
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def etag(self) -> str:
+        return hashlib.md5(self.data + self.content_type.encode(), usedforsecurity=False).hexdigest()
+
+
+class FakeObjects:
+    """The bucket, as a dictionary. `before` is called with each method's name and key, and may raise."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, Stored] = {}
+        self.processed: set[str] = set()
+        self.open_uploads: set[FakeUpload] = set()
+        self.calls: list[tuple[str, str]] = []
+        self.before: Callable[[str, str], None] = lambda method, key: None
+
+    def put(self, key: str, data: bytes, content_type: str = "image/jpeg") -> str:
+        """Store an object as the test, not as the code under test; returns its key."""
+        self.stored[key] = Stored(data, content_type)
+        return key
+
+    def called(self, method: str) -> list[str]:
+        """The keys that a method was called with."""
+        return [key for name, key in self.calls if name == method]
+
+    def head(self, key: str) -> Head | None:
+        self._note("head", key)
+        if key not in self.stored:
+            return None
+        found = self.stored[key]
+        return Head(found.etag, len(found.data), found.content_type, metadata=found.metadata)
+
+    def read(self, key: str, etag: str, first: int | None = None) -> Iterator[bytes]:
+        self._note("read", key)
+        yield self._get(key, etag).data[:first]
+
+    def write(self, key: str, data: bytes, content_type: str) -> str:
+        self._note("write", key)
+        self.put(key, data, content_type)
+        return self.stored[key].etag
+
+    def copy(self, source: str, etag: str, target: str) -> None:
+        self._note("copy", source)
+        self.stored[target] = self._get(source, etag)
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        self._note("list", prefix)
+        for key in sorted(self.stored, key=str.encode):
+            if key.startswith(prefix):
+                yield Entry(key, self.stored[key].etag, len(self.stored[key].data))
+
+    @contextmanager
+    def replace(
+        self, key: str, etag: str | None, content_type: str, metadata: Mapping[str, str]
+    ) -> Iterator[FakeUpload]:
+        self._note("replace", key)
+        upload = FakeUpload()
+        self.open_uploads.add(upload)
+        try:
+            yield upload
+            self._note("complete", key)
+            if (self.stored[key].etag if key in self.stored else None) != etag:
+                raise Conflict(f"{key} has changed")
+            self.stored[key] = Stored(upload.whole, content_type, metadata)
+        finally:
+            self.open_uploads.remove(upload)
+
+    def mark_processed(self, key: str) -> None:
+        self._note("mark_processed", key)
+        self.processed.add(key)
+
+    def _note(self, method: str, key: str) -> None:
+        self.calls.append((method, key))
+        self.before(method, key)
+
+    def _get(self, key: str, etag: str) -> Stored:
+        if key not in self.stored:
+            raise NotFound(f"{key} isn't there")
+        if self.stored[key].etag != etag:
+            raise Conflict(f"{key} has changed")
+        return self.stored[key]
+
+
+class FakeUpload:
+    def __init__(self) -> None:
+        self._parts: dict[int, bytes] = {}
+
+    def part(self, number: int, data: bytes | bytearray) -> None:
+        self._parts[number] = bytes(data)
+
+    @property
+    def whole(self) -> bytes:
+        return b"".join(self._parts[number] for number in sorted(self._parts))
+
+
+class FakeImages:
+    """Renders every image as 800 × 600 pixels and a few bytes. `before` may raise."""
+
+    def __init__(self) -> None:
+        self.rendered: list[bytes] = []
+        self.before: Callable[[bytes], None] = lambda data: None
+
+    def render(self, data: bytes, medium: Medium) -> Picture:
+        self.before(data)
+        self.rendered.append(data)
+        renditions = (Rendition(size, JPEG + size.encode() + data, medium) for size in WIDTHS)
+        return Picture(800, 600, tuple(renditions))
+
+
+class FakeBackend:
+    """Remembers the reports; `before` may raise."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+        self.before: Callable[[Report], None] = lambda report: None
+
+    def notify(self, report: Report, checkpoint: Callable[[], None]) -> None:
+        checkpoint()
+        self.before(report)
+        self.reports.append(report)
+
+
+class FakeTranscoder:
+    """Fails every video with the error that the test sets."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def transcode(self, source: Source) -> Product:
+        raise self.error
+
+
+class FakeJournals:
+    """The journals by message id; `before` is called with the method's name and may raise."""
+
+    def __init__(self) -> None:
+        self.journals: dict[str, Journal] = {}
+        self.loads = 0
+        self.before: Callable[[str], None] = lambda method: None
+
+    def load(self, job: Job) -> Journal:
+        self.before("load")
+        self.loads += 1
+        return self.journals.get(job.message_id, Journal())
+
+    def add(self, job: Job, ended: Ended, products: tuple[Product, ...]) -> None:
+        self.before("add")
+        self.journals[job.message_id] = self.journals.get(job.message_id, Journal()).with_ended(ended, products)
+
+
+class FakeAttempt:
+    """An attempt whose checkpoints pass until the test says otherwise; it remembers its steps."""
+
+    def __init__(self, last: bool = False) -> None:
+        self.last = last
+        self.steps: list[str] = []
+        self.counts: dict[str, dict[str, int]] = {}
+        self.products: list[Product] = []
+        self.before_checkpoint: Callable[[], None] = lambda: None
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[dict[str, int]]:
+        self.checkpoint()
+        self.steps.append(name)
+        self.counts[name] = {}
+        yield self.counts[name]
+
+    def checkpoint(self) -> None:
+        self.before_checkpoint()
+
+    def recall(self, source: Source) -> Product | None:
+        known = {(product.raw_key, product.etag): product for product in self.products}
+        return known.get((source.raw.key, source.etag))
+
+    def record(self, product: Product) -> None:
+        self.products.append(product)
+
+
+class SameThread(Executor):
+    """Does the work when it is submitted, in the order in which it is submitted."""
+
+    def submit(self, fn: Callable[..., Value], /, *args: Any, **kwargs: Any) -> Future[Value]:
+        future: Future[Value] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:  # a future holds whatever was raised
+            future.set_exception(error)
+        return future
+
+
+@dataclass
+class Held:
+    """One message inside a FakeQueue."""
+
+    message_id: str
+    body: str
+    attributes: Mapping[str, str]
+    visible_at: float
+    receive_count: int = 0
+    receipt_handle: str = ""
+
+
+class FakeQueue:
+    """SQS, as far as the worker can tell; `before` is called with the method's name and may raise.
+
+    A message whose receive count has reached the maximum moves to `dead` when it would be received again. A
+    receipt handle that has expired is answered like one that hasn't, as long as nobody else got the message.
+    """
+
+    def __init__(self, clock: Callable[[], float], max_receive_count: int = 3) -> None:
+        self._clock = clock
+        self._max_receive_count = max_receive_count
+        self._sent = 0
+        self.held: list[Held] = []
+        self.dead: list[str] = []
+        self.deleted: list[str] = []
+        self.receives: list[int] = []
+        self.before: Callable[[str], None] = lambda method: None
+
+    def send(self, body: str, **attributes: str) -> str:
+        self._sent += 1
+        message_id = f"m-{self._sent}"
+        self.held.append(Held(message_id, body, attributes, self._clock()))
+        return message_id
+
+    def receive(self, at_most: int, wait: int, visibility_timeout: int) -> list[Message]:
+        self.receives.append(at_most)
+        self.before("receive")
+        visible = [each for each in self.held if each.visible_at <= self._clock()]
+        for each in [each for each in visible if each.receive_count >= self._max_receive_count]:
+            visible.remove(each)
+            self.held.remove(each)
+            self.dead.append(each.message_id)
+        for each in visible[:at_most]:
+            each.receive_count += 1
+            each.receipt_handle = f"{each.message_id}#{each.receive_count}"
+            each.visible_at = self._clock() + visibility_timeout
+        return [
+            Message(each.message_id, each.receipt_handle, each.body, each.receive_count, each.attributes)
+            for each in visible[:at_most]
+        ]
+
+    def delete(self, receipt_handle: str) -> None:
+        self.before("delete")
+        for each in [each for each in self.held if each.receipt_handle == receipt_handle]:
+            self.held.remove(each)
+            self.deleted.append(each.message_id)
+
+    def hide(self, receipt_handles: Sequence[str], seconds: int) -> frozenset[str]:
+        self.before("hide")
+        known = {each.receipt_handle: each for each in self.held}
+        for handle in receipt_handles:
+            if handle in known:
+                known[handle].visible_at = self._clock() + seconds
+        return frozenset(receipt_handles) - known.keys()
+
+
+def make_ports(**changes: Any) -> Ports:
+    """Ports with a fake behind each; what a test looks at it passes in."""
+    ports = Ports(
+        objects=FakeObjects(),
+        images=FakeImages(),
+        transcoder=FakeTranscoder(NotImplementedError()),
+        backend=FakeBackend(),
+        assets=SameThread(),
+        transfers=SameThread(),
+        limits=Limits(photo=1000, document=1000, video=1000),
+        bundle_template="{listing_id}/processed/zip/{listing_id}.zip",
+        now=lambda: NOW,
+    )
+    return replace(ports, **changes)
+
+
+@contextmanager
+def threads(width: int) -> Iterator[Executor]:
+    """A real pool, for what only shows side by side."""
+    with ThreadPoolExecutor(width) as pool:
+        yield pool
