@@ -193,6 +193,7 @@ class Handler:
             structlog.get_logger().exception("the journal wasn't written: this attempt leaves no trace")
 
     def _report_failure(self, attempt: Attempt, error: Exception) -> None:
+        attempt.current_step = "callback"  # a shutdown lets a callback under way end
         now = self._ports.now()
         report = give_up(attempt.job, error, attempt.products, attempt.started_at, now)
         try:

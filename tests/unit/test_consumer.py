@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from adapters.wire import parse_message
+from domain.errors import Transient
+from domain.journal import Ended, Ending, Journal
+from domain.model import Report
+from tests.fakes import JPEG, NOW, FakeBackend, FakeJournals, FakeObjects, FakeQueue, ManualClock, make_ports
+from worker.consumer import Consumer
+from worker.handler import Handler
+from worker.health import Health
+from worker.lease import Leases
+from worker.metrics import Metrics
+
+PHOTO = "28/raw/photo/horizontal/a.jpg"
+TIMEOUT = 30
+
+
+class PatientQueue(FakeQueue):
+    """A fake whose long poll waits for a message or for the test, as SQS does; and says when it is polled."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        super().__init__(clock)
+        self.changed = threading.Condition()
+        self.polls = 0
+        self.open_polls = 0
+        self.given_up = False
+
+    def send(self, body: str, **attributes: str) -> str:
+        with self.changed:
+            message_id = super().send(body, **attributes)
+            self.changed.notify_all()
+            return message_id
+
+    def give_up(self) -> None:
+        """End the open long poll with what there is, and every one to come at once."""
+        with self.changed:
+            self.given_up = True
+            self.changed.notify_all()
+
+    def receive(self, at_most: int, wait: int, visibility_timeout: int) -> list[Any]:
+        with self.changed:
+            self.polls += 1
+            self.open_polls += 1
+            self.changed.notify_all()
+            try:
+                self.changed.wait_for(lambda: self.given_up or self._visible(), TIMEOUT)
+                return super().receive(at_most, wait, visibility_timeout)
+            finally:
+                self.open_polls -= 1
+
+    def hide(self, receipt_handles: Any, seconds: int) -> frozenset[str]:
+        with self.changed:
+            refused = super().hide(receipt_handles, seconds)
+            self.changed.notify_all()
+            return refused
+
+    def wait_for_poll(self, number: int) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.polls >= number, TIMEOUT)
+
+    def _visible(self) -> bool:
+        return any(each.visible_at <= self._clock() for each in self.held)
+
+
+class World:
+    def __init__(self, concurrency: int = 2) -> None:
+        self.clock = ManualClock()
+        self.queue = PatientQueue(self.clock)
+        self.objects = FakeObjects()
+        self.backend = FakeBackend()
+        self.journals = FakeJournals()
+        self.metrics = Metrics()
+        leases = self.leases = Leases(self.queue, 60, self.clock, self.metrics)
+        self.handler = Handler(
+            self.queue, leases, self.journals, make_ports(objects=self.objects, backend=self.backend),
+            self.metrics, parse_message, 3, 600, self.clock, random.Random(7),
+        )  # fmt: skip
+        self.consumer = Consumer(
+            self.queue, leases, self.handler, self.metrics, concurrency, 20, 60, self.clock, random.Random(7)
+        )
+        self.health = Health(self.consumer, leases, self.handler, self.metrics, self.clock)
+        self.objects.put(PHOTO, JPEG)
+
+    def send(self, job_id: int = 21) -> str:
+        return self.queue.send(json.dumps({"jobId": job_id, "listingId": 28, "assets": [PHOTO]}))
+
+    def drain_in_background(self, grace: float = TIMEOUT) -> threading.Thread:
+        thread = threading.Thread(target=self.consumer.drain, args=(grace,))
+        thread.start()
+        return thread
+
+
+class Gate:
+    """Holds callbacks until it is opened, and says when one has arrived."""
+
+    def __init__(self) -> None:
+        self.arrived = threading.Semaphore(0)
+        self.opened = threading.Event()
+
+    def __call__(self, report: Report) -> None:
+        self.arrived.release()
+        assert self.opened.wait(TIMEOUT)
+
+    def wait_for(self, count: int) -> None:
+        for _ in range(count):
+            assert self.arrived.acquire(timeout=TIMEOUT)
+
+
+@contextmanager
+def running(world: World) -> Iterator[Gate]:
+    gate = Gate()
+    world.backend.before = gate
+    world.consumer.start()
+    try:
+        yield gate
+    finally:
+        gate.opened.set()
+        world.queue.give_up()
+        if not world.consumer.stopping:
+            world.consumer.drain(TIMEOUT)
+
+
+def test_never_more_is_received_than_there_is_room_for() -> None:
+    world = World(concurrency=3)
+    for number in range(1, 6):
+        world.send(number)
+    with running(world) as gate:
+        gate.wait_for(3)
+        assert world.queue.receives == [3]
+        assert len(world.handler.active) == 3
+        gate.opened.set()
+        gate.wait_for(2)
+    assert len(world.queue.deleted) == 5
+    assert max(world.queue.receives) <= 3
+
+
+def test_a_place_reserved_for_nothing_is_free_again() -> None:
+    world = World(concurrency=2)
+    with running(world) as gate:
+        world.queue.wait_for_poll(1)
+        world.send(1)
+        gate.wait_for(1)
+        world.queue.wait_for_poll(2)
+        assert world.queue.receives == [2]
+        world.send(2)
+        gate.wait_for(1)
+    assert world.queue.receives[:2] == [2, 1]
+
+
+def test_a_receive_that_fails_is_tried_again_and_shown() -> None:
+    world = World()
+    failures = iter([Transient("QueueDoesNotExist"), ZeroDivisionError("a bug")])
+
+    def before(method: str) -> None:
+        if method == "receive":
+            for error in failures:
+                assert world.health.live() == []
+                raise error
+
+    world.queue.before = before
+    world.send()
+    with running(world) as gate:
+        gate.wait_for(1)
+        assert world.health.ready() == []
+    assert 'media_worker_receives_total{result="failed"} 2.0' in world.metrics.render().decode()
+
+
+def test_draining_waits_for_the_open_poll_and_gives_back_what_it_brings() -> None:
+    world = World()
+    with running(world):
+        world.queue.wait_for_poll(1)
+        drainer = world.drain_in_background()
+        while not world.consumer.stopping:
+            time.sleep(0)
+        message_id = world.send()
+        drainer.join(TIMEOUT)
+        assert not drainer.is_alive()
+    (held,) = world.queue.held
+    assert held.visible_at == world.clock()
+    assert world.queue.polls == 1, "no poll of ours could have got it again"
+    assert world.journals.journals[message_id].attempts[0].ending is Ending.RELEASED
+    assert world.backend.reports == []
+
+
+def test_draining_tries_a_message_on_its_last_receive_instead_of_sending_it_to_the_dlq() -> None:
+    world = World()
+    with running(world) as gate:
+        world.queue.wait_for_poll(1)
+        drainer = world.drain_in_background()
+        while not world.consumer.stopping:
+            time.sleep(0)
+        with world.queue.changed:
+            message_id = world.send()
+            world.queue.held[0].receive_count = 2
+            earlier = Ended(1, NOW, Ending.TRANSIENT, "S3 was down")
+            world.journals.journals[message_id] = Journal((earlier,))
+        gate.opened.set()
+        drainer.join(TIMEOUT)
+    assert world.queue.deleted == [message_id]
+
+
+def test_draining_lets_a_job_in_flight_finish() -> None:
+    world = World()
+    world.send()
+    with running(world) as gate:
+        gate.wait_for(1)
+        world.queue.give_up()
+        drainer = world.drain_in_background()
+        gate.opened.set()
+        drainer.join(TIMEOUT)
+        assert not drainer.is_alive()
+    assert world.queue.deleted == ["m-1"]
+
+
+def test_a_job_that_outlives_the_grace_period_is_given_back_at_once() -> None:
+    """It hangs in its rendering, where no checkpoint can end it."""
+    world = World()
+    world.send()
+    hanging, release = threading.Event(), threading.Event()
+
+    def hang(method: str, key: str) -> None:
+        if method == "write":
+            hanging.set()
+            release.wait(TIMEOUT)
+
+    world.objects.before = hang
+    with running(world):
+        assert hanging.wait(TIMEOUT)
+        world.queue.give_up()
+        world.consumer.drain(0)
+        (held,) = world.queue.held
+        assert held.visible_at == world.clock()
+        release.set()
+    assert world.journals.journals["m-1"].attempts[0].ending is Ending.RELEASED
+    assert world.backend.reports == []
+    assert world.queue.deleted == []
+
+
+def test_liveness_shows_a_stuck_poller_within_90_seconds() -> None:
+    world = World()
+    with running(world):
+        world.queue.wait_for_poll(1)
+        world.clock.advance(60)
+        world.leases.beat()
+        assert world.health.live() == []
+        world.clock.advance(30)
+        problems = world.health.live()
+        assert any("poll" in line for line in problems)
+        assert world.health.answer("/livez")[0] == 503
+
+
+def test_liveness_shows_a_job_without_progress() -> None:
+    world = World()
+    world.send()
+    with running(world) as gate:
+        gate.wait_for(1)
+        assert world.health.live() == []
+        world.clock.advance(601)
+        assert any("job 21" in line for line in world.health.live())
+
+
+def test_a_job_that_outlived_its_deadline_is_stuck() -> None:
+    world = World()
+    world.send()
+    with running(world) as gate:
+        gate.wait_for(1)
+        world.clock.advance(600)
+        assert not world.consumer.stuck()
+        world.clock.advance(30)
+        assert world.consumer.stuck()
+
+
+def test_readiness_follows_the_queue_and_the_shutdown() -> None:
+    world = World()
+    assert world.health.answer("/readyz")[0] == 503
+    world.send()
+    with running(world) as gate:
+        gate.wait_for(1)
+        assert world.health.answer("/readyz")[0] == 200
+        gate.opened.set()
+        world.queue.give_up()
+        world.consumer.drain(TIMEOUT)
+        assert world.health.answer("/readyz")[0] == 503
+        assert world.health.answer("/livez")[0] == 200, "a process that drains must not be killed for it"

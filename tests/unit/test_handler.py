@@ -1,0 +1,384 @@
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+
+from adapters.wire import parse_message
+from domain.errors import Code, Transient
+from domain.journal import Ending
+from domain.model import Failure, Report, Status
+from tests.fakes import (
+    JPEG,
+    FakeBackend,
+    FakeImages,
+    FakeJournals,
+    FakeObjects,
+    FakeQueue,
+    ManualClock,
+    make_ports,
+)  # fmt: skip
+from worker.handler import Handler, retry_delay
+from worker.lease import Leases
+from worker.metrics import Metrics
+
+PHOTO = "28/raw/photo/horizontal/a.jpg"
+MISSING = "28/raw/photo/horizontal/missing.jpg"
+VISIBILITY = 60
+MAX_RECEIVES = 3
+JOB_TIMEOUT = 600
+
+
+class World:
+    """A queue, a handler and everything between them."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.queue = FakeQueue(self.clock, MAX_RECEIVES)
+        self.objects = FakeObjects()
+        self.images = FakeImages()
+        self.backend = FakeBackend()
+        self.journals = FakeJournals()
+        self.metrics = Metrics()
+        self.leases = Leases(self.queue, VISIBILITY, self.clock, self.metrics)
+        self.handler = Handler(
+            self.queue, self.leases, self.journals,
+            make_ports(objects=self.objects, images=self.images, backend=self.backend),
+            self.metrics, parse_message, MAX_RECEIVES, JOB_TIMEOUT, self.clock, random.Random(7),
+        )  # fmt: skip
+        self.objects.put(PHOTO, JPEG)
+
+    def send(self, *assets: str, **changes: Any) -> str:
+        return self.queue.send(json.dumps({"jobId": 21, "listingId": 28, "assets": assets or [PHOTO], **changes}))
+
+    def receive(self) -> bool:
+        """Handle one message, if one is visible."""
+        granted_at = self.clock()
+        messages = self.queue.receive(1, 20, VISIBILITY)
+        for message in messages:
+            self.handler.handle(self.leases.open(message, granted_at))
+        return bool(messages)
+
+    def receive_until_settled(self) -> None:
+        """Let time pass and handle what comes back, until nothing is left in the queue."""
+        while self.queue.held:
+            if not self.receive():
+                self.clock.advance(1)
+
+    def comes_back_in(self) -> float:
+        """Seconds until the one message is visible again."""
+        (held,) = self.queue.held
+        return held.visible_at - self.clock()
+
+    def reports(self) -> list[Status]:
+        return [report.status for report in self.backend.reports]
+
+    def endings(self, message_id: str) -> list[tuple[int, Ending]]:
+        return [(each.number, each.ending) for each in self.journals.journals[message_id].attempts]
+
+    def fail_writes(self, error: Exception) -> None:
+        def before(method: str, key: str) -> None:
+            if method == "write":
+                raise error
+
+        self.objects.before = before
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_work_done_and_acknowledged_deletes_the_message_and_writes_no_journal(world: World) -> None:
+    message_id = world.send()
+    world.receive()
+    assert world.reports() == [Status.SUCCEEDED]
+    assert world.queue.deleted == [message_id]
+    assert world.journals.journals == {}
+    assert world.journals.loads == 0, "the first receive reads no journal"
+
+
+def test_partial_success_deletes_the_message_too(world: World) -> None:
+    message_id = world.send(PHOTO, MISSING)
+    world.receive()
+    assert world.reports() == [Status.PARTIAL_SUCCESS]
+    assert world.queue.deleted == [message_id]
+
+
+def test_a_permanent_failure_comes_back_at_once_and_is_reported_once_on_the_last_receive(world: World) -> None:
+    message_id = world.send(MISSING)
+    for _ in range(MAX_RECEIVES - 1):
+        world.receive()
+        assert world.comes_back_in() == 0
+        assert world.reports() == []
+    world.receive()
+    assert world.comes_back_in() == 0
+    assert world.reports() == [Status.VALIDATION_FAILED]
+    assert not world.receive()
+    assert world.queue.dead == [message_id]
+    assert world.endings(message_id) == [(n, Ending.PERMANENT) for n in (1, 2, 3)]
+
+
+def test_a_transient_failure_comes_back_later_each_time(world: World) -> None:
+    message_id = world.send()
+    world.fail_writes(Transient("SlowDown"))
+    world.receive()
+    assert 12 <= world.comes_back_in() <= 18
+    world.clock.advance(world.comes_back_in())
+    world.receive()
+    assert 24 <= world.comes_back_in() <= 36
+    assert world.reports() == []
+    world.objects.before = lambda method, key: None
+    world.clock.advance(world.comes_back_in())
+    world.receive()
+    assert world.reports() == [Status.SUCCEEDED]
+    assert world.queue.deleted == [message_id]
+
+
+@pytest.mark.parametrize(
+    ("count", "middle"), [(1, 15), (2, 30), (3, 60), (4, 120), (5, 240), (7, 900), (5000, 900)]
+)
+def test_the_delay_doubles_from_15_seconds_to_15_minutes_jittered(count: int, middle: int) -> None:
+    assert retry_delay(count, 0) == middle
+    assert retry_delay(count, -1) == round(middle * 0.8)
+    assert middle <= retry_delay(count, 1) <= 900
+
+
+def test_the_delay_is_no_shorter_than_what_the_backend_asked_for(world: World) -> None:
+    world.send()
+    world.backend.before = lambda report: (_ for _ in ()).throw(Transient("503", retry_after=300))
+    world.receive()
+    assert world.comes_back_in() == 300
+
+
+def test_a_job_that_fails_to_the_end_is_reported_once_and_dead(world: World) -> None:
+    message_id = world.send()
+    world.objects.before = lambda method, key: (_ for _ in ()).throw(Transient("S3 is down"))
+    world.receive_until_settled()
+    assert world.queue.dead == [message_id]
+    assert world.reports() == [Status.VALIDATION_FAILED]
+
+
+def test_a_bug_is_retried_and_reported_like_a_transient_failure(world: World) -> None:
+    message_id = world.send()
+
+    def before(method: str, key: str) -> None:
+        if method == "list":
+            raise ZeroDivisionError("s3cret")
+
+    world.objects.before = before
+    world.receive()
+    assert world.comes_back_in() > 0
+    world.receive_until_settled()
+    assert world.queue.dead == [message_id]
+    (report,) = world.backend.reports
+    assert report.status is Status.PROCESSING_FAILED
+    assert report.error
+    assert "s3cret" not in report.error.message
+
+
+def test_the_callback_of_a_failed_bundle_names_what_was_processed(world: World) -> None:
+    world.send(PHOTO, MISSING)
+
+    def before(method: str, key: str) -> None:
+        if method == "replace":
+            raise Transient("S3 is down")
+
+    world.objects.before = before
+    world.receive_until_settled()
+    (report,) = world.backend.reports
+    assert report.error == Failure(Code.ZIP_FAILED, "S3 is down")
+    processed, missing = report.results
+    assert not isinstance(processed.outcome, Failure)
+    assert isinstance(missing.outcome, Failure)
+
+
+def test_a_callback_that_is_not_acknowledged_leaves_the_message_and_repeats_no_work(world: World) -> None:
+    message_id = world.send()
+    failures = iter([Transient("503")])
+
+    def before(report: Report) -> None:
+        for error in failures:
+            raise error
+
+    world.backend.before = before
+    world.receive()
+    assert world.queue.deleted == []
+    assert world.endings(message_id) == [(1, Ending.TRANSIENT)]
+    world.receive_until_settled()
+    assert world.images.rendered == [JPEG], "rendered once, not twice"
+    assert len(world.objects.called("replace")) == 1
+    assert world.queue.deleted == [message_id]
+
+
+def test_a_backend_that_never_answers_ends_in_the_dlq(world: World) -> None:
+    message_id = world.send()
+    tried: list[Status] = []
+
+    def before(report: Report) -> None:
+        tried.append(report.status)
+        raise Transient("no answer")
+
+    world.backend.before = before
+    world.receive_until_settled()
+    assert world.queue.dead == [message_id]
+    assert tried == [Status.SUCCEEDED] * 3 + [Status.PROCESSING_FAILED]
+
+
+def test_a_lost_lease_means_no_callback_and_no_deletion(world: World) -> None:
+    message_id = world.send()
+    world.images.before = lambda data: world.clock.advance(VISIBILITY)
+    world.receive()
+    assert world.reports() == []
+    assert world.queue.deleted == []
+    assert world.endings(message_id) == [(1, Ending.LEASE_LOST)]
+    assert world.comes_back_in() <= 0, "its visibility timeout is over, and nobody changed it since"
+
+
+def test_a_lease_lost_during_the_callback_means_no_deletion(world: World) -> None:
+    world.send()
+    world.backend.before = lambda report: world.clock.advance(VISIBILITY)
+    world.receive()
+    assert world.reports() == [Status.SUCCEEDED]
+    assert world.queue.deleted == []
+
+
+def test_a_deletion_that_fails_is_tried_again(world: World) -> None:
+    message_id = world.send()
+    failures = iter([Transient("500"), Transient("500")])
+
+    def before(method: str) -> None:
+        if method == "delete":
+            for error in failures:
+                raise error
+
+    world.queue.before = before
+    world.receive()
+    assert world.queue.deleted == [message_id]
+
+
+def test_a_crash_between_acknowledgement_and_deletion_repeats_the_same_callback(world: World) -> None:
+    world.send()
+
+    def crash(method: str) -> None:
+        if method == "delete":
+            raise KeyboardInterrupt
+
+    world.queue.before = crash
+    with pytest.raises(KeyboardInterrupt):
+        world.receive()
+    world.queue.before = lambda method: None
+    world.receive_until_settled()
+    first, second = world.backend.reports
+    assert (first.status, first.job, first.results) == (second.status, second.job, second.results)
+
+
+def test_a_message_whose_earlier_attempts_left_no_trace_is_poison(world: World) -> None:
+    message_id = world.send()
+    for _ in range(MAX_RECEIVES - 1):
+        world.queue.receive(1, 20, VISIBILITY)  # and the process dies
+        world.clock.advance(VISIBILITY)
+    world.receive()
+    assert world.images.rendered == []
+    (report,) = world.backend.reports
+    assert report.status is Status.PROCESSING_FAILED
+    assert report.error
+    assert report.error.code is Code.POISON_MESSAGE
+    assert world.comes_back_in() == 0
+    assert not world.receive()
+    assert world.queue.dead == [message_id]
+
+
+def test_one_trace_is_enough_to_be_tried_a_last_time(world: World) -> None:
+    message_id = world.send()
+    world.fail_writes(Transient("SlowDown"))
+    world.receive()
+    world.objects.before = lambda method, key: None
+    world.clock.advance(VISIBILITY)
+    world.queue.receive(1, 20, VISIBILITY)  # and the process dies
+    world.clock.advance(VISIBILITY)
+    world.receive()
+    assert world.reports() == [Status.SUCCEEDED]
+    assert world.queue.deleted == [message_id]
+
+
+def test_what_names_no_job_is_only_left(world: World) -> None:
+    message_id = world.queue.send("not JSON")
+    world.receive_until_settled()
+    assert world.queue.dead == [message_id]
+    assert world.reports() == []
+    assert world.clock() <= 1001, "it was left at once each time"
+
+
+def test_a_malformed_message_that_names_a_job_is_reported_once(world: World) -> None:
+    message_id = world.send(assets=[])
+    world.receive_until_settled()
+    assert world.queue.dead == [message_id]
+    (report,) = world.backend.reports
+    assert report.status is Status.VALIDATION_FAILED
+    assert report.results == ()
+
+
+def test_an_attempt_that_takes_too_long_ends_and_comes_back(world: World) -> None:
+    message_id = world.send()
+
+    def slow(data: bytes) -> None:
+        for _ in range(JOB_TIMEOUT // 20):
+            world.clock.advance(20)
+            world.leases.beat()
+
+    world.images.before = slow
+    world.receive()
+    assert world.endings(message_id) == [(1, Ending.TRANSIENT)]
+    assert "JOB_TIMEOUT" in world.journals.journals[message_id].attempts[0].message
+    assert world.comes_back_in() > 0
+
+
+def test_a_journal_that_cannot_be_written_does_not_keep_the_failure_from_being_reported(world: World) -> None:
+    world.send(MISSING)
+    world.journals.journals["m-1"] = world.journals.load(parse_message(world.queue.receive(1, 0, 0)[0]))
+    world.receive()
+
+    def down(method: str) -> None:
+        if method == "add":
+            raise Transient("S3 is down")
+
+    world.journals.before = down
+    world.receive()
+    assert world.reports() == [Status.VALIDATION_FAILED]
+
+
+def test_only_one_of_two_threads_settles_an_attempt(world: World) -> None:
+    """The shutdown releases a job whose own thread goes on and succeeds a moment later."""
+    world.send()
+    message = world.queue.receive(1, 20, VISIBILITY)[0]
+
+    def release(report: Report) -> None:
+        (attempt,) = world.handler.active
+        world.handler.release(attempt)
+
+    world.backend.before = release
+    world.handler.handle(world.leases.open(message, world.clock()))
+    assert world.queue.deleted == []
+    assert world.endings("m-1") == [(1, Ending.RELEASED)]
+    assert world.comes_back_in() == 0
+
+
+def test_a_job_released_on_its_last_receive_is_reported_since_it_goes_to_the_dlq(world: World) -> None:
+    world.send(MISSING)
+    world.receive()
+    world.receive()
+    message = world.queue.receive(1, 20, VISIBILITY)[0]
+    world.handler.release_unbegun(world.leases.open(message, world.clock()))
+    assert world.reports() == [Status.PROCESSING_FAILED]
+
+
+def test_a_message_that_came_too_late_is_given_back_with_a_trace(world: World) -> None:
+    message_id = world.send()
+    message = world.queue.receive(1, 20, VISIBILITY)[0]
+    world.handler.release_unbegun(world.leases.open(message, world.clock()))
+    assert world.comes_back_in() == 0
+    assert world.endings(message_id) == [(1, Ending.RELEASED)]
+    assert world.reports() == []
