@@ -60,7 +60,8 @@ class Clients:
 def connect(region: str | None, emulated: bool, connections: int, jobs: int, long_poll: int) -> Clients:
     """Make the clients, once.
 
-    `connections` is how many the bucket gets at most, `jobs` how many are in flight, `long_poll` is in seconds. An emulator has no DNS name for each bucket, so it wants the bucket in the path.
+    `connections` is how many the bucket gets at most, `jobs` how many are in flight, `long_poll` is in seconds.
+    An emulator has no DNS name for each bucket, so it wants the bucket in the path.
 
     Raises:
         Transient: boto3 misses something, such as a region.

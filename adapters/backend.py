@@ -46,6 +46,7 @@ class SignedCallback:
         sleep: Callable[[float], None],
         now: Callable[[], datetime],
         patience: float = PATIENCE,
+        read_seconds: float = READ_SECONDS,
     ) -> None:
         self._url = url
         self._secret = secret.encode()
@@ -54,7 +55,7 @@ class SignedCallback:
         self._now = now
         self._patience = patience
         self._http = urllib3.PoolManager(
-            retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+            retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds)
         )
 
     def notify(self, report: Report, checkpoint: Callable[[], None]) -> None:

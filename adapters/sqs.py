@@ -12,6 +12,9 @@ from domain.queue import Message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import BatchResultErrorEntryTypeDef
+
+_STALE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight"})
 
 
 class NoRedrivePolicy(Exception):
@@ -68,8 +71,8 @@ class SqsQueue:
                 ],
             )
         failed = answer.get("Failed", [])
-        if unknown := [each for each in failed if not each["SenderFault"]]:
-            raise Transient(f"change the visibility timeout: {unknown[0]['Code']}")
+        if unknown := [each["Code"] for each in failed if not _is_refusal(each)]:
+            raise Transient(f"change the visibility timeout: {unknown[0]}")
         return frozenset(receipt_handles[int(each["Id"])] for each in failed)
 
     def max_receive_count(self) -> int:
@@ -87,3 +90,8 @@ class SqsQueue:
                 f"the queue {self._url} has no redrive policy: set one, with a DLQ and a maxReceiveCount"
             )
         return int(json.loads(policy)["maxReceiveCount"])
+
+
+def _is_refusal(failed: BatchResultErrorEntryTypeDef) -> bool:
+    """Whether the queue said no for good; LocalStack doesn't say whose fault a stale handle is."""
+    return failed["SenderFault"] or failed["Code"].rpartition(".")[2] in _STALE

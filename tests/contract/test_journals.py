@@ -1,0 +1,89 @@
+"""What every place for journals does: the fake, and S3 as moto and LocalStack play it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from adapters.journal import S3Journals
+from domain.errors import Code
+from domain.journal import Ended, Ending, Journal, Journals
+from domain.model import Job, MediaType, Product, Size
+from tests.contract.aws import Bucket
+from tests.fakes import NOW, FakeJournals
+
+JOB = Job(21, 28, "m-1")
+PHOTO = Product("28/raw/photo/a.jpg", "e1", MediaType.PHOTO, {Size.LARGE: "28/processed/photo/large/a.jpg"}, 4, 3)
+PLAN = Product("28/raw/project/doc/p.pdf", "e2", MediaType.PROJECT_DOC, {Size.ORIGINAL: "28/processed/p.pdf"})
+FIRST = Ended(1, NOW, Ending.TRANSIENT, "S3 was down", Code.ZIP_FAILED)
+SECOND = Ended(2, NOW, Ending.RELEASED, "shut down")
+
+
+@pytest.fixture
+def bucket(request: pytest.FixtureRequest) -> Bucket:
+    return Bucket(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture(params=["fake", "moto", pytest.param("localstack", marks=pytest.mark.localstack)])
+def journals(request: pytest.FixtureRequest) -> Journals:
+    if request.param == "fake":
+        return FakeJournals()
+    return Bucket(request.getfixturevalue(f"{request.param}_url")).journals
+
+
+def test_there_is_nothing_before_something_is_added(journals: Journals) -> None:
+    assert journals.load(JOB) == Journal()
+
+
+def test_what_is_added_is_loaded_and_later_products_replace_earlier_ones(journals: Journals) -> None:
+    journals.add(JOB, FIRST, (PHOTO,))
+    assert journals.load(JOB) == Journal((FIRST,), (PHOTO,))
+    newer = replace(PHOTO, etag="e3")
+    journals.add(JOB, SECOND, (newer, PLAN))
+    assert journals.load(JOB) == Journal((FIRST, SECOND), (newer, PLAN))
+
+
+def test_the_journal_of_another_message_for_the_same_job_is_not_its_own(journals: Journals) -> None:
+    journals.add(JOB, FIRST, (PHOTO,))
+    again = replace(JOB, message_id="m-2")
+    assert journals.load(again) == Journal()
+    journals.add(again, SECOND, ())
+    assert journals.load(again) == Journal((SECOND,), ())
+
+
+BUCKETS = pytest.mark.parametrize(
+    "bucket", ["moto", pytest.param("localstack", marks=pytest.mark.localstack)], indirect=True
+)
+
+
+@BUCKETS
+def test_it_is_tagged_so_that_it_expires_and_is_not_under_processed(bucket: Bucket) -> None:
+    bucket.journals.add(JOB, FIRST, ())
+    tags = bucket.client.get_object_tagging(Bucket=bucket.name, Key="28/work/21.json")["TagSet"]
+    assert tags == [{"Key": "stage", "Value": "work"}]
+
+
+@BUCKETS
+def test_one_that_cannot_be_read_is_begun_anew(bucket: Bucket) -> None:
+    bucket.put("28/work/21.json", b"{ not JSON")
+    assert bucket.journals.load(JOB) == Journal()
+    bucket.journals.add(JOB, FIRST, ())
+    assert bucket.journals.load(JOB) == Journal((FIRST,))
+
+
+@BUCKETS
+def test_two_attempts_that_begin_it_at_the_same_time_are_both_in_it(bucket: Bucket) -> None:
+    """The other one writes between our reading and our writing."""
+    load = bucket.journals._load
+    raced = iter([True])
+
+    def load_and_be_overtaken(job: Job) -> tuple[Journal, str | None]:
+        loaded = load(job)
+        if next(raced, False):
+            S3Journals(bucket.client, bucket.name).add(job, SECOND, ())
+        return loaded
+
+    bucket.journals._load = load_and_be_overtaken  # type: ignore[method-assign]
+    bucket.journals.add(JOB, FIRST, ())
+    assert load(JOB)[0].attempts == (SECOND, FIRST)

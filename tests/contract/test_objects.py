@@ -1,0 +1,267 @@
+"""What every bucket does: the fake, and S3 as moto and LocalStack play it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Protocol
+
+import pytest
+
+from domain.errors import Conflict, NotFound
+from domain.ports import Objects
+from tests.contract.aws import Bucket
+from tests.fakes import FakeObjects
+
+KEY = "28/raw/photo/vertical/a.jpg"
+MIB = 1024 * 1024
+PART = 5 * MIB
+
+
+class Store(Protocol):
+    """A bucket under test, and the test's own ways into it."""
+
+    @property
+    def objects(self) -> Objects: ...
+    def put(self, key: str, data: bytes, content_type: str = "image/jpeg") -> str: ...
+    def open_uploads(self) -> int: ...
+
+
+class FakeStore:
+    def __init__(self) -> None:
+        self.objects = FakeObjects()
+
+    def put(self, key: str, data: bytes, content_type: str = "image/jpeg") -> str:
+        return self.objects.put(key, data, content_type)
+
+    def open_uploads(self) -> int:
+        return len(self.objects.open_uploads)
+
+
+EMULATORS = ["moto", pytest.param("localstack", marks=pytest.mark.localstack)]
+
+CONDITIONAL = pytest.mark.parametrize(
+    "store", ["fake", pytest.param("localstack", marks=pytest.mark.localstack)], indirect=True
+)
+"""moto takes a stale ETag for a good one."""
+
+
+@pytest.fixture
+def bucket(request: pytest.FixtureRequest) -> Bucket:
+    return Bucket(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def moto_bucket(moto_url: str) -> Bucket:
+    return Bucket(moto_url)
+
+
+@pytest.fixture(params=["fake", *EMULATORS])
+def store(request: pytest.FixtureRequest) -> Store:
+    if request.param == "fake":
+        return FakeStore()
+    return Bucket(request.getfixturevalue(f"{request.param}_url"))
+
+
+def etag_of(store: Store, key: str) -> str:
+    head = store.objects.head(key)
+    assert head
+    return head.etag
+
+
+def read(store: Store, key: str, first: int | None = None) -> bytes:
+    return b"".join(store.objects.read(key, etag_of(store, key), first))
+
+
+def test_head_tells_what_is_there_and_what_is_not(store: Store) -> None:
+    assert store.objects.head(KEY) is None
+    store.put(KEY, b"photo", "image/jpeg")
+    head = store.objects.head(KEY)
+    assert head
+    assert (head.size, head.content_type, head.sha256) == (5, "image/jpeg", None)
+    assert '"' not in head.etag
+
+
+def test_reading_whole_or_the_first_bytes(store: Store) -> None:
+    data = bytes(range(256)) * 10_000
+    store.put(KEY, data)
+    assert read(store, KEY) == data
+    assert read(store, KEY, 1000) == data[:1000]
+    store.put("short", b"ab")
+    assert read(store, "short", 1000) == b"ab"
+    store.put("empty", b"")
+    assert read(store, "empty") == b""
+
+
+def test_a_large_object_comes_in_chunks_of_a_mebibyte_at_most(moto_bucket: Bucket) -> None:
+    moto_bucket.put(KEY, b"x" * (3 * MIB + 1))
+    etag = etag_of(moto_bucket, KEY)
+    sizes = [len(chunk) for chunk in moto_bucket.objects.read(KEY, etag)]
+    assert sum(sizes) == 3 * MIB + 1
+    assert max(sizes) <= MIB
+
+
+def test_reading_what_is_gone_or_another_one_by_now(store: Store) -> None:
+    with pytest.raises(NotFound):
+        list(store.objects.read(KEY, "0123"))
+    store.put(KEY, b"one")
+    old = etag_of(store, KEY)
+    store.put(KEY, b"two")
+    with pytest.raises(Conflict):
+        list(store.objects.read(KEY, old))
+
+
+@pytest.mark.parametrize(
+    "key", ["28/processed/a b+c%20&=?.jpg", "28/processed/Grundriß/ä.jpg", "28/processed/日本.jpg"]
+)
+def test_writing_returns_the_etag_that_head_and_list_show(store: Store, key: str) -> None:
+    etag = store.objects.write(key, b"rendition", "image/webp")
+    head = store.objects.head(key)
+    assert head
+    assert (head.etag, head.size, head.content_type) == (etag, 9, "image/webp")
+    (entry,) = store.objects.list("28/processed/")
+    assert (entry.key, entry.etag, entry.size) == (key, etag, 9)
+
+
+def test_listing_takes_one_prefix_in_the_order_of_the_keys_bytes(store: Store) -> None:
+    keys = ["28/b", "28/Z", "28/é", "28/a/1", "28/a", "280/a", "2/a"]
+    for key in keys:
+        store.put(key, b"x")
+    assert [entry.key for entry in store.objects.list("28/")] == ["28/Z", "28/a", "28/a/1", "28/b", "28/é"]
+
+
+def test_listing_goes_on_after_a_thousand_keys(moto_bucket: Bucket) -> None:
+    for number in range(1001):
+        moto_bucket.put(f"28/{number:04}", b"x")
+    assert len(list(moto_bucket.objects.list("28/"))) == 1001
+
+
+def test_a_copy_has_the_same_bytes_and_content_type(store: Store) -> None:
+    store.put(KEY, b"plan", "application/pdf")
+    store.objects.copy(KEY, etag_of(store, KEY), "28/processed/copy")
+    head = store.objects.head("28/processed/copy")
+    assert head
+    assert head.content_type == "application/pdf"
+    assert read(store, "28/processed/copy") == b"plan"
+
+
+@CONDITIONAL
+def test_a_copy_of_what_is_another_one_by_now_is_refused(store: Store) -> None:
+    store.put(KEY, b"one")
+    old = etag_of(store, KEY)
+    store.put(KEY, b"two")
+    with pytest.raises(Conflict):
+        store.objects.copy(KEY, old, "28/processed/copy")
+    assert store.objects.head("28/processed/copy") is None
+
+
+def test_parts_go_in_any_order(store: Store) -> None:
+    with store.objects.replace(KEY, None, "application/zip", {"members": "abc"}) as upload:
+        upload.part(2, b"b" * PART)
+        upload.part(3, b"c")
+        upload.part(1, bytearray(b"a" * PART))
+    assert read(store, KEY) == b"a" * PART + b"b" * PART + b"c"
+    head = store.objects.head(KEY)
+    assert head
+    assert (head.content_type, head.metadata) == ("application/zip", {"members": "abc"})
+    assert store.open_uploads() == 0
+
+
+def test_replacing_the_very_object_that_was_seen(store: Store) -> None:
+    store.put(KEY, b"old")
+    with store.objects.replace(KEY, etag_of(store, KEY), "application/zip", {}) as upload:
+        upload.part(1, b"new")
+    assert read(store, KEY) == b"new"
+
+
+def test_an_upload_whose_block_raises_is_aborted_and_changes_nothing(store: Store) -> None:
+    store.put(KEY, b"old")
+
+    def fail() -> None:
+        with store.objects.replace(KEY, etag_of(store, KEY), "application/zip", {}) as upload:
+            upload.part(1, b"new")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert read(store, KEY) == b"old"
+    assert store.open_uploads() == 0
+
+
+def test_nothing_is_replaced_where_nothing_was_seen(store: Store) -> None:
+    store.put(KEY, b"theirs")
+
+    def replace() -> None:
+        with store.objects.replace(KEY, None, "application/zip", {}) as upload:
+            upload.part(1, b"ours")
+
+    with pytest.raises(Conflict):
+        replace()
+    assert read(store, KEY) == b"theirs"
+    assert store.open_uploads() == 0
+
+
+@CONDITIONAL
+def test_what_somebody_else_replaced_is_left_alone(store: Store) -> None:
+    store.put(KEY, b"old")
+    old = etag_of(store, KEY)
+    store.put(KEY, b"theirs")
+
+    def replace() -> None:
+        with store.objects.replace(KEY, old, "application/zip", {}) as upload:
+            upload.part(1, b"ours")
+
+    with pytest.raises(Conflict):
+        replace()
+    assert read(store, KEY) == b"theirs"
+    assert store.open_uploads() == 0
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_marking_as_processed_keeps_the_other_tags_and_the_copy_has_none(bucket: Bucket) -> None:
+    bucket.put(KEY, b"plan")
+    bucket.client.put_object_tagging(
+        Bucket=bucket.name, Key=KEY, Tagging={"TagSet": [{"Key": "owner", "Value": "backend"}]}
+    )
+    for _ in range(2):
+        bucket.objects.mark_processed(KEY)
+    tags = bucket.client.get_object_tagging(Bucket=bucket.name, Key=KEY)["TagSet"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {"owner": "backend", "stage": "raw"}
+    bucket.objects.copy(KEY, etag_of(bucket, KEY), "28/processed/copy")
+    assert bucket.client.get_object_tagging(Bucket=bucket.name, Key="28/processed/copy")["TagSet"] == []
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_what_is_written_carries_a_crc32(bucket: Bucket) -> None:
+    bucket.objects.write("written", b"data", "text/plain")
+    with bucket.objects.replace("replaced", None, "application/zip", {}) as upload:
+        upload.part(1, b"data")
+    for key in ("written", "replaced"):
+        head = bucket.client.head_object(Bucket=bucket.name, Key=key, ChecksumMode="ENABLED")
+        assert head["ChecksumCRC32"]
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_head_gives_the_sha256_that_the_bucket_holds_of_the_whole_object(bucket: Bucket) -> None:
+    bucket.client.put_object(Bucket=bucket.name, Key=KEY, Body=b"photo", ChecksumAlgorithm="SHA256")
+    head = bucket.objects.head(KEY)
+    assert head
+    assert head.sha256 == hashlib.sha256(b"photo").digest()
+
+
+@pytest.mark.localstack
+@pytest.mark.parametrize("bucket", ["localstack"], indirect=True)
+def test_the_sha256_of_an_upload_in_parts_is_not_taken_for_that_of_its_bytes(bucket: Bucket) -> None:
+    upload = bucket.client.create_multipart_upload(Bucket=bucket.name, Key=KEY, ChecksumAlgorithm="SHA256")
+    part = bucket.client.upload_part(
+        Bucket=bucket.name, Key=KEY, UploadId=upload["UploadId"], PartNumber=1, Body=b"photo",
+        ChecksumAlgorithm="SHA256",
+    )  # fmt: skip
+    bucket.client.complete_multipart_upload(
+        Bucket=bucket.name, Key=KEY, UploadId=upload["UploadId"],
+        MultipartUpload={
+            "Parts": [{"PartNumber": 1, "ETag": part["ETag"], "ChecksumSHA256": part["ChecksumSHA256"]}]
+        },
+    )  # fmt: skip
+    head = bucket.objects.head(KEY)
+    assert head
+    assert head.sha256 is None

@@ -1,0 +1,99 @@
+"""What every queue does: the fake, and SQS as moto and LocalStack play it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import pytest
+
+from adapters.sqs import NoRedrivePolicy, SqsQueue
+from domain.queue import Queue
+from tests.contract.aws import QueuePair
+from tests.fakes import FakeQueue, ManualClock
+
+MAX_RECEIVES = 2
+
+
+class Pair(Protocol):
+    """A queue under test, and the test's own ways into it and its DLQ."""
+
+    @property
+    def queue(self) -> Queue: ...
+    def send(self, body: str, **attributes: str) -> str: ...
+    def dead(self) -> list[str]: ...
+
+
+class FakePair:
+    def __init__(self) -> None:
+        self.queue = FakeQueue(ManualClock(), MAX_RECEIVES)
+
+    def send(self, body: str, **attributes: str) -> str:
+        return self.queue.send(body, **attributes)
+
+    def dead(self) -> list[str]:
+        return self.queue.dead
+
+
+@pytest.fixture(params=["fake", "moto", pytest.param("localstack", marks=pytest.mark.localstack)])
+def pair(request: pytest.FixtureRequest) -> Pair:
+    if request.param == "fake":
+        return FakePair()
+    return QueuePair(request.getfixturevalue(f"{request.param}_url"), MAX_RECEIVES)
+
+
+def test_a_message_comes_with_its_body_attributes_and_count_and_is_hidden_then(pair: Pair) -> None:
+    message_id = pair.send("body", Traceparent="00-1", JobId="21")
+    (message,) = pair.queue.receive(10, 1, 60)
+    assert (message.message_id, message.body, message.receive_count) == (message_id, "body", 1)
+    assert message.attributes == {"Traceparent": "00-1", "JobId": "21"}
+    assert list(pair.queue.receive(10, 0, 60)) == []
+
+
+def test_no_more_messages_come_than_were_asked_for(pair: Pair) -> None:
+    for number in range(3):
+        pair.send(str(number))
+    assert len(pair.queue.receive(2, 1, 60)) <= 2
+
+
+def test_a_deleted_message_is_gone(pair: Pair) -> None:
+    pair.send("body")
+    (message,) = pair.queue.receive(1, 1, 0)
+    pair.queue.delete(message.receipt_handle)
+    assert list(pair.queue.receive(1, 0, 60)) == []
+
+
+def test_a_message_shown_again_is_received_again_with_a_higher_count(pair: Pair) -> None:
+    pair.send("body")
+    (first,) = pair.queue.receive(1, 1, 60)
+    assert pair.queue.hide([first.receipt_handle], 0) == frozenset()
+    (second,) = pair.queue.receive(1, 1, 60)
+    assert (second.message_id, second.receive_count) == (first.message_id, 2)
+
+
+def test_after_its_last_receive_a_message_moves_to_the_dlq(pair: Pair) -> None:
+    message_id = pair.send("body")
+    for _ in range(MAX_RECEIVES):
+        (message,) = pair.queue.receive(1, 1, 60)
+        pair.queue.hide([message.receipt_handle], 0)
+    assert list(pair.queue.receive(1, 0, 60)) == []
+    assert pair.dead() == [message_id]
+
+
+def test_several_messages_are_hidden_at_once_and_a_handle_that_is_none_is_refused(pair: Pair) -> None:
+    for number in range(2):
+        pair.send(str(number))
+    handles: list[str] = []
+    while len(handles) < 2:
+        handles += [message.receipt_handle for message in pair.queue.receive(10, 1, 60)]
+    assert pair.queue.hide([*handles, "no handle"], 0) == frozenset({"no handle"})
+    assert pair.queue.receive(10, 1, 60)
+
+
+@pytest.mark.parametrize("emulator", ["moto", pytest.param("localstack", marks=pytest.mark.localstack)])
+def test_the_redrive_policy_is_the_queues_own_and_must_be_there(
+    emulator: str, request: pytest.FixtureRequest
+) -> None:
+    pair = QueuePair(request.getfixturevalue(f"{emulator}_url"), 7)
+    assert pair.queue.max_receive_count() == 7
+    with pytest.raises(NoRedrivePolicy, match="redrive policy"):
+        SqsQueue(pair.client, pair.client, pair.dlq_url).max_receive_count()

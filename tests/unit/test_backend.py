@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from adapters.backend import PATIENCE, SignedCallback, webhook_id_of
+from devstack.receiver import DROP, GARBAGE, Answer, Hang, Plan, Receiver
+from devstack.signatures import GENUINE
+from domain.errors import Code, LeaseLost, Transient
+from domain.model import (
+    Asset,
+    Bundle,
+    Failure,
+    Job,
+    MediaType,
+    Product,
+    Report,
+    Result,
+    Size,
+    Status,
+)  # fmt: skip
+
+SECRET = "a-secret-of-the-tests"
+TRACE = "00-2b63e64e71537bb0327788965465ed16-45348f2c8c2a34bf-01"
+STARTED = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
+PHOTO = "28/raw/photo/horizontal/3f6c.jpg"
+KEYS = {
+    size: f"28/processed/photo/horizontal/{size}/3f6c.jpg"
+    for size in (Size.LARGE, Size.MEDIUM, Size.SMALL, Size.THUMBNAIL)
+}
+JOB = Job(21, 28, "message-1", (Asset(PHOTO), Asset("bad")), "b-7f3a", TRACE)
+REPORT = Report(
+    JOB,
+    Status.PARTIAL_SUCCESS,
+    STARTED,
+    STARTED + timedelta(seconds=7.9),
+    (
+        Result(JOB.assets[0], Product(PHOTO, "etag", MediaType.PHOTO_HORIZONTAL, KEYS, 4032, 3024)),
+        Result(JOB.assets[1], Failure(Code.VALIDATION_ERROR, "it is no key")),
+    ),
+    Bundle("28/processed/zip/28.zip", 4, 1048576, 1047000),
+    "DERIVATIVE_ERRORS_DETECTED",
+)
+
+
+class Time:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+        self.slept: list[float] = []
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def receiver(time: Time) -> Iterator[Receiver]:
+    with Receiver(SECRET, clock=lambda: time.now.timestamp()) as running:
+        yield running
+
+
+@pytest.fixture
+def backend(receiver: Receiver, time: Time) -> SignedCallback:
+    return SignedCallback(receiver.url, SECRET, "STEP_FUNCTIONS", time.sleep, time, read_seconds=0.5)
+
+
+def no_checkpoint() -> None:
+    """Go on."""
+
+
+def test_the_body_is_that_of_the_contract(backend: SignedCallback, receiver: Receiver) -> None:
+    backend.notify(REPORT, no_checkpoint)
+    (callback,) = receiver.callbacks
+    assert json.loads(callback.body) == {
+        "jobId": 21,
+        "listingId": 28,
+        "listingIdentityId": 28,
+        "batchId": "b-7f3a",
+        "externalId": "message-1",
+        "executionArn": "message-1",
+        "provider": "STEP_FUNCTIONS",
+        "status": "PARTIAL_SUCCESS",
+        "startedAt": "2026-01-05T12:00:00Z",
+        "completedAt": "2026-01-05T12:00:07Z",
+        "traceparent": TRACE,
+        "outputs": [
+            {
+                "rawKey": PHOTO,
+                "processedKey": "28/processed/photo/horizontal/large/3f6c.jpg",
+                "thumbnailKey": "28/processed/photo/horizontal/thumbnail/3f6c.jpg",
+                "outputs": {
+                    "thumbnail_photo_horizontal": "28/processed/photo/horizontal/thumbnail/3f6c.jpg",
+                    "small_photo_horizontal": "28/processed/photo/horizontal/small/3f6c.jpg",
+                    "medium_photo_horizontal": "28/processed/photo/horizontal/medium/3f6c.jpg",
+                    "large_photo_horizontal": "28/processed/photo/horizontal/large/3f6c.jpg",
+                },
+                "width": 4032,
+                "height": 3024,
+                "errorCode": "",
+                "errorMessage": "",
+            },
+            {
+                "rawKey": "bad",
+                "outputs": {},
+                "errorCode": "VALIDATION_ERROR",
+                "errorMessage": "it is no key",
+            },
+        ],
+        "zipBundles": ["28/processed/zip/28.zip"],
+        "assetsZipped": 4,
+        "zipSizeBytes": 1048576,
+        "unzippedSizeBytes": 1047000,
+        "failureReason": "DERIVATIVE_ERRORS_DETECTED",
+        "error": None,
+    }
+
+
+def test_a_failed_job_says_why(backend: SignedCallback, receiver: Receiver) -> None:
+    failed = Report(
+        JOB,
+        Status.PROCESSING_FAILED,
+        STARTED,
+        STARTED,
+        (),
+        None,
+        "ZIP_FAILED",
+        Failure(Code.ZIP_FAILED, "S3 is down"),
+    )
+    backend.notify(failed, no_checkpoint)
+    body = receiver.callbacks[0].payload
+    assert body["error"] == {"code": "ZIP_FAILED", "message": "S3 is down", "details": {}}
+    assert body["failureReason"] == "ZIP_FAILED"
+    assert (body["zipBundles"], body["assetsZipped"], body["outputs"]) == ([], 0, [])
+
+
+def test_the_best_derivative_is_the_processed_key(backend: SignedCallback, receiver: Receiver) -> None:
+    keys = {Size.THUMBNAIL: "t", Size.ORIGINAL: "o", Size.LARGE: "l"}
+    product = Product("28/raw/video/vertical/v.mov", "etag", MediaType.VIDEO_VERTICAL, keys)
+    results = (Result(JOB.assets[0], product),)
+    backend.notify(Report(JOB, Status.SUCCEEDED, STARTED, STARTED, results), no_checkpoint)
+    (output,) = receiver.callbacks[0].payload["outputs"]
+    assert output["processedKey"] == "o"
+    assert output["outputs"] == {
+        "thumbnail_video_vertical": "t",
+        "large_video_vertical": "l",
+        "original_video_vertical": "o",
+    }
+    assert "width" not in output
+
+
+def test_it_is_signed_in_both_ways_and_traced(backend: SignedCallback, receiver: Receiver) -> None:
+    backend.notify(REPORT, no_checkpoint)
+    (callback,) = receiver.callbacks
+    assert callback.verdict == GENUINE
+    assert callback.headers["content-type"] == "application/json"
+    assert callback.headers["traceparent"] == TRACE
+    assert callback.headers["webhook-id"] == webhook_id_of(REPORT)
+
+
+def test_a_wrong_secret_is_refused(receiver: Receiver, time: Time) -> None:
+    with pytest.raises(Transient, match="401"):
+        SignedCallback(receiver.url, "another-secret!!", "X", time.sleep, time).notify(REPORT, no_checkpoint)
+
+
+@pytest.mark.parametrize(
+    "plan", [*(Answer(status) for status in (408, 425, 429, 500, 502, 503, 504)), DROP, GARBAGE, Hang(2)], ids=repr
+)
+def test_what_may_pass_is_tried_again_under_the_same_id(
+    backend: SignedCallback, receiver: Receiver, time: Time, plan: Plan
+) -> None:
+    receiver.plan(plan, plan)
+    backend.notify(REPORT, no_checkpoint)
+    callbacks = receiver.callbacks
+    assert len(callbacks) == 3
+    assert len({callback.headers["webhook-id"] for callback in callbacks}) == 1
+    assert all(callback.verdict == GENUINE for callback in callbacks), "signed anew for each try"
+    first, second = time.slept
+    assert 1 <= first <= 2
+    assert 2 <= second <= 3
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 307, 400, 401, 403, 404, 409, 410, 422])
+def test_any_other_answer_is_final_for_this_attempt(
+    backend: SignedCallback, receiver: Receiver, time: Time, status: int
+) -> None:
+    with Receiver(SECRET) as elsewhere:
+        receiver.plan(Answer(status, {"Location": elsewhere.url}))
+        with pytest.raises(Transient, match=str(status)):
+            backend.notify(REPORT, no_checkpoint)
+        assert len(receiver.callbacks) == 1
+        assert elsewhere.callbacks == ()
+    assert time.slept == []
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+def test_every_2xx_is_an_acknowledgement(backend: SignedCallback, receiver: Receiver, status: int) -> None:
+    receiver.plan(Answer(status))
+    backend.notify(REPORT, no_checkpoint)
+    assert len(receiver.callbacks) == 1
+
+
+def test_retry_after_is_honoured_in_seconds_and_as_a_date(
+    backend: SignedCallback, receiver: Receiver, time: Time
+) -> None:
+    at = format_datetime(time.now + timedelta(seconds=30), usegmt=True)
+    receiver.plan(
+        Answer(503, {"Retry-After": "12"}), Answer(429, {"Retry-After": at}), Answer(503, {"Retry-After": "x"})
+    )
+    backend.notify(REPORT, no_checkpoint)
+    assert time.slept[0] == 12
+    assert 16 <= time.slept[1] <= 18
+    assert time.slept[2] < 10
+
+
+def test_a_retry_after_beyond_the_patience_ends_the_attempt_and_goes_along(
+    backend: SignedCallback, receiver: Receiver, time: Time
+) -> None:
+    receiver.plan(Answer(503, {"Retry-After": "300"}))
+    with pytest.raises(Transient) as failed:
+        backend.notify(REPORT, no_checkpoint)
+    assert failed.value.retry_after == 300
+    assert time.slept == []
+
+
+def test_the_attempt_ends_when_the_patience_is_spent(
+    backend: SignedCallback, receiver: Receiver, time: Time
+) -> None:
+    receiver.plan(*[Answer(500)] * 50)
+    with pytest.raises(Transient):
+        backend.notify(REPORT, no_checkpoint)
+    assert PATIENCE <= sum(time.slept) <= PATIENCE + 21
+    assert all(earlier < later for earlier, later in zip(time.slept[:4], time.slept[1:5], strict=True))
+
+
+def test_a_receiver_that_is_not_there(time: Time) -> None:
+    backend = SignedCallback("http://127.0.0.1:9/callback", SECRET, "X", time.sleep, time, patience=5)
+    with pytest.raises(Transient):
+        backend.notify(REPORT, no_checkpoint)
+    assert len(time.slept) >= 2
+
+
+def test_each_try_is_preceded_by_a_checkpoint(backend: SignedCallback, receiver: Receiver) -> None:
+    receiver.plan(Answer(500), Answer(500))
+    passes = iter(range(2))
+
+    def lose() -> None:
+        if next(passes, None) is None:
+            raise LeaseLost("another worker has it")
+
+    with pytest.raises(LeaseLost):
+        backend.notify(REPORT, lose)
+    assert len(receiver.callbacks) == 2
+
+
+def test_another_outcome_and_another_message_have_another_id() -> None:
+    other_status = Report(JOB, Status.SUCCEEDED, STARTED, STARTED, ())
+    other_message = Report(Job(21, 28, "message-2"), Status.PARTIAL_SUCCESS, STARTED, STARTED, ())
+    assert len({webhook_id_of(report) for report in (REPORT, other_status, other_message)}) == 3
