@@ -1,0 +1,184 @@
+"""One job, from upload to callback, through the real worker on an emulated AWS: `python -m devstack.demo`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from devstack.aws import session, variables
+from devstack.contact_sheet import contact_sheet
+from devstack.deploy import DeployError, deploy
+from devstack.exhibits import Exhibit, exhibits, human
+from devstack.folder import FolderError, media_files, uploads
+from devstack.moto import moto_server
+from devstack.processes import Child, ChildError, free_port
+from devstack.progress import Progress
+from devstack.receiver import Callback, Receiver
+from devstack.sample import TRACEPARENT, enqueue, upload
+from devstack.samples import Sample, sample_set
+from devstack.signatures import GENUINE
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+LISTING_ID, JOB_ID = 28, 21
+START_SECONDS = STOP_SECONDS = 30
+JOB_SECONDS, ASSET_SECONDS = 60, 2
+"""How long a job may take: so much, and so much more for each of its assets."""
+RESULTS = "callback.json"
+
+
+class DemoError(Exception):
+    """The demo can't go on; the message is for whoever started it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo; 0 when the job was done and acknowledged, though single assets may have failed."""
+    parser = argparse.ArgumentParser(prog="devstack.demo", description=__doc__)
+    parser.add_argument("--media", type=Path, help="a folder of your own photos and documents")
+    parser.add_argument("--output", type=Path, default=Path("demo-output"), help="where the results go")
+    options = parser.parse_args(arguments)
+    # So that a SIGTERM leaves by the same doors as everything else, and stops the children.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        with tempfile.TemporaryDirectory(prefix="demo-") as scratch:
+            return _run(options.media, _emptied(options.output), Path(scratch) / "worker.log")
+    except (DemoError, FolderError, DeployError, ChildError, TimeoutError) as error:
+        print(f"The demo failed: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+
+
+def _run(media: Path | None, output: Path, log: Path) -> int:
+    files = media_files(media) if media else []
+    say = _teller()
+    say("moto server (AWS) and a callback receiver (the backend) start")
+    secret = secrets.token_hex(16)
+    with moto_server() as endpoint, Receiver(secret) as receiver:
+        stack = deploy(endpoint, "demo")
+        say(f"infra/storage-and-queues.yaml is deployed: bucket {stack.bucket}")
+        s3 = session().client("s3", endpoint_url=endpoint)
+        sqs = session().client("sqs", endpoint_url=endpoint)
+        say(f"{len(files)} files of {media} are uploaded" if media else "sample media are drawn and uploaded")
+        samples: Iterable[Sample] = uploads(files) if media else sample_set()
+        assets = upload(s3, stack.bucket, LISTING_ID, samples)
+        settings = {
+            **variables(endpoint),
+            "QUEUE_URL": stack.queue_url,
+            "MEDIA_BUCKET": stack.bucket,
+            "CALLBACK_URL": receiver.url,
+            "CALLBACK_SECRET": secret,
+            "HTTP_PORT": str(free_port()),
+            # A short lease makes short polls, and a worker ends when its last poll has come back.
+            "VISIBILITY_TIMEOUT": "9",
+            "LOG_LEVEL": "INFO",
+            "LOG_FORMAT": "json",
+        }
+        with Child([sys.executable, "-m", "worker.cli", "run"], log=log, environment=settings) as worker:
+            worker.wait_ready(f"http://127.0.0.1:{settings['HTTP_PORT']}/livez", START_SECONDS)
+            enqueue(sqs, stack.queue_url, _job(assets))
+            say(f"one message with {len(assets)} assets is in the queue")
+            worker.wait_ready(Progress(log, say).settled, JOB_SECONDS + ASSET_SECONDS * len(assets))
+            say("the worker is told to stop, and drains")
+            _stop(worker)
+        callback = _genuine(receiver, worker)
+        shown = _collect(s3, stack.bucket, callback, log, output)
+    print(f"\n{_table(shown)}\n")
+    print(f"Status {callback.payload['status']}. Everything is in {output}/; open {output / 'index.html'}")
+    if callback.payload["status"] not in {"SUCCEEDED", "PARTIAL_SUCCESS"}:
+        raise DemoError(f"the job ended as {callback.payload['status']}: {callback.payload['error']}")
+    return 0
+
+
+def _teller() -> Any:
+    started = time.monotonic()
+    return lambda line: print(f"{time.monotonic() - started:6.1f} s  {line}", flush=True)
+
+
+def _job(assets: list[dict[str, Any]]) -> Mapping[str, Any]:
+    return {
+        "jobId": JOB_ID, "listingId": LISTING_ID, "batchId": "demo", "assets": assets, "retry": 0,
+        "traceparent": TRACEPARENT,
+    }  # fmt: skip
+
+
+def _emptied(output: Path) -> Path:
+    """The output folder, empty. Raises `DemoError` rather than delete what no demo wrote."""
+    if output.exists() and any(output.iterdir()):
+        if not (output / RESULTS).exists():
+            raise DemoError(f"{output} is not empty, and not the output of an earlier demo")
+        shutil.rmtree(output)
+    output.mkdir(parents=True, exist_ok=True)
+    return output
+
+
+def _stop(worker: Child) -> None:
+    worker.send(signal.SIGTERM)
+    if status := worker.wait(STOP_SECONDS):
+        raise DemoError(f"the worker ended with status {status}\n{worker.tail()}")
+
+
+def _genuine(receiver: Receiver, worker: Child) -> Callback:
+    """The callback that was acknowledged. Raises `DemoError` if there is none, or it is a forged one."""
+    if not receiver.acknowledged:
+        verdicts = [callback.verdict for callback in receiver.callbacks]
+        raise DemoError(f"the backend acknowledged no callback; it saw {verdicts}\n{worker.tail()}")
+    callback = receiver.acknowledged[-1]
+    if callback.verdict != GENUINE:
+        raise DemoError(f"the callback's signatures are wrong: {callback.verdict}")
+    return callback
+
+
+def _collect(s3: S3Client, bucket: str, callback: Callback, log: Path, output: Path) -> list[Exhibit]:
+    """Write all that came of the job to the output folder, the page last."""
+    (output / RESULTS).write_text(json.dumps(callback.payload, indent=2) + "\n", encoding="utf-8")
+    shutil.copyfile(log, output / "worker.log")
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        for found in page.get("Contents", []):
+            target = output / "bucket" / found["Key"]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            s3.download_file(bucket, found["Key"], str(target))
+    bundle = ""
+    for key in callback.payload["zipBundles"]:
+        bundle = Path(key).name
+        shutil.copyfile(output / "bucket" / key, output / bundle)
+        with zipfile.ZipFile(output / bundle) as archive:
+            archive.extractall(output / "bundle")
+    shown = exhibits(callback.payload, output)
+    page_text = contact_sheet(callback.payload, shown, bundle)
+    (output / "index.html").write_text(page_text, encoding="utf-8")
+    return shown
+
+
+def _table(shown: Iterable[Exhibit]) -> str:
+    rows = [("asset", "status", "w × h", "size", "made of it")]
+    for exhibit in shown:
+        source = exhibit.source
+        shape = f"{source.width} × {source.height}" if source.width else ""
+        made = "  ".join(
+            f"{picture.width or name} {picture.format} {human(picture.bytes)}".replace("  ", " ")
+            for name, picture in exhibit.renditions.items()
+        )
+        told = f"{exhibit.error_code}: {exhibit.error_message}" if exhibit.error_code else made
+        status = "failed" if exhibit.error_code else "ok"
+        rows.append((f"{exhibit.media_type}/{exhibit.name}", status, shape, human(source.bytes), told))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row[:4], widths, strict=True)), row[4]])
+        for row in rows
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,70 @@
+"""Reads a worker's log as it grows and says in plain lines what happens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+STEPS = {
+    "validate": "looked at every upload",
+    "thumbnails": "made the renditions",
+    "zip": "wrote the bundle",
+    "consolidate": "put the report together",
+    "callback": "told the backend",
+}
+
+
+class Progress:
+    """Follows one log file of JSON lines; `say` gets each line that is worth telling."""
+
+    def __init__(self, log: Path, say: Callable[[str], None]) -> None:
+        self._log = log
+        self._say = say
+        self._read = 0
+
+    def settled(self) -> bool:
+        """Tell what is new; true once the message is deleted, or given up for good."""
+        content = self._log.read_bytes()
+        end = content.rfind(b"\n") + 1
+        lines, self._read = content[self._read : end].splitlines(), end
+        told = [self._tell(line) for line in lines]
+        return any(told)
+
+    def _tell(self, line: bytes) -> bool:
+        """Say what a line means; true for one that settles the message."""
+        try:
+            entry: dict[str, Any] = json.loads(line)
+        except ValueError:
+            self._say(line.decode(errors="replace"))
+            return False
+        if text := meaning(entry):
+            self._say(text)
+        event = entry.get("event", "")
+        return event == "message deleted" or (event.startswith("attempt failed") and bool(entry.get("last")))
+
+
+def meaning(entry: dict[str, Any]) -> str:
+    """What a log entry means, in a line; empty where it is of no interest."""
+    event, step = entry.get("event"), entry.get("step", "")
+    if event == "started":
+        return "the worker is up and polls the queue"
+    if event == "attempt begun":
+        return f"the worker has the message (receive {entry.get('receive_count')}, {entry.get('assets')} assets)"
+    if event == "step done":
+        return f"{step:<12}{entry['seconds']:>6.2f} s  {STEPS.get(step, '')}{_counts(entry)}"
+    if event == "step ended early":
+        return f"{step:<12}{entry['seconds']:>6.2f} s  gave up: {entry['why']}"
+    if event == "asset failed":
+        return f"failed      {entry['key']}: {entry['code']}, {entry['why']}"
+    if event == "message deleted":
+        return f"the message is deleted: {entry['status']}"
+    if entry.get("level") in {"warning", "error", "critical"}:
+        return " ".join(str(entry[key]) for key in ("level", "event", "why", "exception") if key in entry)
+    return ""
+
+
+def _counts(entry: dict[str, Any]) -> str:
+    counts = [f"{entry[name]:,} {name}" for name in ("ok", "failed", "members", "bytes") if name in entry]
+    return f" ({', '.join(counts)})" if counts else ""
