@@ -35,6 +35,9 @@ _SAVE: dict[Medium, dict[str, Any]] = {
     Medium.PNG: {"format": "PNG"},
     Medium.WEBP: {"format": "WEBP", "quality": QUALITY},
 }
+_SIXTEEN_BIT = (65535.0,)
+_FULL_SCALE = {"I": (255.0, 65535.0), "F": (1.0, 255.0, 65535.0)}
+"""What white may be in images of wide channels; where it is none of these, the brightest pixel is."""
 _ICC_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 """The colour space that a profile names, and the mode of the images that it can be applied to."""
 
@@ -54,22 +57,25 @@ class PillowImages:
         self._in_memory = _Budget(2 * max_pixels)
 
     def render(self, data: bytes, medium: Medium) -> Picture:
-        with self._slots, _undecodable(medium):
+        with self._slots:
             large, width, height = self._decode(data, medium)
             return Picture(width, height, tuple(_cascade(large, width, height, medium)))
 
     def _decode(self, data: bytes, medium: Medium) -> tuple[Image.Image, int, int]:
         """The large rendition's pixels, and the upright source's width and height."""
-        with Image.open(io.BytesIO(data), formats=[medium.name]) as image:
+        with _undecodable(medium):
+            image: Image.Image = Image.open(io.BytesIO(data), formats=[medium.name])
             width, height = image.size
             if width * height > self._max_pixels:
                 raise Permanent(f"{width}×{height} are more than {self._max_pixels} pixels")
-            with self._in_memory.spending(_draft(image)):
+            weight = _draft(image)
+        with self._in_memory.spending(weight):
+            with _undecodable(medium):
                 image.load()
-                orientation = _orientation(image)
-                if orientation in _QUARTER_TURNS:
-                    width, height = height, width
-                return _large(image, orientation, width, height), width, height
+            orientation = _orientation(image)
+            if orientation in _QUARTER_TURNS:
+                width, height = height, width
+            return _large(image, orientation, width, height), width, height
 
 
 def _draft(image: Image.Image) -> int:
@@ -122,14 +128,13 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 def _scaled_to_eight_bit(image: Image.Image) -> Image.Image:
     """Pillow's own conversion cuts off what is above 255, which leaves a 16-bit image white."""
     wide = image.convert("F")
-    low, high = wide.getextrema()
-    assert isinstance(low, float)  # noqa: S101 - an F image has one band; this tells the type checker
-    assert isinstance(high, float)  # noqa: S101
-    if image.mode.startswith("I;16") or (low >= 0 and 255 < high <= 65535):
-        low, high = 0.0, 65535.0
-    elif low >= 0 and high <= 255:
-        low, high = 0.0, 255.0
-    return wide.point(lambda value: value * (255 / (high - low)) - low * 255 / (high - low)).convert("L")
+    low, high = (float(end) for end in wide.getextrema())  # type: ignore[arg-type]  # F has one band
+    tops = _FULL_SCALE.get(image.mode, _SIXTEEN_BIT)
+    top = next((top for top in tops if low >= 0 and high <= top), None)
+    if top is not None:
+        low, high = 0.0, top
+    scale = 255 / ((high - low) or 1)
+    return wide.point(lambda value: value * scale - low * scale).convert("L")
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -137,16 +142,21 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     colours = image.convert("RGB") if alpha else image
     source = _source_profile(colours.mode, profile)
     if source is not None:
-        converted = ImageCms.profileToProfile(
-            colours, source, ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC, "RGB"
-        )
-        assert converted is not None  # noqa: S101 - only an in-place conversion returns nothing
-        colours = converted
+        with suppress(ImageCms.PyCMSError):  # a profile that can't be applied is as good as none
+            colours = _converted(colours, source)
     if colours.mode not in ("L", "RGB"):
         colours = colours.convert("RGB")
     if alpha:
         colours.putalpha(alpha)
     return colours
+
+
+def _converted(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image:
+    target = ImageCms.createProfile("sRGB")
+    intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+    converted = ImageCms.profileToProfile(image, source, target, intent, "RGB")
+    assert converted is not None  # noqa: S101 - only an in-place conversion returns nothing
+    return converted
 
 
 def _source_profile(mode: str, profile: bytes | None) -> ImageCms.ImageCmsProfile | None:
@@ -189,13 +199,16 @@ def _flattened(image: Image.Image) -> Image.Image:
 
 def _encode(image: Image.Image, medium: Medium) -> bytes:
     sink = io.BytesIO()
-    image.save(sink, **_SAVE[medium])
+    try:
+        image.save(sink, **_SAVE[medium])
+    except OSError as error:  # such as more rows than a JPEG can have
+        raise Permanent(f"{image.width}×{image.height} can't be stored as {medium.name}: {error}") from error
     return sink.getvalue()
 
 
 @contextmanager
 def _undecodable(medium: Medium) -> Iterator[None]:
-    """Whatever a decoder raises on hostile bytes is the file's fault, for good."""
+    """Whatever a decoder raises on hostile bytes is the file's fault, for good. What comes after it is ours."""
     try:
         yield
     except MediaError:

@@ -111,5 +111,6 @@ def require(kind: Kind, head: bytes, name: str, content_type: str) -> Medium | N
 
 def has_extension(name: str, medium: Medium) -> bool:
     """Whether the name already ends in an extension of the format."""
-    extension = "." + name.rpartition(".")[2].lower()
-    return extension in _JPEG_NAMES if medium is Medium.JPEG else extension == medium.extension
+    _, dot, extension = name.rpartition(".")
+    usual = dot + extension.lower()
+    return usual in _JPEG_NAMES if medium is Medium.JPEG else usual == medium.extension
