@@ -38,7 +38,7 @@ def alike(one: Image.Image, other: Image.Image, tolerance: int = 12) -> bool:
         return False
     difference = ImageChops.difference(one.convert("RGB"), other.convert("RGB"))
     extrema: Any = difference.resize((8, 8), Image.Resampling.BOX).getextrema()
-    return max(high for _, high in extrema) <= tolerance
+    return bool(max(high for _, high in extrema) <= tolerance)
 
 
 def oriented(image: Image.Image, orientation: int) -> Image.Image:

@@ -1,0 +1,1 @@
+"""What the worker costs, next to what else one could use. Run with `make bench`."""

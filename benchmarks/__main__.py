@@ -1,0 +1,20 @@
+"""Measures everything, prints a row for each figure, and fails where a limit is missed."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import idle, memory, thumbnails
+
+
+def main() -> int:
+    missed = False
+    for module in (thumbnails, memory, idle):
+        for figure in module.measure():
+            print(figure.row(), flush=True)
+            missed |= figure.missed
+    return int(missed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

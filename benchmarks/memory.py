@@ -1,0 +1,153 @@
+"""How far memory rises above the idle process, each in a process of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from adapters.pillow import PillowImages
+from adapters.s3 import S3Objects
+from benchmarks.figure import Figure
+from benchmarks.thumbnails import photo
+from devstack.aws import session
+from devstack.moto import moto_server
+from domain.content import Medium
+from domain.errors import Permanent
+from domain.journal import Journal
+from domain.model import Job, Product, Report, Source
+from domain.ports import Limits, Ports
+from domain.shelf import Shelf
+from domain.steps.zip import write_bundle
+
+MIB = 1024 * 1024
+PHOTO_LIMIT_MB = 150.0
+BUNDLE_LIMIT_MIB = 64.0
+BUCKET = "bench"
+LARGE_MEMBERS = 3
+SMALL_MEMBERS = 200
+
+
+def peak(name: str) -> int:
+    """A memory figure of this process, in bytes: VmHWM is the peak, VmRSS the present."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(name + ":"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(name)
+
+
+def in_a_process_of_its_own(work: Callable[[Connection], None]) -> tuple[float, ...]:
+    ours, theirs = multiprocessing.Pipe()
+    child = multiprocessing.get_context("spawn").Process(target=work, args=(theirs,))
+    child.start()
+    values: tuple[float, ...] = ours.recv()
+    child.join()
+    return values
+
+
+def measure() -> Iterator[Figure]:
+    (rise,) = in_a_process_of_its_own(render_48_megapixels)
+    yield Figure("memory of one 48 MP JPEG above idle", rise / 1e6, "MB", PHOTO_LIMIT_MB)
+    rise, seconds, size = in_a_process_of_its_own(bundle_a_gibibyte)
+    yield Figure("memory of a 1 GiB bundle above idle", rise / MIB, "MiB", BUNDLE_LIMIT_MIB)
+    yield Figure("size of that bundle", size / MIB, "MiB")
+    yield Figure("its throughput, the emulator's share included", size / MIB / seconds, "MiB/s")
+
+
+def render_48_megapixels(answer: Connection) -> None:
+    path = Path("/tmp/bench-48mp.jpg")
+    in_a_process_of_its_own(write_photo)
+    images = PillowImages(1, 100_000_000)
+    images.render(small_photo(), Medium.JPEG)
+    idle = peak("VmRSS")
+    images.render(path.read_bytes(), Medium.JPEG)
+    path.unlink()
+    answer.send((peak("VmHWM") - idle,))
+
+
+def write_photo(answer: Connection) -> None:
+    """In yet another process: making the photo takes far more memory than rendering it."""
+    Path("/tmp/bench-48mp.jpg").write_bytes(photo(8000, 6000))
+    answer.send(())
+
+
+def small_photo() -> bytes:
+    return photo(64, 48)
+
+
+def bundle_a_gibibyte(answer: Connection) -> None:
+    with moto_server() as endpoint:
+        client = session().client("s3", endpoint_url=endpoint)
+        client.create_bucket(Bucket=BUCKET)
+        in_thirds = (1024 * MIB - SMALL_MEMBERS * MIB // 2) // LARGE_MEMBERS
+        with Path("/dev/zero").open("rb") as zeros:
+            for number in range(LARGE_MEMBERS):
+                client.put_object(
+                    Bucket=BUCKET,
+                    Key=f"28/processed/project/doc/original/{number}.bin",
+                    Body=zeros.read(in_thirds),
+                )
+        for number in range(SMALL_MEMBERS):
+            client.put_object(Bucket=BUCKET, Key=f"28/processed/photo/large/{number}.jpg", Body=b"x" * (MIB // 2))
+        answer.send(in_a_process_of_its_own(BundleAt(endpoint)))
+
+
+class BundleAt:
+    """Builds the bundle at an endpoint, and tells the rise in bytes, the seconds and the size in bytes."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+
+    def __call__(self, answer: Connection) -> None:
+        client = session().client("s3", endpoint_url=self.endpoint)
+        ports = Ports(
+            objects=S3Objects(client, BUCKET, lambda direction, count: None),
+            images=PillowImages(1, 1),
+            transcoder=Unused(),
+            backend=Unused(),
+            assets=ThreadPoolExecutor(4),
+            transfers=ThreadPoolExecutor(16),
+            limits=Limits(0, 0, 0),
+            bundle_template="{listing_id}/processed/zip/{listing_id}.zip",
+            now=lambda: datetime.now(UTC),
+        )
+        list(ports.objects.list("28/processed/nothing/"))
+        idle = peak("VmRSS")
+        started = time.monotonic()
+        bundle = write_bundle(Job(21, 28, "m"), Shelf(0), Alone(), ports)
+        answer.send((peak("VmHWM") - idle, time.monotonic() - started, bundle.size))
+
+
+class Unused:
+    """A port that bundling doesn't touch."""
+
+    def transcode(self, source: Source) -> Product:
+        raise Permanent("unused")
+
+    def notify(self, report: Report, checkpoint: Callable[[], None]) -> None:
+        raise Permanent("unused")
+
+
+class Alone:
+    """An attempt that nothing interrupts."""
+
+    last = False
+    journal = Journal()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[dict[str, int]]:
+        yield {}
+
+    def checkpoint(self) -> None:
+        """Go on."""
+
+    def recall(self, source: Source) -> Product | None:
+        return None
+
+    def record(self, product: Product) -> None:
+        """Nothing comes after."""
