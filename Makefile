@@ -5,7 +5,8 @@ LOCALSTACK_VENV := .venv-localstack
 COMPILE := uv pip compile --generate-hashes --no-emit-index-url --no-header --quiet
 LOCK := $(COMPILE) --universal --python-version 3.11
 UNIT_VENV := .venv-3.13
-PYTHON313 ?= $(shell command -v python3.13 || ls $(HOME)/.pyenv/versions/3.13*/bin/python 2>/dev/null | tail -1)
+PYTHON313 ?= $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13*/bin/python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$python && break; done)
 
 .PHONY: help setup test lint demo bench test-localstack test-3.13 lock clean
 
