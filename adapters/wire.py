@@ -24,21 +24,17 @@ _TRACEPARENT = re.compile(
 )
 
 
-def _integer(value: object) -> object:
-    """An integer, or a string of digits; pydantic alone would also take true, 3.0 and ' 3 '."""
-    if isinstance(value, str) and re.fullmatch("[0-9]{1,19}", value):
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    raise ValueError("must be an integer or a string of digits")
+def _digits(value: object) -> object:
+    """The integer that a string of digits stands for; pydantic would take ' 3 ' and '3.0', too."""
+    return int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,19}", value) else value
 
 
 def _blank_is_none(value: object) -> object:
     return None if value == "" else value
 
 
-Id = Annotated[int, BeforeValidator(_integer), Field(ge=1, le=MAX_ID)]
-Bytes = Annotated[int, BeforeValidator(_integer), Field(ge=0)]
+Id = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_ID)]
+Bytes = Annotated[int, BeforeValidator(_digits), Field(ge=0)]
 Text = Annotated[str | None, BeforeValidator(_blank_is_none)]
 
 

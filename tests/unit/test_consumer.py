@@ -244,6 +244,36 @@ def test_a_job_that_outlives_the_grace_period_is_given_back_at_once() -> None:
     assert world.queue.deleted == []
 
 
+def test_a_stuck_job_does_not_wait_for_a_callback_under_way_to_be_given_back() -> None:
+    world = World()
+    other = world.objects.put("28/raw/photo/horizontal/b.jpg", JPEG + b" two")
+    hanging, release = threading.Event(), threading.Event()
+
+    def hang(method: str, key: str) -> None:
+        if method == "write" and key.endswith("b.jpg"):
+            hanging.set()
+            release.wait(TIMEOUT)
+
+    world.objects.before = hang
+    world.send(1)
+    world.queue.send(json.dumps({"jobId": 2, "listingId": 28, "assets": [other]}))
+    with running(world) as gate:
+        gate.wait_for(1)
+        assert hanging.wait(TIMEOUT)
+        world.queue.give_up()
+        drainer = world.drain_in_background(grace=0)
+        with world.queue.changed:
+            given_back = world.queue.changed.wait_for(
+                lambda: any(each.visible_at == world.clock() for each in world.queue.held), TIMEOUT
+            )
+        assert given_back
+        assert world.queue.deleted == [], "the callback is still under way"
+        gate.opened.set()
+        release.set()
+        drainer.join(TIMEOUT)
+    assert world.queue.deleted == ["m-1"]
+
+
 def test_liveness_shows_a_stuck_poller_within_90_seconds() -> None:
     world = World()
     with running(world):

@@ -121,6 +121,20 @@ def test_a_bundle_that_another_job_replaced_meanwhile_is_built_again(objects: Fa
     assert not objects.open_uploads
 
 
+def test_what_another_job_does_between_our_two_looks_is_not_lost(objects: FakeObjects) -> None:
+    """The bundle's ETag must be the older look: then the newer listing can only hold more than it stands for."""
+    looks = iter(["first", "second"])
+
+    def before(method: str, key: str) -> None:
+        if (method == "list" or (method == "head" and key == KEY)) and next(looks, "") == "second":
+            objects.put("28/processed/photo/vertical/large/theirs.jpg", JPEG)
+            objects.put(KEY, b"their bundle", "application/zip")
+
+    objects.before = before
+    bundle(objects)
+    assert "photo/vertical/large/theirs.jpg" in contents(objects)
+
+
 def test_a_member_that_vanishes_or_changes_after_the_listing_is_no_failure(objects: FakeObjects) -> None:
     changes = iter([b"changed", None])
 
