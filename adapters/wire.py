@@ -11,9 +11,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from domain.errors import Malformed
 from domain.model import Asset, Failure, Job, Manifest, Product, Report, Result, Size
 from domain.queue import Message
+from domain.rejections import Malformed
 
 MAX_ID = 2**63 - 1  # the backend's ids are signed 64-bit integers
 MAX_ASSETS = 1_000

@@ -19,10 +19,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from domain.model import Job, Report
 
 
 class Code(StrEnum):
@@ -68,23 +64,6 @@ class Permanent(MediaError):
 
 class NotFound(Permanent):
     """The object isn't in the bucket."""
-
-
-class Malformed(Permanent):
-    """The message isn't what the contract says; `job` is None where it doesn't even name one."""
-
-    def __init__(self, message: str, job: Job | None) -> None:
-        super().__init__(message, Code.VALIDATION_ERROR)
-        self.job = job
-
-
-class NothingProcessed(Permanent):
-    """No asset of the job came through; `report` is what the backend hears on the last receive."""
-
-    def __init__(self, report: Report) -> None:
-        failure = report.error
-        super().__init__(failure.message if failure else report.status, failure.code if failure else None)
-        self.report = report
 
 
 class Interrupted(Exception):

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 
 import structlog
 
-from domain.errors import Code, LeaseLost, Malformed, Permanent, Stopped, Transient
+from domain.errors import Code, LeaseLost, Permanent, Stopped, Transient
 from domain.journal import Ended, Ending, Journals
 from domain.model import Failure, Job, Report
 from domain.pipeline import process
 from domain.ports import Ports
 from domain.queue import Message, Queue
+from domain.rejections import Malformed
 from domain.steps.consolidate import give_up
 from worker.attempt import Attempt
 from worker.lease import Lease, Leases

@@ -7,8 +7,9 @@ from datetime import datetime
 
 from domain.content import Kind
 from domain.each import failure
-from domain.errors import Code, NothingProcessed
+from domain.errors import Code
 from domain.model import Asset, Bundle, Failure, Job, MediaType, Outcome, Product, Report, Result, Status
+from domain.rejections import NothingProcessed
 
 PARTIAL = "DERIVATIVE_ERRORS_DETECTED"
 _CODE_OF_KIND = {

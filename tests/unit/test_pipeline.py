@@ -4,10 +4,11 @@ import hashlib
 
 import pytest
 
-from domain.errors import Code, NothingProcessed, Permanent, Transient
+from domain.errors import Code, Permanent, Transient
 from domain.model import Asset, Failure, Job, Manifest, Product, Report, Size, Status
 from domain.pipeline import process
 from domain.ports import Ports
+from domain.rejections import NothingProcessed
 from tests.fakes import (
     JPEG,
     NOW,

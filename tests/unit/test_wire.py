@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.wire import parse_message
-from domain.errors import Malformed
 from domain.model import Asset, Manifest
 from domain.queue import Message
+from domain.rejections import Malformed
 
 PHOTO = "28/raw/photo/horizontal/3f6c.jpg"
 TRACE = "00-2b63e64e71537bb0327788965465ed16-45348f2c8c2a34bf-01"

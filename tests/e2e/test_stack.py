@@ -1,0 +1,70 @@
+"""The template, deployed, with a worker on it; the compose stack, as far as it goes without Docker; the demo."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from devstack.aws import session, variables
+from devstack.deploy import deploy
+from devstack.processes import Child, free_port
+from devstack.receiver import Receiver
+from devstack.sample import enqueue
+from tests.e2e.world import SECRET, Worker
+from tests.images import encoded
+
+ROOT = Path(__file__).parents[2]
+KEY = "28/raw/photo/horizontal/a.jpg"
+
+
+def test_a_job_on_what_the_template_makes(endpoint: str, receiver: Receiver, tmp_path: Path) -> None:
+    stack = deploy(endpoint, "e2e")
+    s3 = session().client("s3", endpoint_url=endpoint)
+    sqs = session().client("sqs", endpoint_url=endpoint)
+    s3.put_object(Bucket=stack.bucket, Key=KEY, Body=encoded(Image.new("RGB", (640, 480)), "JPEG"))
+    environment = {
+        **variables(endpoint),
+        "QUEUE_URL": stack.queue_url,
+        "MEDIA_BUCKET": stack.bucket,
+        "CALLBACK_URL": receiver.url,
+        "CALLBACK_SECRET": SECRET,
+        "HTTP_PORT": str(free_port()),
+    }
+    with Worker(environment, tmp_path / "worker.log") as worker:
+        enqueue(sqs, stack.queue_url, {"jobId": 21, "listingId": 28, "assets": [KEY]})
+        (callback,) = receiver.wait_for(1)
+        dead = enqueue(sqs, stack.queue_url, {"jobId": 22, "listingId": 28, "assets": []})
+        receiver.wait_for(2)
+        letters = sqs.receive_message(QueueUrl=stack.dead_letter_queue_url, WaitTimeSeconds=20)["Messages"]
+        assert len(worker.events("attempt failed; message left to the queue")) == 5, (
+            "the template's maxReceiveCount"
+        )
+        worker.send(signal.SIGKILL)
+    assert callback.payload["status"] == "SUCCEEDED"
+    assert [letter["MessageId"] for letter in letters] == [dead]
+
+
+@pytest.mark.localstack
+def test_the_compose_file_names_what_localstack_makes_of_the_template(localstack_url: str) -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    stack = deploy(localstack_url, services["deploy"]["environment"]["ENVIRONMENT"])
+    for service in ("worker", "sample"):
+        environment = services[service]["environment"]
+        assert environment["MEDIA_BUCKET"] == stack.bucket
+        assert environment["QUEUE_URL"] == stack.queue_url.replace(localstack_url, "http://localstack:4566")
+
+
+def test_the_demo_runs_and_ends_by_itself(tmp_path: Path) -> None:
+    output = tmp_path / "demo-output"
+    command = [sys.executable, "-m", "devstack.demo", "--output", str(output)]
+    with Child(command, log=tmp_path / "demo.log") as demo:
+        assert demo.wait(90) == 0, demo.tail()
+        assert "Status PARTIAL_SUCCESS" in demo.output()
+    assert (output / "index.html").read_text().count("<img") >= 4 * 11
+    assert (output / "callback.json").exists()
+    assert (output / "28.zip").exists()
