@@ -28,6 +28,6 @@ FROM base AS worker
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen(f\"http://127.0.0.1:{os.environ.get('HTTP_PORT', '8080')}/livez\", timeout=4)"]
+    CMD ["python", "-c", "import os, urllib.request as u; p = os.environ.get('HTTP_PORT', '8080'); p == '0' or u.urlopen(f'http://127.0.0.1:{p}/livez', timeout=4)"]
 ENTRYPOINT ["media-worker"]
 CMD ["run"]
