@@ -64,17 +64,17 @@ class Attempt:
         self._stopped.set()
 
     def checkpoint(self) -> None:
-        self.check_lease()
+        self.note_progress()
+        if not self._leases.holds(self.lease):
+            raise LeaseLost("another worker may have the message by now")
         if self._stopped.is_set():
             raise Stopped("the worker is shutting down")
         if self._clock() >= self.deadline:
             raise TimedOut("the attempt took longer than JOB_TIMEOUT")
 
-    def check_lease(self) -> None:
-        """Raise LeaseLost where another worker may have the message."""
+    def note_progress(self) -> None:
+        """Say that the attempt isn't stuck."""
         self.progress_at = self._clock()
-        if not self._leases.holds(self.lease):
-            raise LeaseLost("another worker may have the message by now")
 
     @contextmanager
     def step(self, name: str) -> Iterator[dict[str, int]]:

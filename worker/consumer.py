@@ -23,8 +23,8 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 LAST_POST = 25.0
 """Seconds that a callback under way at the grace period's end may still take: its own time-outs, and a bit."""
-STUCK_AFTER = 30.0
-"""Seconds after its deadline when a job that didn't end by itself is taken for stuck."""
+STUCK_AFTER = 60.0
+"""Seconds without progress, past its deadline, when a job is taken for stuck; a try at the callback takes 40."""
 
 
 class Consumer:
@@ -61,9 +61,9 @@ class Consumer:
         return self._stopping.is_set()
 
     def stuck(self) -> bool:
-        """Whether a job outlived its deadline: its thread can't be stopped, only the process can."""
-        now = self._clock()
-        overdue = [each for each in self._handler.active if now >= each.deadline + STUCK_AFTER]
+        """Whether a job hangs past its deadline: its thread can't be stopped, only the process can."""
+        limit = self._clock() - STUCK_AFTER
+        overdue = [each for each in self._handler.active if max(each.deadline, each.progress_at) <= limit]
         for attempt in overdue:
             structlog.get_logger().critical(
                 "a job is stuck; the process ends", job_id=attempt.job.job_id, step=attempt.current_step

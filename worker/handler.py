@@ -136,7 +136,8 @@ class Handler:
             structlog.get_logger().warning("settled by the shutdown already; the callback will be repeated")
             return
         self._note_assets(report)
-        if not self._leases.close(attempt.lease):
+        # After the last receive nobody else can have the message, so deleting it late can only help.
+        if not self._leases.close(attempt.lease) and not attempt.last:
             structlog.get_logger().warning("lease lost before the deletion; the callback will be repeated")
             return
         for _ in range(DELETE_TRIES):
@@ -172,12 +173,13 @@ class Handler:
         log = structlog.get_logger().bind(ending=ending, why=str(error))
         self._metrics.jobs.labels(ending).inc()
         self._write_journal(attempt, ending, error)
+        if attempt.last:
+            # Whether the lease holds or not: nobody gets the message any more, the queue moves it to its DLQ.
+            self._report_failure(attempt, error)
         if ending is Ending.LEASE_LOST or not self._leases.holds(attempt.lease):
             self._leases.close(attempt.lease)
-            log.warning("attempt ended; the message is another worker's by now")
+            log.warning("attempt ended; the message isn't this worker's any more", last=attempt.last)
             return
-        if attempt.last:
-            self._report_failure(attempt, error)
         delay = 0
         if ending is Ending.TRANSIENT and not attempt.last:
             asked_for = error.retry_after if isinstance(error, Transient) else 0
@@ -198,7 +200,7 @@ class Handler:
         now = self._ports.now()
         report = give_up(attempt.job, error, attempt.products, attempt.started_at, now)
         try:
-            self._ports.backend.notify(report, attempt.check_lease)
+            self._ports.backend.notify(report, attempt.note_progress)
         except Exception:
             structlog.get_logger().exception("the failure callback wasn't acknowledged", status=report.status)
         else:

@@ -297,15 +297,28 @@ def test_liveness_shows_a_job_without_progress() -> None:
         assert any("job 21" in line for line in world.health.live())
 
 
-def test_a_job_that_outlived_its_deadline_is_stuck() -> None:
+def test_a_job_that_hangs_past_its_deadline_is_stuck() -> None:
     world = World()
     world.send()
     with running(world) as gate:
         gate.wait_for(1)
-        world.clock.advance(600)
+        world.clock.advance(659)
         assert not world.consumer.stuck()
-        world.clock.advance(30)
+        world.clock.advance(1)
         assert world.consumer.stuck()
+
+
+def test_a_job_past_its_deadline_that_still_tells_the_backend_why_is_not_stuck() -> None:
+    world = World()
+    world.send()
+    with running(world) as gate:
+        gate.wait_for(1)
+        (attempt,) = world.handler.active
+        for _ in range(40):
+            world.clock.advance(20)
+            world.leases.beat()
+            attempt.note_progress()
+        assert not world.consumer.stuck()
 
 
 def test_readiness_follows_the_queue_and_the_shutdown() -> None:

@@ -245,6 +245,33 @@ def test_a_lease_lost_during_the_callback_means_no_deletion(world: World) -> Non
     assert world.queue.deleted == []
 
 
+def test_a_lease_lost_on_the_last_receive_is_reported_since_nobody_else_gets_the_message(world: World) -> None:
+    message_id = world.send()
+    world.fail_writes(Transient("SlowDown"))
+    for _ in range(MAX_RECEIVES - 1):
+        world.receive()
+        world.clock.advance(world.comes_back_in())
+    world.objects.before = lambda method, key: None
+    world.images.before = lambda data: world.clock.advance(VISIBILITY)
+    world.receive()
+    assert world.reports() == [Status.PROCESSING_FAILED]
+    assert not world.receive()
+    assert world.queue.dead == [message_id]
+
+
+def test_a_lease_lost_during_the_last_callback_still_deletes_the_message(world: World) -> None:
+    message_id = world.send()
+    world.fail_writes(Transient("SlowDown"))
+    for _ in range(MAX_RECEIVES - 1):
+        world.receive()
+        world.clock.advance(world.comes_back_in())
+    world.objects.before = lambda method, key: None
+    world.backend.before = lambda report: world.clock.advance(VISIBILITY)
+    world.receive()
+    assert world.reports() == [Status.SUCCEEDED]
+    assert world.queue.deleted == [message_id]
+
+
 def test_a_deletion_that_fails_is_tried_again(world: World) -> None:
     message_id = world.send()
     failures = iter([Transient("500"), Transient("500")])
