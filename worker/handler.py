@@ -176,10 +176,6 @@ class Handler:
         if attempt.last:
             # Whether the lease holds or not: nobody gets the message any more, the queue moves it to its DLQ.
             self._report_failure(attempt, error)
-        if ending is Ending.LEASE_LOST or not self._leases.holds(attempt.lease):
-            self._leases.close(attempt.lease)
-            log.warning("attempt ended; the message isn't this worker's any more", last=attempt.last)
-            return
         delay = 0
         if ending is Ending.TRANSIENT and not attempt.last:
             asked_for = error.retry_after if isinstance(error, Transient) else 0
