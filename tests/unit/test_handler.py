@@ -85,6 +85,14 @@ class World:
 
         self.objects.before = before
 
+    def fail_until_the_last_receive(self) -> None:
+        """Every receive of the one message but the last fails, and leaves a trace."""
+        self.fail_writes(Transient("SlowDown"))
+        for _ in range(MAX_RECEIVES - 1):
+            self.receive()
+            self.clock.advance(self.comes_back_in())
+        self.objects.before = lambda method, key: None
+
 
 @pytest.fixture
 def world() -> World:
@@ -247,11 +255,7 @@ def test_a_lease_lost_during_the_callback_means_no_deletion(world: World) -> Non
 
 def test_a_lease_lost_on_the_last_receive_is_reported_since_nobody_else_gets_the_message(world: World) -> None:
     message_id = world.send()
-    world.fail_writes(Transient("SlowDown"))
-    for _ in range(MAX_RECEIVES - 1):
-        world.receive()
-        world.clock.advance(world.comes_back_in())
-    world.objects.before = lambda method, key: None
+    world.fail_until_the_last_receive()
     world.images.before = lambda data: world.clock.advance(VISIBILITY)
     world.receive()
     assert world.reports() == [Status.PROCESSING_FAILED]
@@ -261,11 +265,7 @@ def test_a_lease_lost_on_the_last_receive_is_reported_since_nobody_else_gets_the
 
 def test_a_lease_lost_during_the_last_callback_still_deletes_the_message(world: World) -> None:
     message_id = world.send()
-    world.fail_writes(Transient("SlowDown"))
-    for _ in range(MAX_RECEIVES - 1):
-        world.receive()
-        world.clock.advance(world.comes_back_in())
-    world.objects.before = lambda method, key: None
+    world.fail_until_the_last_receive()
     world.backend.before = lambda report: world.clock.advance(VISIBILITY)
     world.receive()
     assert world.reports() == [Status.SUCCEEDED]
