@@ -38,7 +38,7 @@ def errors_mapped(what: str) -> Iterator[None]:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         if code in _NOT_FOUND:
-            raise NotFound(f"{what}: there is no such object") from error
+            raise NotFound(f"{what}: there is none") from error
         if code in _CONFLICT:
             raise Conflict(f"{what}: the object has changed meanwhile") from error
         if code in _PERMANENT:

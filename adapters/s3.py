@@ -32,6 +32,14 @@ class S3Objects:
         self._bucket = bucket
         self._count = count
 
+    def require(self) -> None:
+        """Raise NotFound where there is no such bucket, Transient where it can't be asked.
+
+        In a bucket that isn't there every object is missing: each job would fail validation, for good.
+        """
+        with errors_mapped(f"look at the bucket {self._bucket}"):
+            self._s3.head_bucket(Bucket=self._bucket)
+
     def head(self, key: str) -> Head | None:
         try:
             with errors_mapped(f"HEAD {key}"):

@@ -38,6 +38,7 @@ def measure() -> Iterator[Figure]:
 
 
 def resources(endpoint: str) -> dict[str, str]:
+    session().client("s3", endpoint_url=endpoint).create_bucket(Bucket="bench")
     sqs = session().client("sqs", endpoint_url=endpoint)
     dlq = sqs.create_queue(QueueName="dlq")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=dlq, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]

@@ -16,7 +16,7 @@ from adapters.pillow import PillowImages
 from adapters.s3 import S3Objects
 from adapters.sqs import NoRedrivePolicy, SqsQueue
 from adapters.wire import parse_message
-from domain.errors import Transient
+from domain.errors import MediaError
 from domain.ports import Limits, Ports
 from worker.consumer import Consumer
 from worker.handler import Handler
@@ -46,11 +46,11 @@ def build(settings: Settings) -> Service:
     """Wire the service together.
 
     Raises:
-        StartError: the queue can't be read or has no redrive policy, or boto3 misses something.
+        StartError: the queue or the bucket can't be used as it is, or boto3 misses something.
     """
     try:
         return _build(settings)
-    except (Transient, NoRedrivePolicy) as error:
+    except (MediaError, NoRedrivePolicy) as error:
         raise StartError(str(error)) from error
 
 
@@ -66,10 +66,10 @@ def _build(settings: Settings) -> Service:
         long_poll=settings.long_poll,
     )
     queue = SqsQueue(clients.poll, clients.lease, settings.queue_url)
+    objects = S3Objects(clients.s3, settings.media_bucket, metrics.count_bytes)
+    objects.require()
     ports = Ports(
-        objects=S3Objects(
-            clients.s3, settings.media_bucket, lambda way, count: metrics.bytes.labels(way).inc(count)
-        ),
+        objects=objects,
         images=PillowImages(settings.image_threads, settings.max_photo_pixels),
         transcoder=NoTranscoder(),
         backend=SignedCallback(

@@ -62,6 +62,12 @@ def test_a_queue_without_a_redrive_policy_stops_the_start(world: World) -> None:
         assert "has no redrive policy" in worker.output()
 
 
+def test_a_bucket_that_is_not_there_stops_the_start(world: World) -> None:
+    with world.worker(await_start=False, MEDIA_BUCKET="no-such-bucket") as worker:
+        assert worker.wait(30) == 1
+        assert "can't start: look at the bucket no-such-bucket" in worker.output()
+
+
 def test_health_and_metrics(uploaded: World) -> None:
     with uploaded.worker() as worker:
         uploaded.enqueue(JOB)
