@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from adapters.aws import errors_mapped
-from domain.errors import NotFound
+from domain.errors import MediaError, NotFound
 from domain.ports import Entry, Head
 
 if TYPE_CHECKING:
@@ -171,12 +171,13 @@ class S3Upload:
             )
 
     def abort(self) -> None:
-        """Leave no parts behind; an upload that is gone already is as good."""
+        """Leave no parts behind. Raises nothing: what went wrong before is what counts."""
         try:
             with errors_mapped(f"abort the upload of {self._key}"):
                 self._s3.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self._id)
-        except NotFound:
-            return
+        except MediaError as error:
+            # The bucket's lifecycle rule removes what is left.
+            structlog.get_logger().warning("upload not aborted", key=self._key, why=str(error))
 
 
 def _whole_digest(checksum: str | None) -> bytes | None:

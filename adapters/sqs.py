@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import BatchResultErrorEntryTypeDef
 
-_STALE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight"})
+_STALE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValueException"})
 
 
 class NoRedrivePolicy(Exception):

@@ -103,14 +103,18 @@ class FakeObjects:
         try:
             yield upload
             self._note("complete", key)
-            if (self.stored[key].etag if key in self.stored else None) != etag:
-                raise Conflict(f"{key} has changed")
+            if etag is not None:
+                self._get(key, etag)
+            elif key in self.stored:
+                raise Conflict(f"{key} is there by now")
             self.stored[key] = Stored(upload.whole, content_type, metadata)
         finally:
             self.open_uploads.remove(upload)
 
     def mark_processed(self, key: str) -> None:
         self._note("mark_processed", key)
+        if key not in self.stored:
+            raise NotFound(f"{key} isn't there")
         self.processed.add(key)
 
     def _note(self, method: str, key: str) -> None:
@@ -241,14 +245,15 @@ class Held:
     attributes: Mapping[str, str]
     visible_at: float
     receive_count: int = 0
-    receipt_handle: str = ""
+    handles: list[str] = field(default_factory=list)
 
 
 class FakeQueue:
     """SQS, as far as the worker can tell; `before` is called with the method's name and may raise.
 
     A message whose receive count has reached the maximum moves to `dead` when it would be received again. A
-    receipt handle that has expired is answered like one that hasn't, as long as nobody else got the message.
+    receipt handle that has expired still hides and shows the message, even when somebody else has it by now;
+    only the latest one deletes it, and none says whether it did.
     """
 
     def __init__(self, clock: Callable[[], float], max_receive_count: int = 3) -> None:
@@ -277,22 +282,22 @@ class FakeQueue:
             self.dead.append(each.message_id)
         for each in visible[:at_most]:
             each.receive_count += 1
-            each.receipt_handle = f"{each.message_id}#{each.receive_count}"
+            each.handles.append(f"{each.message_id}#{each.receive_count}")
             each.visible_at = self._clock() + visibility_timeout
         return [
-            Message(each.message_id, each.receipt_handle, each.body, each.receive_count, each.attributes)
+            Message(each.message_id, each.handles[-1], each.body, each.receive_count, each.attributes)
             for each in visible[:at_most]
         ]
 
     def delete(self, receipt_handle: str) -> None:
         self.before("delete")
-        for each in [each for each in self.held if each.receipt_handle == receipt_handle]:
+        for each in [each for each in self.held if each.handles[-1:] == [receipt_handle]]:
             self.held.remove(each)
             self.deleted.append(each.message_id)
 
     def hide(self, receipt_handles: Sequence[str], seconds: int) -> frozenset[str]:
         self.before("hide")
-        known = {each.receipt_handle: each for each in self.held}
+        known = {handle: each for each in self.held for handle in each.handles}
         for handle in receipt_handles:
             if handle in known:
                 known[handle].visible_at = self._clock() + seconds

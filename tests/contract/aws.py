@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
 
 from adapters.journal import S3Journals
 from adapters.s3 import S3Objects
 from adapters.sqs import SqsQueue
 from devstack.aws import session
+from domain.queue import Message
 
 
 class Bucket:
@@ -18,12 +21,26 @@ class Bucket:
         self.name = f"contract-{uuid.uuid4().hex[:12]}"
         self.client = session().client("s3", endpoint_url=endpoint)
         self.client.create_bucket(Bucket=self.name)
-        self.objects = S3Objects(self.client, self.name, lambda direction, count: None)
+        self.moved: Counter[str] = Counter()
+        self.objects = S3Objects(self.client, self.name, lambda way, count: self.moved.update({way: count}))
         self.journals = S3Journals(self.client, self.name)
+        self.rival = S3Journals(session().client("s3", endpoint_url=endpoint), self.name)
 
     def put(self, key: str, data: bytes, content_type: str = "image/jpeg") -> str:
         self.client.put_object(Bucket=self.name, Key=key, Body=data, ContentType=content_type)
         return key
+
+    def before(self, operation: str, call: Callable[[], None]) -> None:
+        """Have something happen each time that the adapters are about to send a request."""
+        self.client.meta.events.register(f"before-call.s3.{operation}", lambda **_: call())
+
+    def tags(self, key: str) -> dict[str, str]:
+        tags = self.client.get_object_tagging(Bucket=self.name, Key=key)["TagSet"]
+        return {tag["Key"]: tag["Value"] for tag in tags}
+
+    def tag(self, key: str, tags: dict[str, str]) -> None:
+        tag_set = [{"Key": name, "Value": value} for name, value in tags.items()]
+        self.client.put_object_tagging(Bucket=self.name, Key=key, Tagging={"TagSet": tag_set})  # type: ignore[typeddict-item]
 
     def open_uploads(self) -> int:
         return len(self.client.list_multipart_uploads(Bucket=self.name).get("Uploads", []))
@@ -51,6 +68,10 @@ class QueuePair:
                 name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
             },
         )["MessageId"]
+
+    def later(self, seconds: int) -> Sequence[Message]:
+        """What comes within so many seconds."""
+        return self.queue.receive(1, seconds, 60)
 
     def dead(self) -> list[str]:
         messages = self.client.receive_message(QueueUrl=self.dlq_url, WaitTimeSeconds=2).get("Messages", [])

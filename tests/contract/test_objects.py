@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, NotFound, Transient
 from domain.ports import Objects
 from tests.contract.aws import Bucket
 from tests.fakes import FakeObjects
@@ -110,9 +110,12 @@ def test_reading_what_is_gone_or_another_one_by_now(store: Store) -> None:
         list(store.objects.read(KEY, old))
 
 
-@pytest.mark.parametrize(
+ODD_KEYS = pytest.mark.parametrize(
     "key", ["28/processed/a b+c%20&=?.jpg", "28/processed/Grundriß/ä.jpg", "28/processed/日本.jpg"]
 )
+
+
+@ODD_KEYS
 def test_writing_returns_the_etag_that_head_and_list_show(store: Store, key: str) -> None:
     etag = store.objects.write(key, b"rendition", "image/webp")
     head = store.objects.head(key)
@@ -142,6 +145,24 @@ def test_a_copy_has_the_same_bytes_and_content_type(store: Store) -> None:
     assert head
     assert head.content_type == "application/pdf"
     assert read(store, "28/processed/copy") == b"plan"
+
+
+@ODD_KEYS
+def test_every_key_can_be_copied_replaced_and_marked(store: Store, key: str) -> None:
+    store.put(key, b"plan")
+    store.objects.copy(key, etag_of(store, key), key + ".copy")
+    assert read(store, key + ".copy") == b"plan"
+    with store.objects.replace(key, etag_of(store, key), "application/zip", {}) as upload:
+        upload.part(1, b"new")
+    assert read(store, key) == b"new"
+    store.objects.mark_processed(key)
+
+
+def test_what_is_not_there_is_neither_copied_nor_marked(store: Store) -> None:
+    with pytest.raises(NotFound):
+        store.objects.copy(KEY, "0123", "28/processed/copy")
+    with pytest.raises(NotFound):
+        store.objects.mark_processed(KEY)
 
 
 @CONDITIONAL
@@ -216,18 +237,55 @@ def test_what_somebody_else_replaced_is_left_alone(store: Store) -> None:
     assert store.open_uploads() == 0
 
 
+@CONDITIONAL
+def test_what_somebody_else_deleted_does_not_come_back(store: Store) -> None:
+    with pytest.raises(NotFound), store.objects.replace(KEY, "0123", "application/zip", {}) as upload:
+        upload.part(1, b"ours")
+    assert store.objects.head(KEY) is None
+    assert store.open_uploads() == 0
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_an_abort_that_fails_does_not_hide_what_went_wrong(bucket: Bucket) -> None:
+    def abort() -> None:
+        (under_way,) = bucket.client.list_multipart_uploads(Bucket=bucket.name)["Uploads"]
+        bucket.client.abort_multipart_upload(Bucket=bucket.name, Key=KEY, UploadId=under_way["UploadId"])
+
+    bucket.before("UploadPart", abort)
+    with (
+        pytest.raises(Transient, match="upload part 1"),
+        bucket.objects.replace(KEY, None, "application/zip", {}) as upload,
+    ):
+        upload.part(1, b"x")
+
+
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
 def test_marking_as_processed_keeps_the_other_tags_and_the_copy_has_none(bucket: Bucket) -> None:
     bucket.put(KEY, b"plan")
-    bucket.client.put_object_tagging(
-        Bucket=bucket.name, Key=KEY, Tagging={"TagSet": [{"Key": "owner", "Value": "backend"}]}
-    )
+    bucket.tag(KEY, {"owner": "backend", "stage": "new"})
     for _ in range(2):
         bucket.objects.mark_processed(KEY)
-    tags = bucket.client.get_object_tagging(Bucket=bucket.name, Key=KEY)["TagSet"]
-    assert {tag["Key"]: tag["Value"] for tag in tags} == {"owner": "backend", "stage": "raw"}
+    assert bucket.tags(KEY) == {"owner": "backend", "stage": "raw"}
     bucket.objects.copy(KEY, etag_of(bucket, KEY), "28/processed/copy")
-    assert bucket.client.get_object_tagging(Bucket=bucket.name, Key="28/processed/copy")["TagSet"] == []
+    assert bucket.tags("28/processed/copy") == {}
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_an_object_that_has_all_its_tags_taken_keeps_them(bucket: Bucket) -> None:
+    bucket.put(KEY, b"photo")
+    taken = {f"tag-{number}": "theirs" for number in range(10)}
+    bucket.tag(KEY, taken)
+    bucket.objects.mark_processed(KEY)
+    assert bucket.tags(KEY) == taken
+
+
+def test_the_bytes_that_go_in_and_out_are_counted(moto_bucket: Bucket) -> None:
+    etag = moto_bucket.objects.write("written", b"123", "text/plain")
+    with moto_bucket.objects.replace("replaced", None, "application/zip", {}) as upload:
+        upload.part(1, b"4567")
+    assert moto_bucket.moved == {"out": 7}
+    list(moto_bucket.objects.read("written", etag))
+    assert moto_bucket.moved == {"out": 7, "in": 3}
 
 
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)

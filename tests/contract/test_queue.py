@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import pytest
 
 from adapters.sqs import NoRedrivePolicy, SqsQueue
-from domain.queue import Queue
+from domain.queue import Message, Queue
 from tests.contract.aws import QueuePair
 from tests.fakes import FakeQueue, ManualClock
 
@@ -20,15 +21,21 @@ class Pair(Protocol):
     @property
     def queue(self) -> Queue: ...
     def send(self, body: str, **attributes: str) -> str: ...
+    def later(self, seconds: int) -> Sequence[Message]: ...
     def dead(self) -> list[str]: ...
 
 
 class FakePair:
     def __init__(self) -> None:
-        self.queue = FakeQueue(ManualClock(), MAX_RECEIVES)
+        self._clock = ManualClock()
+        self.queue = FakeQueue(self._clock, MAX_RECEIVES)
 
     def send(self, body: str, **attributes: str) -> str:
         return self.queue.send(body, **attributes)
+
+    def later(self, seconds: int) -> Sequence[Message]:
+        self._clock.advance(seconds)
+        return self.queue.receive(1, 0, 60)
 
     def dead(self) -> list[str]:
         return self.queue.dead
@@ -68,6 +75,35 @@ def test_a_message_shown_again_is_received_again_with_a_higher_count(pair: Pair)
     assert pair.queue.hide([first.receipt_handle], 0) == frozenset()
     (second,) = pair.queue.receive(1, 1, 60)
     assert (second.message_id, second.receive_count) == (first.message_id, 2)
+
+
+def test_a_message_that_nobody_hides_on_comes_back(pair: Pair) -> None:
+    message_id = pair.send("body")
+    pair.queue.receive(1, 1, 1)
+    assert [message.message_id for message in pair.later(10)] == [message_id]
+
+
+def test_a_message_that_is_hidden_on_stays_away(pair: Pair) -> None:
+    pair.send("body")
+    (message,) = pair.queue.receive(1, 1, 2)
+    assert pair.queue.hide([message.receipt_handle], 60) == frozenset()
+    assert list(pair.later(4)) == []
+
+
+def test_an_expired_handle_is_not_told_from_a_good_one(pair: Pair) -> None:
+    """Which is why the lease goes by its deadline."""
+    pair.send("body")
+    (expired,) = pair.queue.receive(1, 1, 0)
+    (message,) = pair.queue.receive(1, 1, 60)
+    assert message.receipt_handle != expired.receipt_handle
+    assert pair.queue.hide([expired.receipt_handle], 60) == frozenset()
+
+
+def test_the_handle_of_a_deleted_message_is_refused(pair: Pair) -> None:
+    pair.send("body")
+    (message,) = pair.queue.receive(1, 1, 60)
+    pair.queue.delete(message.receipt_handle)
+    assert pair.queue.hide([message.receipt_handle], 60) == frozenset({message.receipt_handle})
 
 
 def test_after_its_last_receive_a_message_moves_to_the_dlq(pair: Pair) -> None:

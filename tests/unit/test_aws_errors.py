@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
 import pytest
+from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -11,7 +16,14 @@ from botocore.exceptions import (
 )  # fmt: skip
 
 from adapters.aws import connect, errors_mapped
+from adapters.journal import S3Journals
+from adapters.s3 import S3Objects
+from adapters.sqs import SqsQueue
+from devstack.aws import session
 from domain.errors import Conflict, NotFound, Permanent, Transient
+from domain.journal import Ended, Ending
+from domain.model import Job
+from tests.fakes import NOW
 
 
 def client_error(code: str) -> ClientError:
@@ -23,7 +35,9 @@ def client_error(code: str) -> ClientError:
     [
         ("404", NotFound),
         ("NoSuchKey", NotFound),
+        ("NoSuchVersion", NotFound),
         ("412", Conflict),
+        ("409", Conflict),
         ("PreconditionFailed", Conflict),
         ("ConditionalRequestConflict", Conflict),
         ("NoSuchUpload", Conflict),
@@ -67,6 +81,60 @@ def test_each_code_says_what_to_do(code: str, error: type[Exception]) -> None:
 def test_the_network_and_the_credentials_may_come_back(error: Exception) -> None:
     with pytest.raises(Transient), errors_mapped("try it"):
         raise error
+
+
+def config() -> Config:
+    return Config(connect_timeout=1, retries={"total_max_attempts": 1})
+
+
+def calls() -> dict[str, Callable[[], object]]:
+    nowhere = "http://127.0.0.1:9"
+    s3 = session().client("s3", endpoint_url=nowhere, config=config())
+    sqs = session().client("sqs", endpoint_url=nowhere, config=config())
+    objects = S3Objects(s3, "bucket", lambda way, count: None)
+    journals = S3Journals(s3, "bucket")
+    queue = SqsQueue(sqs, sqs, f"{nowhere}/queue")
+    job = Job(21, 28, "m-1")
+    return {
+        "head": lambda: objects.head("key"),
+        "read": lambda: list(objects.read("key", "etag")),
+        "write": lambda: objects.write("key", b"data", "image/jpeg"),
+        "copy": lambda: objects.copy("key", "etag", "target"),
+        "list": lambda: list(objects.list("28/")),
+        "replace": lambda: objects.replace("key", None, "application/zip", {}).__enter__(),
+        "mark_processed": lambda: objects.mark_processed("key"),
+        "load": lambda: journals.load(job),
+        "add": lambda: journals.add(job, Ended(1, NOW, Ending.RELEASED, "why"), ()),
+        "receive": lambda: queue.receive(1, 0, 60),
+        "delete": lambda: queue.delete("handle"),
+        "hide": lambda: queue.hide(["handle"], 60),
+        "max_receive_count": queue.max_receive_count,
+    }
+
+
+@pytest.mark.parametrize("name", calls())
+def test_whatever_is_asked_of_what_is_not_there_can_be_asked_again(name: str) -> None:
+    with pytest.raises(Transient):
+        calls()[name]()
+
+
+class CutShort(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "10")
+        self.end_headers()
+        self.wfile.write(b"abc")
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+def test_an_object_that_is_cut_short_on_its_way_is_not_taken_for_the_whole() -> None:
+    with HTTPServer(("127.0.0.1", 0), CutShort) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        s3 = session().client("s3", endpoint_url=f"http://127.0.0.1:{server.server_port}", config=config())
+        with pytest.raises(Transient):
+            list(S3Objects(s3, "bucket", lambda way, count: None).read("key", "etag"))
 
 
 def test_a_bug_stays_what_it_is() -> None:
