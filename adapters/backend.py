@@ -24,6 +24,8 @@ PATIENCE = 60
 """For how many seconds one attempt waits between its tries, in all; after that the message comes back later."""
 FIRST_WAIT = 1
 LONGEST_WAIT = 20
+LONGEST_RETRY_AFTER = 24 * 3600
+"""A Retry-After beyond this (seconds) is nobody's intention, and one of many digits is no finite number."""
 
 _RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
@@ -108,12 +110,13 @@ class SignedCallback:
         """Seconds, of either form of https://www.rfc-editor.org/rfc/rfc9110#name-retry-after."""
         value = headers.get("Retry-After", "").strip()
         if value.isascii() and value.isdigit():
-            return float(value)
+            return min(float(value), LONGEST_RETRY_AFTER)
         try:
             at = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return 0
-        return max(0, (at.replace(tzinfo=at.tzinfo or UTC) - self._now()).total_seconds())
+        seconds = (at.replace(tzinfo=at.tzinfo or UTC) - self._now()).total_seconds()
+        return min(max(0.0, seconds), LONGEST_RETRY_AFTER)
 
     def _wait(self, state: RetryCallState) -> float:
         backoff = wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT)(state)

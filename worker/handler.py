@@ -179,9 +179,11 @@ class Handler:
         delay = 0
         if ending is Ending.TRANSIENT and not attempt.last:
             asked_for = error.retry_after if isinstance(error, Transient) else 0
-            delay = max(retry_delay(attempt.number, self._rng.uniform(-1, 1)), round(asked_for))
+            delay = max(
+                retry_delay(attempt.number, self._rng.uniform(-1, 1)), round(min(asked_for, LONGEST_DELAY))
+            )
         log.warning("attempt failed; message left to the queue", last=attempt.last, comes_back_in=delay)
-        self._show_again(attempt.lease, min(delay, LONGEST_DELAY))
+        self._show_again(attempt.lease, delay)
 
     def _write_journal(self, attempt: Attempt, ending: Ending, error: Exception) -> None:
         code = getattr(error, "code", None)

@@ -108,6 +108,8 @@ def test_reading_what_is_gone_or_another_one_by_now(store: Store) -> None:
     store.put(KEY, b"two")
     with pytest.raises(Conflict):
         list(store.objects.read(KEY, old))
+    with pytest.raises(Conflict):
+        list(store.objects.read(KEY, old, 1))
 
 
 ODD_KEYS = pytest.mark.parametrize(

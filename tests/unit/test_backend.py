@@ -234,7 +234,17 @@ def test_retry_after_is_honoured_in_seconds_and_as_a_date(
 
 
 @pytest.mark.parametrize(
-    "value", ["", "x", "-5", "1.5", "\u0661", "Mon, 05 Jan 2015 12:00:00 GMT", "Mon, 32 Jan 2026 12:00:00 GMT"]
+    "value",
+    [
+        "",
+        "x",
+        "-5",
+        "1.5",
+        "\u0661",
+        "Mon, 05 Jan 2015 12:00:00 GMT",
+        "Mon, 32 Jan 2026 12:00:00 GMT",
+        "Mon, 05 Jan 99999999999999999999 12:00:00 GMT",
+    ],
 )
 def test_a_retry_after_that_says_nothing_is_passed_over(
     backend: SignedCallback, receiver: Receiver, time: Time, value: str
@@ -252,6 +262,16 @@ def test_a_retry_after_beyond_the_patience_ends_the_attempt_and_goes_along(
         backend.notify(REPORT, no_checkpoint)
     assert failed.value.retry_after == 300
     assert time.slept == []
+
+
+@pytest.mark.parametrize("value", ["9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT"])
+def test_a_retry_after_beyond_all_reason_is_a_day(
+    backend: SignedCallback, receiver: Receiver, time: Time, value: str
+) -> None:
+    receiver.plan(Answer(503, {"Retry-After": value}))
+    with pytest.raises(Transient) as failed:
+        backend.notify(REPORT, no_checkpoint)
+    assert failed.value.retry_after == 24 * 3600
 
 
 def test_the_attempt_ends_when_the_patience_is_spent(

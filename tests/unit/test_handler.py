@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from typing import Any
 
@@ -159,6 +160,13 @@ def test_the_delay_is_no_shorter_than_what_the_backend_asked_for(world: World) -
     world.backend.before = lambda report: (_ for _ in ()).throw(Transient("503", retry_after=300))
     world.receive()
     assert world.comes_back_in() == 300
+
+
+def test_the_delay_is_at_most_15_minutes_whatever_the_backend_asked_for(world: World) -> None:
+    world.send()
+    world.backend.before = lambda report: (_ for _ in ()).throw(Transient("503", retry_after=math.inf))
+    world.receive()
+    assert world.comes_back_in() == 900
 
 
 def test_a_job_that_fails_to_the_end_is_reported_once_and_dead(world: World) -> None:
