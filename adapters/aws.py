@@ -14,15 +14,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 from domain.errors import Conflict, NotFound, Permanent, Transient
 
 if TYPE_CHECKING:
+    from mypy_boto3_mediaconvert import MediaConvertClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-_NOT_FOUND = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
+_NOT_FOUND = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFoundException"})
 _CONFLICT = frozenset({"412", "409", "PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"})
 _PERMANENT = {
     "InvalidObjectState": "it is archived and must be restored first",
     "EntityTooLarge": "it is too large",
     "KeyTooLongError": "its key is too long",
+    "BadRequestException": "it isn't taken as it is",
 }
 
 
@@ -42,7 +44,7 @@ def errors_mapped(what: str) -> Iterator[None]:
         if code in _CONFLICT:
             raise Conflict(f"{what}: the object has changed meanwhile") from error
         if code in _PERMANENT:
-            raise Permanent(f"{what}: {_PERMANENT[code]}") from error
+            raise Permanent(f"{what}: {_PERMANENT[code]}: {error}") from error
         raise Transient(f"{what}: {error}") from error
     except (BotoCoreError, OSError) as error:
         raise Transient(f"{what}: {error}") from error
@@ -89,3 +91,19 @@ def connect(region: str | None, emulated: bool, connections: int, jobs: int, lon
             session.client("sqs", config=poll),
             session.client("sqs", config=lease),
         )
+
+
+def connect_mediaconvert(region: str | None, connections: int) -> MediaConvertClient:
+    """Make MediaConvert's client. Its regional endpoint is the plain one, for every account.
+
+    Raises:
+        Transient: boto3 misses something, such as a region.
+    """
+    config = Config(
+        connect_timeout=5,
+        read_timeout=20,  # Probe reads from the file before it answers
+        max_pool_connections=connections,
+        retries={"mode": "standard", "total_max_attempts": 3},
+    )
+    with errors_mapped("set up boto3"):
+        return boto3.Session(region_name=region).client("mediaconvert", config=config)

@@ -14,7 +14,7 @@ from adapters.aws import errors_mapped
 from domain import keys
 from domain.errors import Code, Conflict, NotFound, Transient
 from domain.journal import Ended, Ending, Journal
-from domain.model import Job, MediaType, Product, Size
+from domain.model import Job, MediaType, Product, Size, Transcoding
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -45,10 +45,20 @@ class _Product(_Wire):
     height: int | None
 
 
+class _Transcoding(_Wire):
+    raw_key: str
+    etag: str
+    id: str
+    width: int | None
+    height: int | None
+    second: bool
+
+
 class _Journal(_Wire):
     message_id: str
     attempts: list[_Attempt]
     products: list[_Product]
+    transcodings: list[_Transcoding] = []
 
 
 class S3Journals:
@@ -61,11 +71,11 @@ class S3Journals:
     def load(self, job: Job) -> Journal:
         return self._load(job)[0]
 
-    def add(self, job: Job, ended: Ended, products: tuple[Product, ...]) -> None:
+    def add(self, job: Job, news: Journal) -> None:
         for _ in range(TRIES):
             journal, etag = self._load(job)
             try:
-                self._save(job, journal.with_ended(ended, products), etag)
+                self._save(job, journal.with_added(news), etag)
             except (Conflict, NotFound):
                 continue
             return
@@ -108,6 +118,7 @@ def _to_wire(job: Job, journal: Journal) -> _Journal:
         message_id=job.message_id,
         attempts=[_Attempt.model_validate(each, from_attributes=True) for each in journal.attempts],
         products=[_Product.model_validate(each, from_attributes=True) for each in journal.products],
+        transcodings=[_Transcoding.model_validate(each, from_attributes=True) for each in journal.transcodings],
     )
 
 
@@ -115,4 +126,5 @@ def _from_wire(journal: _Journal) -> Journal:
     return Journal(
         tuple(Ended(a.number, a.at, a.ending, a.message, a.code) for a in journal.attempts),
         tuple(Product(p.raw_key, p.etag, p.type, p.keys, p.width, p.height) for p in journal.products),
+        tuple(Transcoding(t.raw_key, t.etag, t.id, t.width, t.height, t.second) for t in journal.transcodings),
     )

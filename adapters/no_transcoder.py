@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from domain.errors import Code, Permanent
-from domain.model import Product, Source
+from domain.model import Job, Source, Transcoding, Verdict
 
 
 class NoTranscoder:
     """The `Transcoder` port without MEDIACONVERT_ROLE_ARN: every video fails for good, and says why."""
 
-    def transcode(self, source: Source) -> Product:
-        raise Permanent(
-            f"{source.raw.file} can't be transcoded: MediaConvert isn't set up", Code.VIDEO_PROCESSING_FAILED
-        )
+    def submit(self, job: Job, source: Source, second: bool) -> Transcoding:
+        raise _not_set_up(source.raw.file)
+
+    def verdict(self, transcoding_id: str) -> Verdict | None:
+        raise _not_set_up(f"transcoding {transcoding_id}")
+
+
+def _not_set_up(what: str) -> Permanent:
+    return Permanent(f"{what} can't be transcoded: MEDIACONVERT_ROLE_ARN isn't set", Code.VIDEO_PROCESSING_FAILED)

@@ -15,11 +15,11 @@ from domain.ports import Entry, Head
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, TagTypeDef
 
 CHUNK = 1024 * 1024
-PROCESSED_TAG = ("stage", "raw")
-"""The bucket's lifecycle rule archives what carries this tag: prefixes have no wildcards for `{listing}/raw/`."""
+STAGE = "stage"
+"""The tag by which the bucket's lifecycle rules go: prefixes have no wildcards for `{listing}/raw/`."""
 MAX_TAGS = 10  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 
 
@@ -109,18 +109,22 @@ class S3Objects:
             raise
 
     def mark_processed(self, key: str) -> None:
-        name, value = PROCESSED_TAG
+        self._tag(key, "raw")
+
+    def mark_work(self, key: str) -> None:
+        self._tag(key, "work")
+
+    def _tag(self, key: str, stage: str) -> None:
+        tag: TagTypeDef = {"Key": STAGE, "Value": stage}
         with errors_mapped(f"tag {key}"):
             tags = self._s3.get_object_tagging(Bucket=self._bucket, Key=key)["TagSet"]
-            others = [tag for tag in tags if tag["Key"] != name]
-            if {"Key": name, "Value": value} in tags:
+            others = [each for each in tags if each["Key"] != STAGE]
+            if tag in tags:
                 return
             if len(others) >= MAX_TAGS:
                 structlog.get_logger().warning("not tagged: the object has all its tags taken", key=key)
                 return
-            self._s3.put_object_tagging(
-                Bucket=self._bucket, Key=key, Tagging={"TagSet": [*others, {"Key": name, "Value": value}]}
-            )
+            self._s3.put_object_tagging(Bucket=self._bucket, Key=key, Tagging={"TagSet": [*others, tag]})
 
 
 class S3Upload:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from devstack.moto import moto_server
 from domain.content import Medium
 from domain.errors import Permanent
 from domain.journal import Journal
-from domain.model import Job, Product, Report, Source
+from domain.model import Job, Product, Report, Source, Transcoding, Verdict
 from domain.ports import Limits, Ports
 from domain.shelf import Shelf
 from domain.steps.zip import write_bundle
@@ -126,7 +126,10 @@ class BundleAt:
 class Unused:
     """A port that bundling doesn't touch."""
 
-    def transcode(self, source: Source) -> Product:
+    def submit(self, job: Job, source: Source, second: bool) -> Transcoding:
+        raise Permanent("unused")
+
+    def verdict(self, transcoding_id: str) -> Verdict | None:
         raise Permanent("unused")
 
     def notify(self, report: Report, checkpoint: Callable[[], None]) -> None:
@@ -151,3 +154,16 @@ class Alone:
 
     def record(self, product: Product) -> None:
         """Nothing comes after."""
+
+    def recall_transcoding(self, source: Source) -> Transcoding | None:
+        return None
+
+    def record_transcoding(self, transcoding: Transcoding) -> None:
+        """Nothing comes after."""
+
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        yield
+
+    def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, Verdict]:
+        return {}

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from domain.errors import Code
-from domain.model import Job, Product
+from domain.model import Job, Product, Transcoding
 
 
 class Ending(StrEnum):
@@ -37,11 +37,13 @@ class Journal:
 
     attempts: tuple[Ended, ...] = ()
     products: tuple[Product, ...] = ()
+    transcodings: tuple[Transcoding, ...] = ()
 
-    def with_ended(self, ended: Ended, products: tuple[Product, ...]) -> Journal:
-        """The journal after one more attempt."""
-        known = {(product.raw_key, product.type): product for product in self.products + products}
-        return Journal((*self.attempts, ended), tuple(known.values()))
+    def with_added(self, news: Journal) -> Journal:
+        """The journal with what is new; the latest of an upload's products and transcodings counts."""
+        products = {(each.raw_key, each.type): each for each in self.products + news.products}
+        transcodings = {each.raw_key: each for each in self.transcodings + news.transcodings}
+        return Journal(self.attempts + news.attempts, tuple(products.values()), tuple(transcodings.values()))
 
 
 class Journals(Protocol):
@@ -50,5 +52,5 @@ class Journals(Protocol):
     def load(self, job: Job) -> Journal:
         """The message's journal; an empty one where there is none."""
 
-    def add(self, job: Job, ended: Ended, products: tuple[Product, ...]) -> None:
-        """Note an attempt's end, whatever another attempt notes at the same time."""
+    def add(self, job: Job, news: Journal) -> None:
+        """Note what is new, whatever another attempt notes at the same time."""

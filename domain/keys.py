@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from domain.content import Kind, Medium
 from domain.errors import Code, Permanent
 
 MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
@@ -48,8 +50,6 @@ def parse_raw(key: str, listing_id: int) -> RawKey:
     raw = RawKey(key, listing_id, "/".join(media), file)
     if media[0] == "zip":
         raise _bad(key, "has the media type zip, where the bundles are kept")
-    if len(derived(raw, "thumbnail").encode()) > MAX_KEY_BYTES:
-        raise _bad(key[:80] + "…", f"leaves no room for a derived key of {MAX_KEY_BYTES} bytes")
     return raw
 
 
@@ -57,9 +57,39 @@ def _bad(key: str, why: str) -> Permanent:
     return Permanent(f"the key {key!r} {why}", Code.VALIDATION_ERROR)
 
 
-def derived(raw: RawKey, size: str) -> str:
-    """The key of a photo's or a document's derivative: the raw object's own name under the size segment."""
-    return f"{raw.listing_id}/processed/{raw.media}/{size}/{raw.file}"
+def derived(raw: RawKey, kind: Kind, size: str) -> str:
+    """A derivative's key: the raw object's name under the size segment; a video and its poster have the MP4's."""
+    file = stem(raw.file) + Medium.MP4.extension if kind is Kind.VIDEO else raw.file
+    return f"{raw.listing_id}/processed/{raw.media}/{size}/{file}"
+
+
+def check_derived(raw: RawKey, kind: Kind) -> None:
+    """See whether the derivatives' keys can be.
+
+    Raises:
+        Permanent: VALIDATION_ERROR, where they can't. A `$` begins an identifier that MediaConvert replaces in a
+            destination: https://docs.aws.amazon.com/mediaconvert/latest/ug/list-of-settings-variables-with-examples.html
+    """
+    longest = derived(raw, kind, "thumbnail")
+    if len(longest.encode()) > MAX_KEY_BYTES:
+        raise _bad(raw.key[:80] + "…", f"leaves no room for a derived key of {MAX_KEY_BYTES} bytes")
+    if kind is Kind.VIDEO and "$" in longest:
+        raise _bad(raw.key, "has a $, which can't be in the name of a video")
+
+
+def frames(raw: RawKey, etag: str) -> str:
+    """What the keys of a video's captured frames begin with; another upload under the same key has its own."""
+    return f"{raw.listing_id}/work/frames/{fingerprint(raw, etag)}"
+
+
+def frame(raw: RawKey, etag: str, number: int) -> str:
+    """The key of one captured frame, counted from 0; MediaConvert numbers them with seven digits."""
+    return f"{frames(raw, etag)}.{number:07}.jpg"
+
+
+def fingerprint(raw: RawKey, etag: str) -> str:
+    """32 hex digits that stand for one version of an upload."""
+    return hashlib.sha256(f"{raw.listing_id}\n{raw.key}\n{etag}".encode()).hexdigest()[:32]
 
 
 def processed_prefix(listing_id: int) -> str:

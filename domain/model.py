@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from domain import keys
 from domain.content import Kind, Medium
 from domain.errors import Code
 from domain.keys import RawKey
@@ -51,6 +52,11 @@ WIDTHS: Mapping[Size, int] = MappingProxyType(
     {Size.LARGE: 1200, Size.MEDIUM: 800, Size.SMALL: 400, Size.THUMBNAIL: 200}
 )
 """The most pixels that a derivative is wide, from large to small."""
+
+SIZES: Mapping[Kind, tuple[Size, ...]] = MappingProxyType(
+    {Kind.PHOTO: tuple(WIDTHS), Kind.DOCUMENT: (Size.ORIGINAL,), Kind.VIDEO: tuple(Size)}
+)
+"""The derivatives of each kind of upload."""
 
 
 class Status(StrEnum):
@@ -101,6 +107,35 @@ class Source:
     etag: str
     size: int
     sha256: bytes | None = None
+
+    def derived(self, size: Size) -> str:
+        """The key of a derivative."""
+        return keys.derived(self.raw, self.type.kind, size)
+
+
+@dataclass(frozen=True, slots=True)
+class Transcoding:
+    """A video's job at the transcoder, for the upload with this ETag: `id` is the transcoder's.
+
+    `width` and `height` are the source's in pixels, rotation applied; None where they aren't known. `second`
+    says that another one failed before it.
+    """
+
+    raw_key: str
+    etag: str
+    id: str
+    width: int | None = None
+    height: int | None = None
+    second: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a transcoding ended: `done`, or why not, and whether a second one may do better."""
+
+    done: bool
+    message: str = ""
+    curable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from domain.steps.consolidate import consolidate
 from domain.steps.documents import documents
 from domain.steps.thumbnails import thumbnails
 from domain.steps.validate import validate
-from domain.steps.videos import videos
+from domain.steps.videos import submit, wait
 from domain.steps.zip import write_bundle
 
 SHELF_BYTES = 16 * 1024 * 1024
@@ -34,10 +34,12 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
         counts |= _tally(checked.values())
     with attempt.step("thumbnails") as counts:
         sources = [source for source in checked.values() if isinstance(source, Source)]
+        videos = _of(Kind.VIDEO, sources)
+        orders = submit(job, videos, attempt, ports)
         made: dict[Source, Outcome] = {
             **thumbnails(_of(Kind.PHOTO, sources), shelf, attempt, ports),
             **documents(_of(Kind.DOCUMENT, sources), attempt, ports),
-            **videos(_of(Kind.VIDEO, sources), attempt, ports),
+            **wait(job, videos, orders, shelf, attempt, ports),
         }
         counts |= _tally(made.values())
     outcomes = _outcomes(checked, made)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.content import Medium
-from domain.model import Picture, Product, Report, Source
+from domain.model import Job, Picture, Product, Report, Source, Transcoding, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,9 @@ class Objects(Protocol):
     def mark_processed(self, key: str) -> None:
         """Tag a raw object so that the bucket's lifecycle rule may archive it; its other tags stay."""
 
+    def mark_work(self, key: str) -> None:
+        """Tag an object that only serves a job so that the bucket's lifecycle rule lets it expire."""
+
 
 class Images(Protocol):
     """What decodes, resizes and encodes."""
@@ -97,10 +100,21 @@ class Backend(Protocol):
 
 
 class Transcoder(Protocol):
-    """What turns a video into its rendition and poster."""
+    """What turns a video into an MP4 and two frames of it, in its own time.
 
-    def transcode(self, source: Source) -> Product:
-        """Return once the video's derivatives are in the bucket."""
+    The MP4 goes to the source's `derived(ORIGINAL)`, the frames to `keys.frame`. Both methods raise Transient
+    where a retry can help.
+    """
+
+    def submit(self, job: Job, source: Source, second: bool) -> Transcoding:
+        """Order them. Within a minute the same order is the same transcoding; a `second` one never is the first.
+
+        Raises:
+            Permanent: it isn't taken, and never will be.
+        """
+
+    def verdict(self, transcoding_id: str) -> Verdict | None:
+        """How it ended; None while it goes on."""
 
 
 class Attempt(Protocol):
@@ -121,6 +135,22 @@ class Attempt(Protocol):
 
     def record(self, product: Product) -> None:
         """Remember it for the attempts to come."""
+
+    def recall_transcoding(self, source: Source) -> Transcoding | None:
+        """What was submitted last for these very bytes, by this attempt or an earlier one at this message."""
+
+    def record_transcoding(self, transcoding: Transcoding) -> None:
+        """Remember it at once, whatever happens to this process."""
+
+    def idle(self) -> AbstractContextManager[None]:
+        """Hold nothing but the lease until the block ends: the process may take on another job meanwhile."""
+
+    def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, Verdict]:
+        """Wait until at least one has ended and return those that have; none where the time to wait is up.
+
+        Raises:
+            Interrupted: the lease is lost, or the process shuts down and somebody else will wait.
+        """
 
 
 @dataclass(frozen=True, slots=True)

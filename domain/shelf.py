@@ -19,6 +19,12 @@ class Shelf:
                 self._room -= len(data)
                 self._kept[key, etag] = data
 
+    def clear(self) -> None:
+        """Keep nothing more of what is kept: the job is about to wait for long."""
+        with self._lock:
+            self._room += sum(map(len, self._kept.values()))
+            self._kept.clear()
+
     def take(self, key: str, etag: str) -> bytes | None:
         """The object's bytes, if they are kept and the bucket still holds that very version."""
         return self._kept.get((key, etag))

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from devstack.clips import clip, rotated
 from devstack.localstack import localstack
 from devstack.moto import moto_server
 
@@ -22,3 +24,12 @@ def moto_url() -> Iterator[str]:
 def localstack_url() -> Iterator[str]:
     with localstack() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+    """Small videos of three seconds, by what is special about each."""
+    folder = tmp_path_factory.mktemp("clips")
+    sound = clip(folder / "sound.mp4", (640, 360), seconds=3, sound=True)
+    lying = clip(folder / "lying.mp4", (640, 360), seconds=3, sound=False, lying=True)
+    return {"sound": sound, "rotated": rotated(lying, folder / "rotated.mov")}

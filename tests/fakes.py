@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from domain import keys
 from domain.content import Medium
 from domain.errors import Conflict, NotFound
-from domain.journal import Ended, Journal
-from domain.model import WIDTHS, Job, Picture, Product, Rendition, Report, Source
+from domain.journal import Journal
+from domain.model import (
+    WIDTHS,
+    Job,
+    Picture,
+    Product,
+    Rendition,
+    Report,
+    Size,
+    Source,
+    Transcoding,
+    Verdict,
+)  # fmt: skip
 from domain.ports import Entry, Head, Limits, Ports
 from domain.queue import Message
 
@@ -22,6 +34,7 @@ Value = TypeVar("Value")
 NOW = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
 JPEG = b"\xff\xd8\xff a photo"
 PDF = b"%PDF-1.7 a document"
+MP4 = b"\0\0\0\x18ftypmp42 a video"
 
 
 class ManualClock:
@@ -54,6 +67,7 @@ class FakeObjects:
     def __init__(self) -> None:
         self.stored: dict[str, Stored] = {}
         self.processed: set[str] = set()
+        self.work: set[str] = set()
         self.open_uploads: set[FakeUpload] = set()
         self.calls: list[tuple[str, str]] = []
         self.before: Callable[[str, str], None] = lambda method, key: None
@@ -117,6 +131,12 @@ class FakeObjects:
             raise NotFound(f"{key} isn't there")
         self.processed.add(key)
 
+    def mark_work(self, key: str) -> None:
+        self._note("mark_work", key)
+        if key not in self.stored:
+            raise NotFound(f"{key} isn't there")
+        self.work.add(key)
+
     def _note(self, method: str, key: str) -> None:
         self.calls.append((method, key))
         self.before(method, key)
@@ -169,13 +189,38 @@ class FakeBackend:
 
 
 class FakeTranscoder:
-    """Fails every video with the error that the test sets."""
+    """Finishes each video as soon as it is asked after, unless the test says otherwise.
 
-    def __init__(self, error: Exception) -> None:
-        self.error = error
+    `before` is called with the method's name and may raise. `verdicts` holds what a transcoding's id is answered
+    with instead, None for one that goes on.
+    """
 
-    def transcode(self, source: Source) -> Product:
-        raise self.error
+    def __init__(self, objects: FakeObjects) -> None:
+        self._objects = objects
+        self.submitted: list[tuple[str, bool]] = []
+        self.asked: list[str] = []
+        self.verdicts: dict[str, Verdict | None] = {}
+        self.captured = 2
+        self.before: Callable[[str], None] = lambda method: None
+        self._sources: dict[str, Source] = {}
+
+    def submit(self, job: Job, source: Source, second: bool) -> Transcoding:
+        self.before("submit")
+        self.submitted.append((source.raw.key, second))
+        transcoding_id = f"t-{len(self.submitted)}"
+        self._sources[transcoding_id] = source
+        return Transcoding(source.raw.key, source.etag, transcoding_id, 640, 360, second)
+
+    def verdict(self, transcoding_id: str) -> Verdict | None:
+        self.asked.append(transcoding_id)
+        self.before("verdict")
+        if transcoding_id in self.verdicts:
+            return self.verdicts[transcoding_id]
+        source = self._sources[transcoding_id]
+        self._objects.put(source.derived(Size.ORIGINAL), MP4, "video/mp4")
+        for number in range(self.captured):
+            self._objects.put(keys.frame(source.raw, source.etag, number), JPEG + b" frame %d" % number)
+        return Verdict(True)
 
 
 class FakeJournals:
@@ -191,16 +236,22 @@ class FakeJournals:
         self.loads += 1
         return self.journals.get(job.message_id, Journal())
 
-    def add(self, job: Job, ended: Ended, products: tuple[Product, ...]) -> None:
+    def add(self, job: Job, news: Journal) -> None:
         self.before("add")
-        self.journals[job.message_id] = self.journals.get(job.message_id, Journal()).with_ended(ended, products)
+        self.journals[job.message_id] = self.journals.get(job.message_id, Journal()).with_added(news)
 
 
 class FakeAttempt:
-    """An attempt whose checkpoints pass until the test says otherwise; it remembers its steps."""
+    """An attempt whose checkpoints pass until the test says otherwise; it remembers its steps.
 
-    def __init__(self, last: bool = False) -> None:
+    It waits by asking `transcoder` once for each; `idle_now` says whether it gave up its place.
+    """
+
+    def __init__(self, last: bool = False, transcoder: FakeTranscoder | None = None) -> None:
         self.last = last
+        self.transcoder = transcoder
+        self.idle_now = False
+        self.transcodings: list[Transcoding] = []
         self.steps: list[str] = []
         self.counts: dict[str, dict[str, int]] = {}
         self.products: list[Product] = []
@@ -222,6 +273,25 @@ class FakeAttempt:
 
     def record(self, product: Product) -> None:
         self.products.append(product)
+
+    def recall_transcoding(self, source: Source) -> Transcoding | None:
+        known = {(each.raw_key, each.etag): each for each in self.transcodings}
+        return known.get((source.raw.key, source.etag))
+
+    def record_transcoding(self, transcoding: Transcoding) -> None:
+        self.transcodings.append(transcoding)
+
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        self.idle_now = True
+        yield
+        self.idle_now = False
+
+    def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, Verdict]:
+        assert self.idle_now
+        assert self.transcoder
+        verdicts = {each: self.transcoder.verdict(each) for each in transcoding_ids}
+        return {each: verdict for each, verdict in verdicts.items() if verdict}
 
 
 class SameThread(Executor):
@@ -306,10 +376,11 @@ class FakeQueue:
 
 def make_ports(**changes: Any) -> Ports:
     """Ports with a fake behind each; what a test looks at it passes in."""
+    objects = FakeObjects()
     ports = Ports(
-        objects=FakeObjects(),
+        objects=objects,
         images=FakeImages(),
-        transcoder=FakeTranscoder(NotImplementedError()),
+        transcoder=FakeTranscoder(objects),
         backend=FakeBackend(),
         assets=SameThread(),
         transfers=SameThread(),

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
 import structlog
 
 from domain.errors import LeaseLost, Stopped, TimedOut
-from domain.journal import Journal
-from domain.model import Job, Product, Source
+from domain.journal import Journal, Journals
+from domain.model import Job, Product, Source, Transcoding, Verdict
 from worker.lease import Lease, Leases
 from worker.metrics import Metrics
+from worker.slots import Slots
+from worker.watcher import Watcher
+
+MOST_TO_WRAP_UP = 300.0
+"""Seconds that are left for posters, bundle and callback at least when the time to wait for a video is up."""
 
 
 class Attempt:
@@ -25,7 +30,7 @@ class Attempt:
 
     def __init__(
         self, job: Job, lease: Lease, leases: Leases, last: bool, started_at: datetime, timeout: float,
-        clock: Callable[[], float], metrics: Metrics,
+        clock: Callable[[], float], metrics: Metrics, journals: Journals, slots: Slots, watcher: Watcher,
     ) -> None:  # fmt: skip
         self.job = job
         self.started_at = started_at
@@ -34,12 +39,18 @@ class Attempt:
         self.deadline = clock() + timeout
         self.progress_at = clock()
         self.current_step = ""
+        self._wait_until = self.deadline - min(MOST_TO_WRAP_UP, timeout / 4)
+        self._draining = False
+        self._journals = journals
+        self._slots = slots
+        self._watcher = watcher
         self._leases = leases
         self._last = last
         self._clock = clock
         self._metrics = metrics
         self._stopped = threading.Event()
         self._made: dict[tuple[str, str], Product] = {}
+        self._submitted: dict[str, Transcoding] = {}
         self._settler = threading.Lock()
 
     @property
@@ -55,6 +66,11 @@ class Attempt:
         """What this attempt or an earlier one made."""
         return (*self.journal.products, *self._made.values())
 
+    @property
+    def transcodings(self) -> tuple[Transcoding, ...]:
+        """What this attempt or an earlier one submitted."""
+        return (*self.journal.transcodings, *self._submitted.values())
+
     def take(self) -> bool:
         """True for the first caller alone."""
         return self._settler.acquire(blocking=False)
@@ -62,6 +78,13 @@ class Attempt:
     def stop(self) -> None:
         """Let the next checkpoint end the attempt."""
         self._stopped.set()
+        self._watcher.look()
+
+    def drain(self, last_wait_until: float) -> None:
+        """The process shuts down: somebody else will wait for the videos, except after the last receive."""
+        self._draining = True
+        self._wait_until = min(self._wait_until, last_wait_until)
+        self._watcher.look()
 
     def checkpoint(self) -> None:
         self.note_progress()
@@ -101,3 +124,43 @@ class Attempt:
 
     def record(self, product: Product) -> None:
         self._made[product.raw_key, product.type] = product
+
+    def recall_transcoding(self, source: Source) -> Transcoding | None:
+        for transcoding in reversed(self.transcodings):
+            if (transcoding.raw_key, transcoding.etag) == (source.raw.key, source.etag):
+                return transcoding
+        return None
+
+    def record_transcoding(self, transcoding: Transcoding) -> None:
+        log = structlog.get_logger().bind(key=transcoding.raw_key, transcoding=transcoding.id)
+        self._submitted[transcoding.raw_key] = transcoding
+        try:
+            self._journals.add(self.job, Journal(transcodings=(transcoding,)))
+        except Exception:
+            # It is tried again when the attempt ends; only if the process dies before that, it is paid for twice.
+            log.exception("a submitted transcoding couldn't be written to the journal yet")
+        else:
+            log.info("transcoding submitted", second=transcoding.second)
+
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        self._metrics.waiting.inc()
+        try:
+            with self._slots.lent(self.checkpoint):
+                yield
+        finally:
+            self._metrics.waiting.dec()
+
+    def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, Verdict]:
+        ended = self._watcher.wait(transcoding_ids, self._must_not_wait)
+        self.checkpoint()
+        if not ended and self._draining and not self.last:
+            raise Stopped("the worker is shutting down; the next one goes on waiting for the videos")
+        return ended
+
+    def _must_not_wait(self) -> bool:
+        """Whether the wait has to end, whatever the videos do."""
+        self.note_progress()
+        held = self._leases.holds(self.lease) and not self._stopped.is_set()
+        drained = self._draining and not self.last
+        return not held or drained or self._clock() >= self._wait_until

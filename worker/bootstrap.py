@@ -8,26 +8,30 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from adapters.aws import connect
+from adapters.aws import connect, connect_mediaconvert
 from adapters.backend import SignedCallback
 from adapters.journal import S3Journals
+from adapters.mediaconvert import MediaConvert
 from adapters.no_transcoder import NoTranscoder
 from adapters.pillow import PillowImages
 from adapters.s3 import S3Objects
 from adapters.sqs import NoRedrivePolicy, SqsQueue
 from adapters.wire import parse_message
 from domain.errors import MediaError
-from domain.ports import Limits, Ports
+from domain.ports import Limits, Ports, Transcoder
 from worker.consumer import Consumer
 from worker.handler import Handler
 from worker.health import Health
 from worker.lease import Leases
 from worker.metrics import Metrics
 from worker.settings import Settings
+from worker.slots import Slots
+from worker.watcher import Watcher
 
 TRANSFERS = 16
 """How many small requests to the bucket are under way at once."""
-VIDEO_BYTES = 20 * 1024**3
+MOST_WAITING = 200
+"""How many jobs that only wait for a video are in hand beside WORKER_CONCURRENCY others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ def _build(settings: Settings) -> Service:
     ports = Ports(
         objects=objects,
         images=PillowImages(settings.image_threads, settings.max_photo_pixels),
-        transcoder=NoTranscoder(),
+        transcoder=_transcoder(settings, asset_threads + 1),
         backend=SignedCallback(
             str(settings.callback_url),
             settings.callback_secret.get_secret_value(),
@@ -81,21 +85,31 @@ def _build(settings: Settings) -> Service:
         ),
         assets=ThreadPoolExecutor(asset_threads, "asset"),
         transfers=ThreadPoolExecutor(TRANSFERS, "transfer"),
-        limits=Limits(settings.max_photo_bytes, settings.max_document_bytes, VIDEO_BYTES),
+        limits=Limits(settings.max_photo_bytes, settings.max_document_bytes, settings.max_video_bytes),
         bundle_template=settings.zip_key_template,
         now=_now,
     )
     leases = Leases(queue, settings.visibility_timeout, clock, metrics)
     journals = S3Journals(clients.s3, settings.media_bucket)
+    slots, watcher = Slots(jobs, MOST_WAITING), Watcher(ports.transcoder, clock, rng)
     handler = Handler(
-        queue, leases, journals, ports, metrics, parse_message, queue.max_receive_count(), settings.job_timeout,
-        clock, rng,
+        queue, leases, journals, ports, metrics, slots, watcher, parse_message, queue.max_receive_count(),
+        settings.job_timeout, clock, rng,
     )  # fmt: skip
     consumer = Consumer(
-        queue, leases, handler, metrics, jobs, settings.long_poll,
-        settings.visibility_timeout, clock, rng,
+        queue, leases, handler, metrics, slots, watcher, settings.long_poll, settings.visibility_timeout,
+        clock, rng,
     )  # fmt: skip
     return Service(consumer, Health(consumer, leases, handler, metrics, clock))
+
+
+def _transcoder(settings: Settings, connections: int) -> Transcoder:
+    if settings.mediaconvert_role_arn is None:
+        return NoTranscoder()
+    client = connect_mediaconvert(settings.aws_region, connections)
+    return MediaConvert(
+        client, settings.media_bucket, settings.mediaconvert_role_arn, settings.mediaconvert_queue_arn
+    )
 
 
 def _now() -> datetime:

@@ -15,6 +15,7 @@ from worker.handler import Handler
 from worker.lease import Lease, Leases
 from worker.metrics import Metrics
 from worker.slots import Slots
+from worker.watcher import Watcher
 
 Item = TypeVar("Item")
 
@@ -31,14 +32,14 @@ class Consumer:
     """One thread polls, each job in flight has a thread, and never more is received than there is room for."""
 
     def __init__(
-        self, queue: Queue, leases: Leases, handler: Handler, metrics: Metrics, concurrency: int, long_poll: int,
-        visibility_timeout: int, clock: Callable[[], float], rng: random.Random,
+        self, queue: Queue, leases: Leases, handler: Handler, metrics: Metrics, slots: Slots, watcher: Watcher,
+        long_poll: int, visibility_timeout: int, clock: Callable[[], float], rng: random.Random,
     ) -> None:  # fmt: skip
         self._queue = queue
         self._leases = leases
         self._handler = handler
         self._metrics = metrics
-        self._slots = Slots(concurrency)
+        self._slots = slots
         self._long_poll = long_poll
         self._visibility_timeout = visibility_timeout
         self._clock = clock
@@ -47,6 +48,7 @@ class Consumer:
         self._ended = threading.Event()
         self._too_late: list[Lease] = []
         self._poller = threading.Thread(target=self._poll, name="poller", daemon=True)
+        self._watch = threading.Thread(target=watcher.run, name="watcher", daemon=True)
         self._heart = threading.Thread(target=leases.run, args=(self._ended,), name="heartbeat", daemon=True)
         self.polled_at = clock()
         self.reachable = False
@@ -54,6 +56,7 @@ class Consumer:
     def start(self) -> None:
         """Begin to poll."""
         self._heart.start()
+        self._watch.start()
         self._poller.start()
 
     @property
@@ -73,13 +76,16 @@ class Consumer:
     def drain(self, grace: float) -> None:
         """Receive no more; give the jobs in flight `grace` seconds, and the rest back to the queue.
 
-        Messages are given back when the poller has returned: an open poll of ours would get them again.
+        Messages are given back when the poller has returned: an open poll of ours would get them again. Those of
+        jobs that only wait for a video are given back right then.
         """
         deadline = self._clock() + grace
         self._stopping.set()
         structlog.get_logger().info("draining", in_flight=len(self._handler.active), grace=grace)
         self._poller.join(self._long_poll + 15)
         _in_parallel(self._handler.release_unbegun, self._too_late)
+        for attempt in self._handler.active:
+            attempt.drain(self._clock() + max(0.0, deadline - self._clock()) / 2)
         self._slots.wait_until_free(max(0.0, deadline - self._clock()))
         self._release_the_rest()
         self._ended.set()

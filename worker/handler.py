@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import structlog
 
 from domain.errors import Code, LeaseLost, Permanent, Stopped, Transient
-from domain.journal import Ended, Ending, Journals
+from domain.journal import Ended, Ending, Journal, Journals
 from domain.model import Failure, Job, Report
 from domain.pipeline import process
 from domain.ports import Ports
@@ -19,6 +19,8 @@ from domain.steps.consolidate import give_up
 from worker.attempt import Attempt
 from worker.lease import Lease, Leases
 from worker.metrics import Metrics
+from worker.slots import Slots
+from worker.watcher import Watcher
 
 FIRST_DELAY = 15
 LONGEST_DELAY = 900
@@ -39,8 +41,8 @@ class Handler:
     """
 
     def __init__(
-        self, queue: Queue, leases: Leases, journals: Journals, ports: Ports, metrics: Metrics,
-        parse: Callable[[Message], Job], max_receive_count: int, job_timeout: float,
+        self, queue: Queue, leases: Leases, journals: Journals, ports: Ports, metrics: Metrics, slots: Slots,
+        watcher: Watcher, parse: Callable[[Message], Job], max_receive_count: int, job_timeout: float,
         clock: Callable[[], float], rng: random.Random,
     ) -> None:  # fmt: skip
         self._queue = queue
@@ -48,6 +50,8 @@ class Handler:
         self._journals = journals
         self._ports = ports
         self._metrics = metrics
+        self._slots = slots
+        self._watcher = watcher
         self._parse = parse
         self._max_receive_count = max_receive_count
         self._job_timeout = job_timeout
@@ -88,7 +92,7 @@ class Handler:
     def _attempting(self, job: Job, lease: Lease) -> Iterator[Attempt]:
         attempt = Attempt(
             job, lease, self._leases, self.is_last(lease), self._ports.now(), self._job_timeout, self._clock,
-            self._metrics,
+            self._metrics, self._journals, self._slots, self._watcher,
         )  # fmt: skip
         self._active[lease.message.receipt_handle] = attempt
         with structlog.contextvars.bound_contextvars(
@@ -189,7 +193,7 @@ class Handler:
         code = getattr(error, "code", None)
         ended = Ended(attempt.number, self._ports.now(), ending, str(error) or type(error).__name__, code)
         try:
-            self._journals.add(attempt.job, ended, attempt.products)
+            self._journals.add(attempt.job, Journal((ended,), attempt.products, attempt.transcodings))
         except Exception:
             structlog.get_logger().exception("the journal wasn't written: this attempt leaves no trace")
 

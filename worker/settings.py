@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     log_format: Literal["json", "console"] = "json"
     max_photo_bytes: Annotated[int, Field(ge=1)] = 200 * MIB
     max_document_bytes: Annotated[int, Field(ge=1, le=5 * 1024 * MIB)] = 512 * MIB
+    max_video_bytes: Annotated[int, Field(ge=1)] = 20 * 1024 * MIB
     max_photo_pixels: Annotated[int, Field(ge=1)] = 100_000_000
     aws_region: str | None = None
     aws_endpoint_url: str | None = None

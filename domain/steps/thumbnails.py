@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from domain import content, keys
+from domain import content
 from domain.content import HEAD_BYTES, Kind
 from domain.each import each
 from domain.errors import Code, Permanent
-from domain.model import Failure, Product, Rendition, Size, Source
+from domain.model import Failure, Product, Source
 from domain.ports import Attempt, Ports
+from domain.renditions import store
 from domain.shelf import Shelf
 
 
@@ -34,15 +35,8 @@ def _render(source: Source, shelf: Shelf, attempt: Attempt, ports: Ports) -> Pro
     assert medium is not None  # noqa: S101 - a photo's medium is always known; this tells the type checker
     picture = ports.images.render(data, medium)
     del data
-
-    def store(rendition: Rendition) -> tuple[Size, str]:
-        key = keys.derived(source.raw, rendition.size)
-        etag = ports.objects.write(key, rendition.data, rendition.medium.content_type)
-        shelf.keep(key, etag, rendition.data)
-        return rendition.size, key
-
     attempt.checkpoint()
-    stored = dict(ports.transfers.map(store, picture.renditions))
+    stored = store(picture, source, shelf, ports)
     ports.objects.mark_processed(source.raw.key)
     product = Product(source.raw.key, source.etag, source.type, stored, picture.width, picture.height)
     attempt.record(product)

@@ -9,7 +9,7 @@ from domain import content, keys
 from domain.content import HEAD_BYTES, Kind
 from domain.each import each
 from domain.errors import Code, Permanent
-from domain.model import Asset, Failure, Job, Manifest, MediaType, Source
+from domain.model import SIZES, Asset, Failure, Job, Manifest, MediaType, Source
 from domain.ports import Attempt, Head, Limits, Objects, Ports
 
 SHA256_BYTES = 32
@@ -34,6 +34,7 @@ def _look(asset: Asset, listing_id: int, ports: Ports) -> Source:
         raise Permanent(asset.defect)
     raw = keys.parse_raw(asset.key, listing_id)
     media_type = media_type_of(asset, raw)
+    keys.check_derived(raw, media_type.kind)
     head = ports.objects.head(asset.key)
     if head is None:
         raise Permanent(f"there is no object {asset.key}: was it uploaded?")
@@ -114,14 +115,19 @@ def _check_first_bytes(raw: keys.RawKey, kind: Kind, head: Head, objects: Object
 
 
 def _without_collisions(checked: dict[Asset, Source | Failure]) -> dict[Asset, Source | Failure]:
-    """Two uploads whose derivatives would share keys (their names differ by a date alone): the first one wins."""
-    owners: dict[tuple[Kind, str], str] = {}
+    """Of two uploads whose derivatives would share keys, the first one wins.
+
+    Their names differ by a date alone, or they are videos and differ by their extensions.
+    """
+    owners: dict[str, str] = {}
     for asset, source in checked.items():
         if isinstance(source, Failure):
             continue
-        target = (source.type.kind, keys.derived(source.raw, ""))
-        owner = owners.setdefault(target, asset.key)
-        if owner != asset.key:
+        targets = [source.derived(size) for size in SIZES[source.type.kind]]
+        owner = next((owners[key] for key in targets if owners.get(key, asset.key) != asset.key), None)
+        if owner is None:
+            owners.update(dict.fromkeys(targets, asset.key))
+        else:
             message = f"its derivatives would overwrite those of {owner}"
             checked[asset] = Failure(Code.VALIDATION_ERROR, message)
     return checked

@@ -36,18 +36,18 @@ def test_there_is_nothing_before_something_is_added(journals: Journals) -> None:
 
 
 def test_what_is_added_is_loaded_and_later_products_replace_earlier_ones(journals: Journals) -> None:
-    journals.add(JOB, FIRST, (PHOTO,))
+    journals.add(JOB, Journal((FIRST,), (PHOTO,)))
     assert journals.load(JOB) == Journal((FIRST,), (PHOTO,))
     newer = replace(PHOTO, etag="e3")
-    journals.add(JOB, SECOND, (newer, PLAN))
+    journals.add(JOB, Journal((SECOND,), (newer, PLAN)))
     assert journals.load(JOB) == Journal((FIRST, SECOND), (newer, PLAN))
 
 
 def test_the_journal_of_another_message_for_the_same_job_is_not_its_own(journals: Journals) -> None:
-    journals.add(JOB, FIRST, (PHOTO,))
+    journals.add(JOB, Journal((FIRST,), (PHOTO,)))
     again = replace(JOB, message_id="m-2")
     assert journals.load(again) == Journal()
-    journals.add(again, SECOND, ())
+    journals.add(again, Journal((SECOND,)))
     assert journals.load(again) == Journal((SECOND,), ())
 
 
@@ -59,7 +59,7 @@ CONDITIONAL = pytest.mark.parametrize("bucket", [LOCALSTACK], indirect=True)
 
 @BUCKETS
 def test_it_is_tagged_so_that_it_expires_and_is_not_under_processed(bucket: Bucket) -> None:
-    bucket.journals.add(JOB, FIRST, ())
+    bucket.journals.add(JOB, Journal((FIRST,)))
     assert bucket.tags("28/work/21.json") == {"stage": "work"}
 
 
@@ -67,7 +67,7 @@ def test_it_is_tagged_so_that_it_expires_and_is_not_under_processed(bucket: Buck
 def test_one_that_cannot_be_read_is_begun_anew(bucket: Bucket) -> None:
     bucket.put("28/work/21.json", b"{ not JSON")
     assert bucket.journals.load(JOB) == Journal()
-    bucket.journals.add(JOB, FIRST, ())
+    bucket.journals.add(JOB, Journal((FIRST,)))
     assert bucket.journals.load(JOB) == Journal((FIRST,))
 
 
@@ -77,7 +77,7 @@ def overtake(bucket: Bucket, *, times: int) -> None:
 
     def add() -> None:
         if next(numbers, None) is not None:
-            bucket.rival.add(JOB, SECOND, ())
+            bucket.rival.add(JOB, Journal((SECOND,)))
 
     bucket.before("PutObject", add)
 
@@ -85,15 +85,15 @@ def overtake(bucket: Bucket, *, times: int) -> None:
 @BUCKETS
 def test_two_attempts_that_begin_it_at_the_same_time_are_both_in_it(bucket: Bucket) -> None:
     overtake(bucket, times=1)
-    bucket.journals.add(JOB, FIRST, ())
+    bucket.journals.add(JOB, Journal((FIRST,)))
     assert bucket.journals.load(JOB).attempts == (SECOND, FIRST)
 
 
 @CONDITIONAL
 def test_two_attempts_that_go_on_with_it_at_the_same_time_are_both_in_it(bucket: Bucket) -> None:
-    bucket.rival.add(JOB, FIRST, ())
+    bucket.rival.add(JOB, Journal((FIRST,)))
     overtake(bucket, times=2)
-    bucket.journals.add(JOB, FIRST, (PHOTO,))
+    bucket.journals.add(JOB, Journal((FIRST,), (PHOTO,)))
     assert bucket.journals.load(JOB) == Journal((FIRST, SECOND, SECOND, FIRST), (PHOTO,))
 
 
@@ -101,4 +101,4 @@ def test_two_attempts_that_go_on_with_it_at_the_same_time_are_both_in_it(bucket:
 def test_one_that_others_keep_changing_is_given_up(bucket: Bucket) -> None:
     overtake(bucket, times=100)
     with pytest.raises(Transient, match="changed 5 times"):
-        bucket.journals.add(JOB, FIRST, ())
+        bucket.journals.add(JOB, Journal((FIRST,)))

@@ -17,17 +17,11 @@ from PIL import Image
 from devstack.receiver import Answer, Hang
 from devstack.samples import sample_set
 from devstack.signatures import GENUINE
-from tests.e2e.world import World
+from tests.e2e.world import World, jpeg
 
 TRACE = "00-2b63e64e71537bb0327788965465ed16-45348f2c8c2a34bf-01"
 SIZES = ("thumbnail", "small", "medium", "large")
 PDF = b"%PDF-1.7 a plan"
-
-
-def jpeg(width: int = 640, height: int = 480, colour: str = "teal") -> bytes:
-    data = io.BytesIO()
-    Image.new("RGB", (width, height), colour).save(data, "JPEG")
-    return data.getvalue()
 
 
 def test_a_job_with_every_kind_of_photo_and_a_document(world: World, tmp_path: Path) -> None:
@@ -41,7 +35,7 @@ def test_a_job_with_every_kind_of_photo_and_a_document(world: World, tmp_path: P
             {"jobId": 21, "listingId": 28, "batchId": "b-1", "assets": keys}, Traceparent=TRACE
         )
         callback = world.receiver.wait_for(1)[0]
-        world_is_settled(world)
+        world.wait_until_settled()
     assert callback.verdict == GENUINE
     assert callback.headers["traceparent"] == TRACE
     body = callback.payload
@@ -102,17 +96,6 @@ def check_bundle_of(world: World, listing_id: int, tmp_path: Path) -> dict[str, 
     return members
 
 
-def world_is_settled(world: World) -> None:
-    """No message, no DLQ, no open upload. The deletion follows the callback, so it is waited for."""
-    for _ in range(100):
-        if world.depth(world.queue_url) == 0:
-            break
-        world.sqs.receive_message(QueueUrl=world.dlq_url, WaitTimeSeconds=1)
-    assert world.depth(world.queue_url) == 0
-    assert world.depth(world.dlq_url) == 0
-    assert world.open_uploads() == 0
-
-
 def test_a_bad_asset_fails_alone(world: World) -> None:
     good = world.upload("28/raw/photo/horizontal/good.jpg", jpeg())
     text = world.upload("28/raw/photo/horizontal/text.jpg", b"this is no picture")
@@ -125,7 +108,7 @@ def test_a_bad_asset_fails_alone(world: World) -> None:
     with world.worker():
         world.enqueue({"jobId": 21, "listingId": 28, "assets": entries})
         body = world.receiver.wait_for(1)[0].payload
-        world_is_settled(world)
+        world.wait_until_settled()
     assert body["status"] == "PARTIAL_SUCCESS"
     assert body["failureReason"] == "DERIVATIVE_ERRORS_DETECTED"
     codes = [output["errorCode"] for output in body["outputs"]]
@@ -210,7 +193,7 @@ def test_two_jobs_of_a_listing_leave_a_bundle_with_the_work_of_both(world: World
             jobs = ({"jobId": n + 1, "listingId": 28, "assets": [key]} for n, key in enumerate(keys))
             list(pool.map(world.enqueue, jobs))
         callbacks = world.receiver.wait_for(8)
-        world_is_settled(world)
+        world.wait_until_settled()
         assert one.events("message deleted")
         assert other.events("message deleted")
     assert {callback.payload["status"] for callback in callbacks} == {"SUCCEEDED"}
@@ -224,7 +207,7 @@ def test_a_callback_that_fails_is_retried_under_the_same_id(world: World) -> Non
     with world.worker():
         world.enqueue({"jobId": 21, "listingId": 28, "assets": ["28/raw/photo/horizontal/a.jpg"]})
         callbacks = world.receiver.wait_for(4)
-        world_is_settled(world)
+        world.wait_until_settled()
     assert [callback.answered for callback in callbacks] == [500, 503, 429, 200]
     assert len({callback.headers["webhook-id"] for callback in callbacks}) == 1
     assert len({callback.body for callback in callbacks}) == 1
@@ -244,7 +227,7 @@ def test_an_attempt_whose_callback_is_refused_comes_back_and_repeats_no_work(
             for k in world.keys("28/processed/")
         }
         world.receiver.wait_for(2, timeout=40)
-        world_is_settled(world)
+        world.wait_until_settled()
         after = {
             k: world.s3.head_object(Bucket=world.bucket, Key=k)["LastModified"]
             for k in world.keys("28/processed/")

@@ -15,6 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
+
 from devstack.aws import session, variables
 from devstack.processes import Child, free_port
 from devstack.receiver import Receiver
@@ -24,6 +26,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 SECRET = "a-secret-of-the-tests"
+
+
+def jpeg(width: int = 640, height: int = 480, colour: str = "teal") -> bytes:
+    data = io.BytesIO()
+    Image.new("RGB", (width, height), colour).save(data, "JPEG")
+    return data.getvalue()
 
 
 class Worker(Child):
@@ -141,6 +149,20 @@ class World:
         attributes = self.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
         visible = int(attributes["ApproximateNumberOfMessages"])
         return visible + int(attributes["ApproximateNumberOfMessagesNotVisible"])
+
+    def wait_until_settled(self) -> None:
+        """No message, no DLQ, no open upload. The deletion follows the callback, so it is waited for."""
+        for _ in range(100):
+            if self.depth(self.queue_url) == 0:
+                break
+            self.sqs.receive_message(QueueUrl=self.dlq_url, WaitTimeSeconds=1)
+        assert self.depth(self.queue_url) == 0
+        assert self.depth(self.dlq_url) == 0
+        assert self.open_uploads() == 0
+
+    def tags(self, key: str) -> dict[str, str]:
+        answer = self.s3.get_object_tagging(Bucket=self.bucket, Key=key)
+        return {tag["Key"]: tag["Value"] for tag in answer["TagSet"]}
 
     def open_uploads(self) -> int:
         return len(self.s3.list_multipart_uploads(Bucket=self.bucket).get("Uploads", []))

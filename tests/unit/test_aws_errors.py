@@ -21,7 +21,7 @@ from adapters.s3 import S3Objects
 from adapters.sqs import SqsQueue
 from devstack.aws import session
 from domain.errors import Conflict, NotFound, Permanent, Transient
-from domain.journal import Ended, Ending
+from domain.journal import Ended, Ending, Journal
 from domain.model import Job
 from tests.fakes import NOW
 
@@ -103,8 +103,9 @@ def calls() -> dict[str, Callable[[], object]]:
         "list": lambda: list(objects.list("28/")),
         "replace": lambda: objects.replace("key", None, "application/zip", {}).__enter__(),
         "mark_processed": lambda: objects.mark_processed("key"),
+        "mark_work": lambda: objects.mark_work("key"),
         "load": lambda: journals.load(job),
-        "add": lambda: journals.add(job, Ended(1, NOW, Ending.RELEASED, "why"), ()),
+        "add": lambda: journals.add(job, Journal((Ended(1, NOW, Ending.RELEASED, "why"),))),
         "receive": lambda: queue.receive(1, 0, 60),
         "delete": lambda: queue.delete("handle"),
         "hide": lambda: queue.hide(["handle"], 60),

@@ -12,12 +12,24 @@ from adapters.wire import parse_message
 from domain.errors import Transient
 from domain.journal import Ended, Ending, Journal
 from domain.model import Report
-from tests.fakes import JPEG, NOW, FakeBackend, FakeJournals, FakeObjects, FakeQueue, ManualClock, make_ports
+from tests.fakes import (
+    JPEG,
+    NOW,
+    FakeBackend,
+    FakeJournals,
+    FakeObjects,
+    FakeQueue,
+    FakeTranscoder,
+    ManualClock,
+    make_ports,
+)
 from worker.consumer import Consumer
 from worker.handler import Handler
 from worker.health import Health
 from worker.lease import Leases
 from worker.metrics import Metrics
+from worker.slots import Slots
+from worker.watcher import Watcher
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 TIMEOUT = 30
@@ -79,12 +91,15 @@ class World:
         self.journals = FakeJournals()
         self.metrics = Metrics()
         leases = self.leases = Leases(self.queue, 60, self.clock, self.metrics)
+        self.transcoder = FakeTranscoder(self.objects)
+        slots, watcher = Slots(concurrency, 10), Watcher(self.transcoder, self.clock, random.Random(7))
+        ports = make_ports(objects=self.objects, backend=self.backend, transcoder=self.transcoder)
         self.handler = Handler(
-            self.queue, leases, self.journals, make_ports(objects=self.objects, backend=self.backend),
-            self.metrics, parse_message, 3, 600, self.clock, random.Random(7),
+            self.queue, leases, self.journals, ports, self.metrics, slots, watcher, parse_message, 3, 600,
+            self.clock, random.Random(7),
         )  # fmt: skip
         self.consumer = Consumer(
-            self.queue, leases, self.handler, self.metrics, concurrency, 20, 60, self.clock, random.Random(7)
+            self.queue, leases, self.handler, self.metrics, slots, watcher, 20, 60, self.clock, random.Random(7)
         )
         self.health = Health(self.consumer, leases, self.handler, self.metrics, self.clock)
         self.objects.put(PHOTO, JPEG)

@@ -18,12 +18,15 @@ from tests.fakes import (
     FakeJournals,
     FakeObjects,
     FakeQueue,
+    FakeTranscoder,
     ManualClock,
     make_ports,
 )  # fmt: skip
 from worker.handler import Handler, retry_delay
 from worker.lease import Leases
 from worker.metrics import Metrics
+from worker.slots import Slots
+from worker.watcher import Watcher
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 MISSING = "28/raw/photo/horizontal/missing.jpg"
@@ -44,10 +47,15 @@ class World:
         self.journals = FakeJournals()
         self.metrics = Metrics()
         self.leases = Leases(self.queue, VISIBILITY, self.clock, self.metrics)
+        self.transcoder = FakeTranscoder(self.objects)
+        self.slots = Slots(1, 1)
+        self.watcher = Watcher(self.transcoder, self.clock, random.Random(7))
+        ports = make_ports(
+            objects=self.objects, images=self.images, backend=self.backend, transcoder=self.transcoder
+        )
         self.handler = Handler(
-            self.queue, self.leases, self.journals,
-            make_ports(objects=self.objects, images=self.images, backend=self.backend),
-            self.metrics, parse_message, MAX_RECEIVES, JOB_TIMEOUT, self.clock, random.Random(7),
+            self.queue, self.leases, self.journals, ports, self.metrics, self.slots, self.watcher,
+            parse_message, MAX_RECEIVES, JOB_TIMEOUT, self.clock, random.Random(7),
         )  # fmt: skip
         self.objects.put(PHOTO, JPEG)
 

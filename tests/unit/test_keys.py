@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import keys
+from domain.content import Kind
 from domain.errors import Code, Permanent
 
 SEGMENT = st.text(
@@ -63,26 +64,66 @@ def test_refuses_every_other_key(key: str) -> None:
     assert refusal.value.code is Code.VALIDATION_ERROR
 
 
-def test_refuses_keys_of_more_than_1024_bytes_and_those_whose_derived_key_would_be() -> None:
-    longest = "28/raw/photo/" + "a" * (1024 - len("28/processed/photo/thumbnail/"))
-    assert len(keys.derived(raw(longest), "thumbnail")) == 1024
-    for key in (longest + "a", "28/raw/photo/" + "é" * 506, "28/raw/photo/" + "a" * 1012):
-        with pytest.raises(Permanent, match="bytes"):
+def test_refuses_keys_of_more_than_1024_bytes() -> None:
+    longest = "28/raw/photo/" + "a" * (1024 - len("28/raw/photo/"))
+    assert raw(longest).key == longest
+    for key in (longest + "a", "28/raw/photo/" + "é" * 506):
+        with pytest.raises(Permanent, match="longer than 1024 bytes"):
             raw(key)
+
+
+@pytest.mark.parametrize(("kind", "ending"), [(Kind.PHOTO, ""), (Kind.DOCUMENT, ""), (Kind.VIDEO, ".mp4")])
+def test_refuses_keys_whose_derived_key_would_have_more_than_1024_bytes(kind: Kind, ending: str) -> None:
+    longest = raw("28/raw/photo/" + "a" * (1024 - len("28/processed/photo/thumbnail/" + ending)))
+    assert len(keys.derived(longest, kind, "thumbnail")) == 1024
+    keys.check_derived(longest, kind)
+    with pytest.raises(Permanent, match="leaves no room"):
+        keys.check_derived(raw(longest.key + "a"), kind)
+
+
+def test_a_video_and_its_poster_have_the_name_of_an_mp4() -> None:
+    for file in ("v.mp4", "v.MOV", "v"):
+        assert keys.derived(raw(f"28/raw/video/vertical/{file}"), Kind.VIDEO, "small") == (
+            "28/processed/video/vertical/small/v.mp4"
+        )
+    dots = raw("28/raw/video/vertical/v.1.mov")
+    assert keys.derived(dots, Kind.VIDEO, "original") == "28/processed/video/vertical/original/v.1.mp4"
+
+
+@pytest.mark.parametrize("key", ["28/raw/video/vertical/$dt$.mp4", "28/raw/vi$deo/a.mp4"])
+def test_a_name_that_mediaconvert_would_expand_is_refused_for_a_video_alone(key: str) -> None:
+    keys.check_derived(raw(key), Kind.PHOTO)
+    with pytest.raises(Permanent, match=r"\$") as refused:
+        keys.check_derived(raw(key), Kind.VIDEO)
+    assert refused.value.code is Code.VALIDATION_ERROR
+
+
+def test_each_version_of_a_video_has_frames_of_its_own_that_no_bundle_holds() -> None:
+    video = raw("28/raw/video/vertical/v.mp4")
+    first, second = keys.frame(video, "e1", 0), keys.frame(video, "e1", 1)
+    assert first == keys.frames(video, "e1") + ".0000000.jpg"
+    assert second == keys.frames(video, "e1") + ".0000001.jpg"
+    assert first.startswith("28/work/")
+    others = {keys.frames(video, "e2"), keys.frames(raw("28/raw/video/vertical/w.mp4"), "e1")}
+    assert len(others | {keys.frames(video, "e1")}) == 3
 
 
 @given(MEDIA, SEGMENT)
 def test_a_derived_key_differs_from_the_others_by_its_size_segment_alone(media: str, file: str) -> None:
     key = raw(f"28/raw/{media}/{file}")
-    assert keys.derived(key, "large") == f"28/processed/{media}/large/{file}"
-    assert keys.derived(key, "large").replace("/large/", "/small/", 1) == keys.derived(key, "small")
+    assert keys.derived(key, Kind.PHOTO, "large") == f"28/processed/{media}/large/{file}"
+    assert keys.derived(key, Kind.PHOTO, "large").replace("/large/", "/small/", 1) == keys.derived(
+        key, Kind.PHOTO, "small"
+    )
 
 
 @given(MEDIA, SEGMENT, st.dates(), st.integers(0, 2))
 def test_the_legacy_date_leaves_no_trace_in_a_derived_key(media: str, file: str, date: object, at: int) -> None:
     segments = [*media.split("/"), file]
     dated = [*segments[: min(at, len(segments) - 1)], str(date), *segments[min(at, len(segments) - 1) :]]
-    assert keys.derived(raw("28/raw/" + "/".join(dated)), "small") == f"28/processed/{media}/small/{file}"
+    assert (
+        keys.derived(raw("28/raw/" + "/".join(dated)), Kind.PHOTO, "small") == f"28/processed/{media}/small/{file}"
+    )
 
 
 @given(st.text(max_size=60))
@@ -93,8 +134,8 @@ def test_any_text_is_a_key_of_this_listing_or_a_validation_error(text: str) -> N
         except Permanent as error:
             assert error.code is Code.VALIDATION_ERROR
         else:
-            assert keys.derived(parsed, "large").startswith("28/processed/")
-            assert ".." not in keys.derived(parsed, "large").split("/")
+            assert keys.derived(parsed, Kind.PHOTO, "large").startswith("28/processed/")
+            assert ".." not in keys.derived(parsed, Kind.PHOTO, "large").split("/")
 
 
 @given(st.text(max_size=80), st.none() | st.sampled_from([".jpg", ".png"]))

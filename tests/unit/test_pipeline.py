@@ -34,7 +34,7 @@ class World:
         self.objects = FakeObjects()
         self.images = FakeImages()
         self.backend = FakeBackend()
-        self.transcoder = FakeTranscoder(Permanent("MediaConvert isn't set up", Code.VIDEO_PROCESSING_FAILED))
+        self.transcoder = FakeTranscoder(self.objects)
         self.objects.put(PHOTO, JPEG)
         self.objects.put(OTHER, JPEG + b" two")
         self.objects.put(DOCUMENT, PDF, "application/pdf")
@@ -47,7 +47,9 @@ class World:
         )
 
     def run(self, *assets: Asset, attempt: FakeAttempt | None = None) -> Report:
-        return process(Job(21, 28, "m-1", assets), attempt or FakeAttempt(), self.ports)
+        attempt = attempt or FakeAttempt()
+        attempt.transcoder = self.transcoder
+        return process(Job(21, 28, "m-1", assets), attempt, self.ports)
 
 
 @pytest.fixture
@@ -140,7 +142,9 @@ def test_nothing_processed_is_no_callback_and_no_bundle(world: World) -> None:
     assert world.objects.called("replace") == []
 
 
-def test_a_video_without_a_transcoder_fails_alone(world: World) -> None:
+def test_a_video_that_is_not_taken_fails_alone(world: World) -> None:
+    refusal = Permanent("MediaConvert isn't set up", Code.VIDEO_PROCESSING_FAILED)
+    world.transcoder.before = lambda method: (_ for _ in ()).throw(refusal)
     report = world.run(Asset(VIDEO), Asset(PHOTO))
     assert outcome_of(report, VIDEO) == Failure(Code.VIDEO_PROCESSING_FAILED, "MediaConvert isn't set up")
     assert report.status is Status.PARTIAL_SUCCESS

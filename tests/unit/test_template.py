@@ -135,10 +135,10 @@ def lifecycle_rule(template: Template, rule_id: str) -> Template:
 
 def test_the_lifecycle_rules_match_what_the_worker_tags(template: Template) -> None:
     from adapters.journal import TAGS
-    from adapters.s3 import PROCESSED_TAG
+    from adapters.s3 import STAGE
 
     archive = lifecycle_rule(template, "archive-processed-uploads")
-    assert archive["TagFilters"] == [dict(zip(("Key", "Value"), PROCESSED_TAG, strict=True))]
+    assert archive["TagFilters"] == [{"Key": STAGE, "Value": "raw"}]
     assert archive["Transitions"] == [{"StorageClass": "GLACIER", "TransitionInDays": 180}]
     journals = lifecycle_rule(template, "expire-journals")
     assert journals["TagFilters"] == [{"Key": name, "Value": value} for name, value in TAGS.items()]

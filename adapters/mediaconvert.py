@@ -1,0 +1,221 @@
+"""The transcoder: AWS Elemental MediaConvert."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+from botocore.exceptions import ClientError
+
+from adapters.aws import errors_mapped
+from domain import keys
+from domain.content import Medium
+from domain.errors import Permanent
+from domain.model import Job, MediaType, Size, Source, Transcoding, Verdict
+
+if TYPE_CHECKING:
+    from mypy_boto3_mediaconvert import MediaConvertClient
+    from mypy_boto3_mediaconvert.type_defs import (
+        AudioDescriptionTypeDef,
+        CreateJobRequestTypeDef,
+        OutputGroupTypeDef,
+        ProbeResponseTypeDef,
+        VideoDescriptionTypeDef,
+    )
+
+LONG_SIDE, SHORT_SIDE = 1920, 1080
+CURABLE = frozenset({1550, 1999})
+"""Service errors that a retry can cure: https://docs.aws.amazon.com/mediaconvert/latest/ug/mediaconvert_error_codes.html
+
+1010 to 1092 are about the input, 1401 to 1515 about permissions: a retry would cost money and fail again.
+"""
+_TOO_MANY_REQUESTS, _SERVER_ERROR, _NOT_IMPLEMENTED = 429, 500, 501
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What matters of a source: its size in pixels, rotation applied, where known, its orientation, its sound."""
+
+    width: int | None
+    height: int | None
+    portrait: bool
+    sound: bool
+
+
+class MediaConvert:
+    """The `Transcoder` port. `role` is what MediaConvert takes on, `queue` None the account's default queue."""
+
+    def __init__(self, client: MediaConvertClient, bucket: str, role: str, queue: str | None) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._role = role
+        self._queue = queue
+
+    def submit(self, job: Job, source: Source, second: bool) -> Transcoding:
+        shape = self._probe(source)
+        request = job_request(job, source, shape, self._bucket, self._role, second)
+        if self._queue:
+            request["Queue"] = self._queue
+        with errors_mapped(f"submit {source.raw.key} to MediaConvert"):
+            submitted = self._client.create_job(**request)["Job"]
+        return Transcoding(source.raw.key, source.etag, submitted["Id"], shape.width, shape.height, second)
+
+    def verdict(self, transcoding_id: str) -> Verdict | None:
+        try:
+            with errors_mapped(f"ask after MediaConvert job {transcoding_id}"):
+                job = self._client.get_job(Id=transcoding_id)["Job"]
+        except Permanent as error:
+            return Verdict(False, str(error))
+        status = job.get("Status")
+        if status == "COMPLETE":
+            return Verdict(True)
+        if status == "CANCELED":
+            return Verdict(False, f"MediaConvert job {transcoding_id} was canceled")
+        if status == "ERROR":
+            code, why = job.get("ErrorCode"), job.get("ErrorMessage", "no reason given")
+            return Verdict(False, f"MediaConvert job {transcoding_id} failed: {code}, {why}", code in CURABLE)
+        return None
+
+    def _probe(self, source: Source) -> Shape:
+        """Look at the source; where MediaConvert won't, go by what the backend said of it."""
+        with errors_mapped(f"probe {source.raw.key}"):
+            try:
+                answer = self._client.probe(InputFiles=[{"FileUrl": f"s3://{self._bucket}/{source.raw.key}"}])
+            except ClientError as error:
+                status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+                if status == _TOO_MANY_REQUESTS or (status >= _SERVER_ERROR and status != _NOT_IMPLEMENTED):
+                    raise
+                structlog.get_logger().warning(
+                    "not probed: the orientation is taken from the asset's type, and sound is assumed",
+                    key=source.raw.key, why=str(error),
+                )  # fmt: skip
+                return _assumed(source)
+        return shape_of(answer, source)
+
+
+def _assumed(source: Source) -> Shape:
+    return Shape(None, None, source.type is MediaType.VIDEO_VERTICAL, sound=True)
+
+
+def shape_of(answer: ProbeResponseTypeDef, source: Source) -> Shape:
+    """Read what Probe says of a video."""
+    tracks = [
+        track for result in answer["ProbeResults"] for track in result.get("Container", {}).get("Tracks", [])
+    ]
+    video = next((each["VideoProperties"] for each in tracks if "VideoProperties" in each), None)
+    if video is None or "Width" not in video or "Height" not in video:
+        return _assumed(source)
+    width, height = video["Width"], video["Height"]
+    if video.get("Rotation", 0) % 180 == 90:
+        width, height = height, width
+    return Shape(width, height, height > width, any(each.get("TrackType") == "audio" for each in tracks))
+
+
+def job_request(
+    job: Job, source: Source, shape: Shape, bucket: str, role: str, second: bool
+) -> CreateJobRequestTypeDef:
+    """One video's job: the MP4 and two frames, two seconds apart."""
+    video = source.derived(Size.ORIGINAL).removesuffix(Medium.MP4.extension)
+    frames = keys.frames(source.raw, source.etag)
+    token = keys.fingerprint(source.raw, source.etag)
+    return {
+        "Role": role,
+        "ClientRequestToken": f"{token}-2" if second else token,
+        "UserMetadata": {
+            "app": "media-worker",
+            "jobId": str(job.job_id),
+            "listingId": str(job.listing_id),
+            "rawKey": source.raw.key,
+        },
+        "Settings": {
+            "Inputs": [
+                {
+                    "FileInput": f"s3://{bucket}/{source.raw.key}",
+                    "VideoSelector": {"Rotate": "AUTO"},
+                    "TimecodeSource": "ZEROBASED",
+                    # By track number, a source without sound would fail.
+                    "AudioSelectors": {"Audio Selector 1": {"DefaultSelection": "DEFAULT"}} if shape.sound else {},
+                }
+            ],
+            "OutputGroups": [
+                _mp4(f"s3://{bucket}/{video}", shape),
+                _captures(f"s3://{bucket}/{frames}", shape),
+            ],
+        },
+    }
+
+
+def _mp4(destination: str, shape: Shape) -> OutputGroupTypeDef:
+    return {
+        "Name": "MP4",
+        "OutputGroupSettings": {
+            "Type": "FILE_GROUP_SETTINGS",
+            "FileGroupSettings": {"Destination": destination},
+        },
+        "Outputs": [
+            {
+                "ContainerSettings": {
+                    "Container": "MP4",
+                    "Mp4Settings": {"MoovPlacement": "PROGRESSIVE_DOWNLOAD"},
+                },
+                "VideoDescription": {
+                    **_box(shape),
+                    "CodecSettings": {
+                        "Codec": "H_264",
+                        "H264Settings": {
+                            "RateControlMode": "QVBR",
+                            "QvbrSettings": {"QvbrQualityLevel": 8},
+                            "MaxBitrate": 5_000_000,
+                            "QualityTuningLevel": "SINGLE_PASS_HQ",
+                            "SceneChangeDetect": "TRANSITION_DETECTION",
+                            "FramerateControl": "INITIALIZE_FROM_SOURCE",
+                        },
+                    },
+                },
+                "AudioDescriptions": [_AAC] if shape.sound else [],
+            }
+        ],
+    }
+
+
+_AAC: AudioDescriptionTypeDef = {
+    "AudioSourceName": "Audio Selector 1",
+    "CodecSettings": {
+        "Codec": "AAC",
+        "AacSettings": {"Bitrate": 128_000, "CodingMode": "CODING_MODE_2_0", "SampleRate": 48_000},
+    },
+}
+
+
+def _captures(destination: str, shape: Shape) -> OutputGroupTypeDef:
+    return {
+        "Name": "Frames",
+        "OutputGroupSettings": {
+            "Type": "FILE_GROUP_SETTINGS",
+            "FileGroupSettings": {"Destination": destination},
+        },
+        "Outputs": [
+            {
+                "ContainerSettings": {"Container": "RAW"},
+                "VideoDescription": {
+                    **_box(shape),
+                    "CodecSettings": {
+                        "Codec": "FRAME_CAPTURE",
+                        "FrameCaptureSettings": {
+                            "FramerateNumerator": 1,
+                            "FramerateDenominator": 2,
+                            "MaxCaptures": 2,
+                            "Quality": 85,
+                        },
+                    },
+                },
+            }
+        ],
+    }
+
+
+def _box(shape: Shape) -> VideoDescriptionTypeDef:
+    """No larger than this and never enlarged or padded; the default behaviour does both."""
+    width, height = (SHORT_SIDE, LONG_SIDE) if shape.portrait else (LONG_SIDE, SHORT_SIDE)
+    return {"Width": width, "Height": height, "ScalingBehavior": "FIT_NO_UPSCALE"}

@@ -1,0 +1,70 @@
+"""Sample videos, made by ffmpeg from drawn scenes: a slow ride through the picture, fading in from black."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from devstack.ffmpeg import ffmpeg
+from devstack.samples import Sample
+from devstack.scenes import house, room
+
+FRAMES_PER_SECOND = 25
+HOLD_UPRIGHT = 90
+"""The rotation flag (degrees) of a phone held upright: its frames are stored lying."""
+
+
+def clip_set() -> tuple[Sample, ...]:
+    """One clip as a camera makes it, with sound, and one as a phone held upright does, without."""
+    with tempfile.TemporaryDirectory(prefix="clips-") as folder:
+        return _tour(Path(folder)), _walk(Path(folder))
+
+
+def _tour(folder: Path) -> Sample:
+    file = clip(folder / "tour.mp4", (1280, 720), seconds=5, sound=True)
+    return Sample("tour.mp4", "video/horizontal", file.read_bytes(), "video/mp4", "MP4 with sound, 1280 × 720")
+
+
+def _walk(folder: Path) -> Sample:
+    stored = clip(folder / "stored.mp4", (1280, 720), seconds=4, sound=False, lying=True)
+    file = rotated(stored, folder / "walk.mov")
+    return Sample(
+        "walk.mov",
+        "video/vertical",
+        file.read_bytes(),
+        "video/quicktime",
+        "QuickTime, upright by its rotation flag",
+    )
+
+
+def clip(
+    target: Path,
+    size: tuple[int, int],
+    *,
+    seconds: float,
+    sound: bool,
+    lying: bool = False,
+    codec: str = "libx264",
+) -> Path:
+    """Make a clip whose frames have this width and height; `lying` ones show a scene turned by 90 degrees."""
+    width, height = size
+    still = target.with_suffix(".png")
+    scene = (
+        room(height, width, 4, "THIS WAY UP - walk") if lying else house(width, height, 1, "THIS WAY UP - tour")
+    )
+    (scene.rotate(-90, expand=True) if lying else scene).save(still, compress_level=1)
+    zoom = f"zoompan=z='1+0.15*on/{seconds * FRAMES_PER_SECOND:g}':d=1:s={width}x{height}:fps={FRAMES_PER_SECOND}"
+    tone = ["-f", "lavfi", "-i", f"sine=frequency=330:duration={seconds}:sample_rate=44100"] if sound else []
+    encoder = [codec, "-preset", "veryfast"] if codec == "libx264" else [codec]
+    ffmpeg(
+        "-loop", "1", "-framerate", str(FRAMES_PER_SECOND), "-t", f"{seconds}", "-i", still, *tone,
+        "-vf", f"{zoom},fade=t=in:d=1,format=yuv420p", "-c:v", *encoder, "-t", f"{seconds}",
+        *(["-c:a", "aac", "-shortest"] if sound else []), target,
+    )  # fmt: skip
+    return target
+
+
+def rotated(source: Path, target: Path, degrees: int = HOLD_UPRIGHT) -> Path:
+    """The same frames, with a flag that tells players to turn them."""
+    ffmpeg("-display_rotation", str(degrees), "-i", source, "-c", "copy", target)
+    return target

@@ -1,0 +1,86 @@
+"""ffmpeg, and what it says of a file."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+_DURATION = re.compile(r"Duration: (\d+):(\d+):(\d+\.\d+)")
+_VIDEO = re.compile(r"Stream #\S+ Video: (\w+).*?, (\d{2,5})x(\d{2,5})")
+_AUDIO = re.compile(r"Stream #\S+ Audio: (\w+).*?(\d+) Hz, ([^,]+)")
+_ROTATION = re.compile(r"rotation of (-?\d+(?:\.\d+)?) degrees")
+
+
+class FfmpegError(RuntimeError):
+    """ffmpeg failed; the message is the end of what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A sound track: codec, samples a second, and channels as ffmpeg names them (`mono`, `stereo`)."""
+
+    codec: str
+    sample_rate: int
+    channels: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A video file: its frames' width and height as stored, and the rotation (degrees) to be shown with."""
+
+    codec: str
+    width: int
+    height: int
+    rotation: int
+    seconds: float
+    sound: Sound | None
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """Width and height as a player shows it."""
+        return (self.height, self.width) if self.rotation % 180 else (self.width, self.height)
+
+
+@cache
+def executable() -> str:
+    """The system's ffmpeg, or else the one that comes with the development packages."""
+    if found := shutil.which("ffmpeg"):
+        return found
+    import imageio_ffmpeg
+
+    bundled: str = imageio_ffmpeg.get_ffmpeg_exe()
+    return bundled
+
+
+def ffmpeg(*arguments: str | Path) -> None:
+    """Run it, overwriting what there is. Raises `FfmpegError`."""
+    done = _run("-y", "-loglevel", "error", *arguments)
+    if done.returncode:
+        raise FfmpegError(done.stderr[-1000:] or f"ffmpeg ended with status {done.returncode}")
+
+
+def inspect(path: Path) -> Clip:
+    """Look at a file's first video and sound track. Raises `FfmpegError` where there is no video."""
+    said = _run("-hide_banner", "-i", path).stderr
+    video, duration, sound = _VIDEO.search(said), _DURATION.search(said), _AUDIO.search(said)
+    if not video or not duration:
+        raise FfmpegError(said[-1000:])
+    rotation = _ROTATION.search(said)
+    hours, minutes, seconds = duration.groups()
+    return Clip(
+        codec=video[1],
+        width=int(video[2]),
+        height=int(video[3]),
+        rotation=round(float(rotation[1])) if rotation else 0,
+        seconds=int(hours) * 3600 + int(minutes) * 60 + float(seconds),
+        sound=Sound(sound[1], int(sound[2]), sound[3]) if sound else None,
+    )
+
+
+def _run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [executable(), "-nostdin", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)

@@ -1,0 +1,25 @@
+"""The manifest's SHA-256, where the bucket holds none."""
+
+from __future__ import annotations
+
+import hashlib
+
+from domain.errors import Code, Permanent
+from domain.model import Source
+from domain.ports import Attempt, Objects
+
+
+def check_sha256(source: Source, attempt: Attempt, objects: Objects) -> None:
+    """Read the object once, though nothing else needs its bytes, if its digest is still to be checked.
+
+    Raises:
+        Permanent: VALIDATION_ERROR, where it is another one.
+    """
+    if source.sha256 is None:
+        return
+    digest = hashlib.sha256()
+    for chunk in objects.read(source.raw.key, source.etag):
+        attempt.checkpoint()
+        digest.update(chunk)
+    if digest.digest() != source.sha256:
+        raise Permanent("the object's SHA-256 isn't the manifest's", Code.VALIDATION_ERROR)

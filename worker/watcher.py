@@ -1,0 +1,130 @@
+"""One thread that asks after every video that jobs of this process wait for."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Collection, Mapping
+
+import structlog
+
+from domain.errors import Transient
+from domain.model import Verdict
+from domain.ports import Transcoder
+
+FIRST_DELAY = 2.0
+LONGEST_DELAY = 30.0
+GROWTH = 1.5
+JITTER = 0.2
+LOOK_EVERY = 1.0
+"""Seconds between two looks at whether a job must go on waiting."""
+
+
+class _Wait:
+    """One job's wait for some transcodings: `over` says whether it must end without any of them."""
+
+    def __init__(self, transcoding_ids: Collection[str], over: Callable[[], bool]) -> None:
+        self.transcoding_ids = frozenset(transcoding_ids)
+        self.over = over
+        self.ended: dict[str, Verdict] = {}
+        self.awake = threading.Event()
+
+
+class _Poll:
+    """When one transcoding is asked after next (seconds of the clock), and how much later the time after that."""
+
+    def __init__(self, due: float) -> None:
+        self.due = due
+        self.delay = FIRST_DELAY
+
+
+class Watcher:
+    """Waits on behalf of all jobs, so that their number costs neither timers nor connections."""
+
+    def __init__(self, transcoder: Transcoder, clock: Callable[[], float], rng: random.Random) -> None:
+        self._transcoder = transcoder
+        self._clock = clock
+        self._rng = rng
+        self._waits: list[_Wait] = []
+        self._polls: dict[str, _Poll] = {}
+        self._paused_until = 0.0
+        self._pause = FIRST_DELAY
+        self._changed = threading.Condition()
+
+    def wait(self, transcoding_ids: Collection[str], over: Callable[[], bool]) -> Mapping[str, Verdict]:
+        """Block until at least one has ended and return those that have; none where `over` was true before."""
+        wait = _Wait(transcoding_ids, over)
+        with self._changed:
+            self._waits.append(wait)
+            for each in wait.transcoding_ids - self._polls.keys():
+                self._polls[each] = _Poll(self._clock())
+            self._changed.notify()
+        wait.awake.wait()
+        with self._changed:
+            self._waits.remove(wait)
+            return dict(wait.ended)
+
+    def look(self) -> None:
+        """Wake the jobs that must not wait any more, without asking after anything."""
+        for wait in self._waiting():
+            if wait.over():
+                wait.awake.set()
+
+    def run(self) -> None:
+        """Look after the waiting jobs for as long as the process lives; no error ends it."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waits)
+            try:
+                self.turn()
+            except Exception:
+                structlog.get_logger().exception("the watcher failed and goes on")
+            with self._changed:
+                self._changed.wait(LOOK_EVERY)
+
+    def turn(self) -> None:
+        """One round: look at the jobs, and ask after the transcodings that are due."""
+        self.look()
+        wanted = {each for wait in self._waiting() for each in wait.transcoding_ids}
+        with self._changed:
+            self._polls = {each: poll for each, poll in self._polls.items() if each in wanted}
+            polls = list(self._polls.items())
+        for each, poll in polls:
+            if self._clock() >= max(poll.due, self._paused_until):
+                self._ask(each, poll)
+
+    def _ask(self, transcoding_id: str, poll: _Poll) -> None:
+        try:
+            verdict = self._transcoder.verdict(transcoding_id)
+        except Transient as error:
+            self._back_off(str(error))
+            return
+        except Exception:
+            structlog.get_logger().exception("a transcoding can't be asked after", transcoding=transcoding_id)
+            self._back_off("see the error before")
+            return
+        self._pause = FIRST_DELAY
+        if verdict is None:
+            poll.due = self._clock() + self._jittered(poll.delay)
+            poll.delay = min(LONGEST_DELAY, poll.delay * GROWTH)
+            return
+        structlog.get_logger().info(
+            "transcoding ended", transcoding=transcoding_id, done=verdict.done, why=verdict.message
+        )
+        for wait in self._waiting():
+            if transcoding_id in wait.transcoding_ids:
+                wait.ended[transcoding_id] = verdict
+                wait.awake.set()
+
+    def _back_off(self, why: str) -> None:
+        """Ask after nothing for a while: what one call ran into, throttling above all, the next one would, too."""
+        self._paused_until = self._clock() + self._jittered(self._pause)
+        structlog.get_logger().warning("transcodings can't be asked after", why=why, next_in=round(self._pause))
+        self._pause = min(LONGEST_DELAY, self._pause * 2)
+
+    def _jittered(self, seconds: float) -> float:
+        return seconds * (1 + self._rng.uniform(-JITTER, JITTER))
+
+    def _waiting(self) -> list[_Wait]:
+        with self._changed:
+            return [each for each in self._waits if not each.awake.is_set()]
