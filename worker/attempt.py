@@ -144,6 +144,7 @@ class Attempt:
 
     @contextmanager
     def idle(self) -> Iterator[None]:
+        structlog.get_logger().info("waiting for videos")
         self._metrics.waiting.inc()
         try:
             with self._slots.lent(self.checkpoint):

@@ -107,18 +107,18 @@ class Consumer:
             self.polled_at = self._clock()
             room = self._slots.reserve(MOST_MESSAGES, timeout=5)
             if room == 0 or self._stopping.is_set():
-                self._slots.free(room)
+                self._slots.take(room, 0)
                 continue
             started = self._clock()
             try:
                 messages = self._queue.receive(room, self._long_poll, self._visibility_timeout)
             except Exception as error:
                 failures += 1
-                self._slots.free(room)
+                self._slots.take(room, 0)
                 self._note_failure(error, failures)
                 continue
             failures = 0
-            self._slots.free(room - len(messages))
+            self._slots.take(room, len(messages))
             self._take_on([self._leases.open(message, started) for message in messages])
 
     def _take_on(self, leases: Sequence[Lease]) -> None:
@@ -130,7 +130,7 @@ class Consumer:
             # One that came too late goes back; on its last receive it would go to the DLQ, so that is worth a try.
             if self._stopping.is_set() and not self._handler.is_last(lease):
                 self._too_late.append(lease)
-                self._slots.free(1)
+                self._slots.free()
             else:
                 threading.Thread(
                     target=self._work, args=(lease,), name=lease.message.message_id, daemon=True
@@ -145,7 +145,7 @@ class Consumer:
             self._leases.close(lease)
         finally:
             self._metrics.in_flight.dec()
-            self._slots.free(1)
+            self._slots.free()
 
     def _note_failure(self, error: Exception, failures: int) -> None:
         """Wait longer after each failure in a row, so that a queue that is gone isn't hammered."""

@@ -10,33 +10,41 @@ LOOK_EVERY = 1.0
 
 
 class Slots:
-    """A number of places, reserved before a receive and freed when nothing came or a job ended.
+    """A number of places: reserved before a receive, then taken by the jobs that came or given up.
 
-    A job that only waits lends its place to others, but no more than `lendable` jobs do at a time.
+    A job that only waits lends its place to others, but no more than `lendable` jobs do at a time. When it wants
+    one back, it comes before new jobs and doesn't wait for places that are only reserved: a long poll holds those
+    for long. So there may be twice as many jobs at work as places for a while.
     """
 
     def __init__(self, total: int, lendable: int) -> None:
         self._total = total
-        self._free = total
+        self._reserved = 0
+        self._taken = 0
         self._lendable = lendable
         self._lent = 0
         self._returning = 0
         self._changed = threading.Condition()
 
     def reserve(self, at_most: int, timeout: float) -> int:
-        """Take every free place up to `at_most`, waiting for the first; 0 where none came free in time.
-
-        Jobs that want their places back come first.
-        """
+        """Reserve every free place up to `at_most`, waiting for the first; 0 where none came free in time."""
         with self._changed:
-            self._changed.wait_for(lambda: self._free > self._returning, timeout)
-            taken = max(0, min(self._free - self._returning, at_most))
-            self._free -= taken
-            return taken
+            self._changed.wait_for(lambda: self._free() > 0, timeout)
+            places = max(0, min(self._free(), at_most))
+            self._reserved += places
+            return places
 
-    def free(self, places: int) -> None:
+    def take(self, reserved: int, used: int) -> None:
+        """Take some of the places that were reserved, and give up the others."""
         with self._changed:
-            self._free += places
+            self._reserved -= reserved
+            self._taken += used
+            self._changed.notify_all()
+
+    def free(self) -> None:
+        """Give up a place that was taken."""
+        with self._changed:
+            self._taken -= 1
             self._changed.notify_all()
 
     @contextmanager
@@ -46,7 +54,7 @@ class Slots:
             lends = self._lent < self._lendable
             if lends:
                 self._lent += 1
-                self._free += 1
+                self._taken -= 1
                 self._changed.notify_all()
         try:
             yield
@@ -58,16 +66,19 @@ class Slots:
         with self._changed:
             self._returning += 1
             try:
-                while not self._changed.wait_for(lambda: self._free > 0, LOOK_EVERY):
+                while not self._changed.wait_for(lambda: self._taken < self._total, LOOK_EVERY):
                     checkpoint()
             finally:
                 # After an error, too: the job that lent the place is about to free it.
                 self._returning -= 1
                 self._lent -= 1
-                self._free -= 1
+                self._taken += 1
                 self._changed.notify_all()
 
+    def _free(self) -> int:
+        return self._total - self._taken - self._reserved - self._returning
+
     def wait_until_free(self, timeout: float) -> bool:
-        """Wait until every place is free and none is lent; False where that took longer (seconds)."""
+        """Wait until no place is reserved, taken or lent; False where that took longer (seconds)."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._free == self._total and not self._lent, timeout)
+            return self._changed.wait_for(lambda: not (self._reserved or self._taken or self._lent), timeout)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+import signal
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageStat
 
+from devstack.aws import session
 from devstack.clips import clip
 from devstack.ffmpeg import inspect
 from devstack.mediaconvert import MediaConvertEmulator
@@ -47,6 +49,13 @@ class Studio:
 
 
 @pytest.fixture
+def endpoint(request: pytest.FixtureRequest) -> str:
+    """moto for most tests: what differs from LocalStack isn't about videos."""
+    url: str = request.getfixturevalue(f"{getattr(request, 'param', 'moto')}_url")
+    return url
+
+
+@pytest.fixture
 def studio(world: World, tmp_path: Path) -> Iterator[Studio]:
     with MediaConvertEmulator(world.s3) as transcoder:
         yield Studio(world, transcoder, tmp_path)
@@ -65,6 +74,9 @@ def atoms(data: bytes) -> list[bytes]:
     return names
 
 
+@pytest.mark.parametrize(
+    "endpoint", ["moto", pytest.param("localstack", marks=pytest.mark.localstack)], indirect=True
+)
 def test_a_video_is_finished_when_the_backend_hears_of_it(studio: Studio, clips: Mapping[str, Path]) -> None:
     world = studio.world
     tour = studio.upload(VIDEO, clips["sound"])
@@ -141,3 +153,238 @@ def test_nothing_is_enlarged_and_a_large_one_fits_the_box(studio: Studio, tmp_pa
     assert len(studio.world.keys("28/work/frames/")) == 2, (
         "a clip of a second has one frame, and that is its poster"
     )
+
+
+def test_every_container_is_taken(studio: Studio, tmp_path: Path) -> None:
+    codecs = {
+        "mp4": "libx264",
+        "mov": "libx264",
+        "mkv": "libx264",
+        "webm": "libvpx",
+        "avi": "mpeg4",
+        "ts": "mpeg2video",
+    }
+    keys = [
+        studio.upload(
+            f"28/raw/video/horizontal/{name}.{name}",
+            clip(tmp_path / f"clip.{name}", (320, 180), seconds=1, sound=False, codec=codec),
+        )
+        for name, codec in codecs.items()
+    ]
+    with studio.worker():
+        studio.enqueue(*keys)
+        body = studio.world.receiver.wait_for(1, timeout=60)[0].payload
+    assert body["status"] == "SUCCEEDED"
+    assert [Path(output["processedKey"]).name for output in body["outputs"]] == [f"{name}.mp4" for name in codecs]
+    for output in body["outputs"]:
+        assert inspect(studio.fetched(output["processedKey"])).codec == "h264"
+    assert len(studio.transcoder.jobs) == len(codecs)
+
+
+def wait_until_submitted(worker: Worker) -> None:
+    """Until the video's job is in the journal and everything else of the message is done."""
+    worker.wait_for_event("waiting for videos")
+
+
+def test_a_worker_killed_while_it_waits_leads_to_one_transcoding_and_one_callback(
+    studio: Studio, clips: Mapping[str, Path]
+) -> None:
+    studio.transcoder.hold()
+    video, photo = studio.upload(VIDEO, clips["sound"]), studio.world.upload(PHOTO, jpeg())
+    with studio.worker() as first:
+        studio.enqueue(video, photo)
+        wait_until_submitted(first)
+        first.send(signal.SIGKILL)
+        first.wait(10)
+    assert studio.world.journal(28, 21)["transcodings"][0]["id"] == studio.transcoder.jobs[0].id
+    with studio.worker() as second:
+        wait_until_submitted(second)
+        studio.transcoder.release()
+        body = studio.world.receiver.wait_for(1)[0].payload
+        studio.world.wait_until_settled()
+    assert body["status"] == "SUCCEEDED"
+    assert len(studio.transcoder.jobs) == 1
+    assert len(studio.world.receiver.callbacks) == 1
+
+
+def test_a_worker_told_to_stop_releases_what_only_waits_and_the_next_one_goes_on(
+    studio: Studio, clips: Mapping[str, Path]
+) -> None:
+    studio.transcoder.hold()
+    video, photo = studio.upload(VIDEO, clips["sound"]), studio.world.upload(PHOTO, jpeg())
+    with studio.worker() as first:
+        studio.enqueue(video, photo)
+        wait_until_submitted(first)
+        first.send(signal.SIGTERM)
+        assert first.wait(15) == 0, "the grace period is 100 s, and isn't used"
+    with studio.worker() as second:
+        wait_until_submitted(second)
+        studio.transcoder.release()
+        body = studio.world.receiver.wait_for(1)[0].payload
+        studio.world.wait_until_settled()
+    assert body["status"] == "SUCCEEDED"
+    assert studio.transcoder.calls.count("CreateJob") == 1
+
+
+def test_a_job_that_only_waits_holds_no_place(studio: Studio, clips: Mapping[str, Path]) -> None:
+    studio.transcoder.hold()
+    video, photo = studio.upload(VIDEO, clips["rotated"]), studio.world.upload(PHOTO, jpeg())
+    with studio.worker(WORKER_CONCURRENCY="1") as worker:
+        studio.enqueue(video)
+        wait_until_submitted(worker)
+        studio.enqueue(photo, job_id=22)
+        callbacks = studio.world.receiver.wait_for(1)
+        assert callbacks[0].payload["jobId"] == 22
+        assert "media_worker_waiting 1.0" in worker.get("/metrics")[1]
+        studio.transcoder.release()
+        callbacks = studio.world.receiver.wait_for(2)
+        studio.world.wait_until_settled()
+    assert [(each.payload["jobId"], each.payload["status"]) for each in callbacks] == [
+        (22, "SUCCEEDED"),
+        (21, "SUCCEEDED"),
+    ]
+
+
+def bad_video(studio: Studio, video: str, **settings: str) -> Mapping[str, Any]:
+    """The video's output after a job with a good photo, whose four sizes must all have come out."""
+    photo = studio.world.upload(PHOTO, jpeg())
+    with studio.worker(**settings):
+        studio.enqueue(video, photo)
+        body = studio.world.receiver.wait_for(1, timeout=60)[0].payload
+        studio.world.wait_until_settled()
+    assert body["status"] == "PARTIAL_SUCCESS"
+    assert len(output_of(body, photo)["outputs"]) == 4
+    assert set(output_of(body, photo)["outputs"].values()) <= studio.world.keys("28/processed/")
+    failed = output_of(body, video)
+    assert "processedKey" not in failed
+    assert failed["errorMessage"]
+    return failed
+
+
+@pytest.mark.parametrize(
+    ("key", "content"),
+    [(VIDEO, b"just some text"), (VIDEO, b""), ("28/raw/video/vertical/a$dt$.mp4", None)],
+    ids=["text", "empty", "dollar"],
+)
+def test_what_is_no_video_is_not_submitted(
+    studio: Studio, clips: Mapping[str, Path], key: str, content: bytes | None
+) -> None:
+    studio.world.upload(key, clips["sound"].read_bytes() if content is None else content, "video/mp4")
+    assert bad_video(studio, key)["errorCode"] == "VALIDATION_ERROR"
+    assert studio.transcoder.calls == []
+
+
+def test_a_missing_role_fails_videos_alone(studio: Studio, clips: Mapping[str, Path]) -> None:
+    failed = bad_video(studio, studio.upload(VIDEO, clips["sound"]), MEDIACONVERT_ROLE_ARN="")
+    assert failed["errorCode"] == "VIDEO_PROCESSING_FAILED"
+    assert "MEDIACONVERT_ROLE_ARN" in failed["errorMessage"]
+    assert studio.transcoder.calls == []
+
+
+def test_a_video_that_mediaconvert_cannot_read_is_submitted_once(
+    studio: Studio, clips: Mapping[str, Path]
+) -> None:
+    cut = studio.world.upload(VIDEO, clips["sound"].read_bytes()[:2000], "video/mp4")
+    failed = bad_video(studio, cut)
+    assert failed["errorCode"] == "VIDEO_PROCESSING_FAILED"
+    assert "1076" in failed["errorMessage"]
+    assert len(studio.transcoder.jobs) == 1
+
+
+def test_one_that_a_person_cancels_fails_and_is_not_submitted_again(
+    studio: Studio, clips: Mapping[str, Path]
+) -> None:
+    studio.transcoder.hold()
+    video, photo = studio.upload(VIDEO, clips["sound"]), studio.world.upload(PHOTO, jpeg())
+    person = session().client("mediaconvert", endpoint_url=studio.transcoder.url)
+    with studio.worker() as worker:
+        studio.enqueue(video, photo)
+        wait_until_submitted(worker)
+        person.cancel_job(Id=studio.transcoder.jobs[0].id)
+        body = studio.world.receiver.wait_for(1)[0].payload
+        studio.world.wait_until_settled()
+    assert body["status"] == "PARTIAL_SUCCESS"
+    assert output_of(body, video)["errorCode"] == "VIDEO_PROCESSING_FAILED"
+    assert "canceled" in output_of(body, video)["errorMessage"]
+    assert len(studio.transcoder.jobs) == 1
+
+
+@pytest.mark.parametrize(("failures", "status"), [(1, "SUCCEEDED"), (2, "PARTIAL_SUCCESS")])
+def test_a_service_error_is_submitted_again_and_only_once(
+    studio: Studio, clips: Mapping[str, Path], failures: int, status: str
+) -> None:
+    for _ in range(failures):
+        studio.transcoder.fail(1550, "a service error, as ordered")
+    video, photo = studio.upload(VIDEO, clips["sound"]), studio.world.upload(PHOTO, jpeg())
+    with studio.worker():
+        studio.enqueue(video, photo)
+        body = studio.world.receiver.wait_for(1)[0].payload
+        studio.world.wait_until_settled()
+    assert body["status"] == status
+    assert len(studio.transcoder.jobs) == 2
+
+
+def test_a_video_that_never_ends_fails_on_the_last_receive_and_the_rest_is_reported(
+    make_world: Callable[[int], World], tmp_path: Path, clips: Mapping[str, Path]
+) -> None:
+    world = make_world(1)
+    with MediaConvertEmulator(world.s3) as transcoder:
+        transcoder.hold()
+        studio = Studio(world, transcoder, tmp_path)
+        failed = bad_video(studio, studio.upload(VIDEO, clips["sound"]), JOB_TIMEOUT="8")
+        assert failed["errorCode"] == "VIDEO_PROCESSING_FAILED"
+        assert transcoder.jobs[0].id in failed["errorMessage"]
+        assert len(transcoder.jobs) == 1
+
+
+def test_a_create_job_that_is_throttled_for_long_costs_an_attempt_and_not_the_photos(
+    studio: Studio, clips: Mapping[str, Path]
+) -> None:
+    studio.transcoder.refuse("CreateJob", 429, "TooManyRequestsException", 1000)
+    video, photo = studio.upload(VIDEO, clips["sound"]), studio.world.upload(PHOTO, jpeg())
+    with studio.worker() as worker:
+        studio.enqueue(video, photo)
+        worker.wait_for_event("attempt failed; message left to the queue")
+        assert len(studio.world.keys("28/processed/photo/")) == 4, "the photos are done all the same"
+        studio.transcoder.accept("CreateJob")
+        body = studio.world.receiver.wait_for(1, timeout=60)[0].payload
+        studio.world.wait_until_settled()
+    assert body["status"] == "SUCCEEDED"
+    assert len(studio.transcoder.jobs) == 1
+
+
+def test_a_get_job_that_fails_for_a_while_costs_nothing_but_time(
+    studio: Studio, clips: Mapping[str, Path]
+) -> None:
+    studio.transcoder.refuse("GetJob", 500, "InternalServerErrorException", 3)
+    studio.transcoder.refuse("GetJob", 429, "TooManyRequestsException", 3)
+    video, photo = studio.upload(VIDEO, clips["sound"]), studio.world.upload(PHOTO, jpeg())
+    with studio.worker() as worker:
+        studio.enqueue(video, photo)
+        body = studio.world.receiver.wait_for(1, timeout=60)[0].payload
+        studio.world.wait_until_settled()
+        assert len(worker.events("transcodings can't be asked after")) == 2
+    assert body["status"] == "SUCCEEDED"
+    assert len(studio.transcoder.jobs) == 1
+
+
+def test_a_source_that_cannot_be_probed_is_taken_for_what_its_type_says(
+    studio: Studio, clips: Mapping[str, Path]
+) -> None:
+    studio.transcoder.refuse("Probe", 403, "ForbiddenException", 2)
+    keys = [
+        studio.upload("28/raw/video/vertical/walk.mov", clips["rotated"]),
+        studio.upload(VIDEO, clips["sound"]),
+    ]
+    with studio.worker() as worker:
+        studio.enqueue(*keys)
+        body = studio.world.receiver.wait_for(1)[0].payload
+        assert (
+            len(worker.events("not probed: the orientation is taken from the asset's type, and sound is assumed"))
+            == 2
+        )
+    assert body["status"] == "SUCCEEDED"
+    walk, tour = (inspect(studio.fetched(output["processedKey"])) for output in body["outputs"])
+    assert ((walk.width, walk.height), walk.sound) == ((360, 640), None), "silent, though sound was assumed"
+    assert tour.sound
+    assert "width" not in body["outputs"][0]
