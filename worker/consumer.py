@@ -84,8 +84,7 @@ class Consumer:
         structlog.get_logger().info("draining", in_flight=len(self._handler.active), grace=grace)
         self._poller.join(self._long_poll + 15)
         _in_parallel(self._handler.release_unbegun, self._too_late)
-        for attempt in self._handler.active:
-            attempt.drain(self._clock() + max(0.0, deadline - self._clock()) / 2)
+        self._handler.drain((self._clock() + deadline) / 2)
         self._slots.wait_until_free(max(0.0, deadline - self._clock()))
         self._release_the_rest()
         self._ended.set()

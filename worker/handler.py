@@ -58,11 +58,18 @@ class Handler:
         self._clock = clock
         self._rng = rng
         self._active: dict[str, Attempt] = {}
+        self._last_wait_until: float | None = None
 
     @property
     def active(self) -> list[Attempt]:
         """The attempts in flight."""
         return list(self._active.values())
+
+    def drain(self, last_wait_until: float) -> None:
+        """Give back the jobs that only wait for videos; after the last receive they wait until then (clock)."""
+        self._last_wait_until = last_wait_until
+        for attempt in self.active:
+            attempt.drain(last_wait_until)
 
     def is_last(self, lease: Lease) -> bool:
         """Whether the queue moves the message to its DLQ instead of delivering it once more."""
@@ -95,6 +102,8 @@ class Handler:
             self._metrics, self._journals, self._slots, self._watcher,
         )  # fmt: skip
         self._active[lease.message.receipt_handle] = attempt
+        if self._last_wait_until is not None:
+            attempt.drain(self._last_wait_until)
         with structlog.contextvars.bound_contextvars(
             job_id=job.job_id, listing_id=job.listing_id, trace_id=_trace_id(job)
         ):

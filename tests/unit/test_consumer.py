@@ -11,9 +11,10 @@ from typing import Any
 from adapters.wire import parse_message
 from domain.errors import Transient
 from domain.journal import Ended, Ending, Journal
-from domain.model import Report
+from domain.model import Report, Status
 from tests.fakes import (
     JPEG,
+    MP4,
     NOW,
     FakeBackend,
     FakeJournals,
@@ -32,6 +33,7 @@ from worker.slots import Slots
 from worker.watcher import Watcher
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
+VIDEO = "28/raw/video/vertical/v.mp4"
 TIMEOUT = 30
 
 
@@ -106,6 +108,20 @@ class World:
 
     def send(self, job_id: int = 21) -> str:
         return self.queue.send(json.dumps({"jobId": job_id, "listingId": 28, "assets": [PHOTO]}))
+
+    def send_video(self) -> str:
+        """A job with a photo and a video."""
+        self.objects.put(VIDEO, MP4, "video/mp4")
+        return self.queue.send(json.dumps({"jobId": 21, "listingId": 28, "assets": [PHOTO, VIDEO]}))
+
+    def ended(self) -> dict[str, list[Ending]]:
+        """How attempts ended, by message."""
+        journals = self.journals.journals
+        return {
+            key: [each.ending for each in journal.attempts]
+            for key, journal in journals.items()
+            if journal.attempts
+        }
 
     def drain_in_background(self, grace: float = TIMEOUT) -> threading.Thread:
         thread = threading.Thread(target=self.consumer.drain, args=(grace,))
@@ -219,6 +235,46 @@ def test_draining_tries_a_message_on_its_last_receive_instead_of_sending_it_to_t
             world.journals.journals[message_id] = Journal((earlier,))
         gate.opened.set()
         drainer.join(TIMEOUT)
+    assert world.queue.deleted == [message_id]
+
+
+def test_draining_gives_back_what_only_waits_for_a_video_once_no_poll_of_ours_could_get_it() -> None:
+    world = World()
+    world.transcoder.verdicts["t-1"] = None
+    message_id = world.send_video()
+    with running(world):
+        while b"media_worker_waiting 1.0" not in world.metrics.render():
+            time.sleep(0.01)
+        drainer = world.drain_in_background(grace=1000)
+        while not world.consumer.stopping:
+            time.sleep(0)
+        assert message_id not in world.ended(), "the poll is open"
+        world.queue.give_up()
+        drainer.join(TIMEOUT)
+        assert not drainer.is_alive()
+    (held,) = world.queue.held
+    assert held.visible_at == world.clock()
+    assert world.ended()[message_id] == [Ending.RELEASED]
+    assert world.backend.reports == []
+
+
+def test_draining_lets_a_video_on_its_last_receive_have_half_of_the_grace_period() -> None:
+    world = World()
+    world.transcoder.verdicts["t-1"] = None
+    message_id = world.send_video()
+    world.queue.held[0].receive_count = 2
+    world.journals.journals[message_id] = Journal((Ended(1, NOW, Ending.TRANSIENT, "S3 was down"),))
+    with running(world) as gate:
+        gate.opened.set()
+        while b"media_worker_waiting 1.0" not in world.metrics.render():
+            time.sleep(0.01)
+        world.queue.give_up()
+        drainer = world.drain_in_background(grace=50)
+        for _ in range(60):
+            drainer.join(0.1)
+            world.clock.advance(1 if drainer.is_alive() else 0)
+        assert not drainer.is_alive()
+    assert [report.status for report in world.backend.reports] == [Status.PARTIAL_SUCCESS]
     assert world.queue.deleted == [message_id]
 
 

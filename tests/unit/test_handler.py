@@ -3,16 +3,18 @@ from __future__ import annotations
 import json
 import math
 import random
+import threading
 from typing import Any
 
 import pytest
 
 from adapters.wire import parse_message
 from domain.errors import Code, Transient
-from domain.journal import Ending
-from domain.model import Failure, Report, Status
+from domain.journal import Ending, Journal
+from domain.model import Failure, Report, Status, Transcoding
 from tests.fakes import (
     JPEG,
+    MP4,
     FakeBackend,
     FakeImages,
     FakeJournals,
@@ -29,6 +31,7 @@ from worker.slots import Slots
 from worker.watcher import Watcher
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
+VIDEO = "28/raw/video/vertical/v.mp4"
 MISSING = "28/raw/photo/horizontal/missing.jpg"
 VISIBILITY = 60
 MAX_RECEIVES = 3
@@ -58,6 +61,8 @@ class World:
             parse_message, MAX_RECEIVES, JOB_TIMEOUT, self.clock, random.Random(7),
         )  # fmt: skip
         self.objects.put(PHOTO, JPEG)
+        self.objects.put(VIDEO, MP4, "video/mp4")
+        threading.Thread(target=self.watcher.run, daemon=True).start()
 
     def send(self, *assets: str, **changes: Any) -> str:
         return self.queue.send(json.dumps({"jobId": 21, "listingId": 28, "assets": assets or [PHOTO], **changes}))
@@ -425,3 +430,51 @@ def test_a_message_that_came_too_late_is_given_back_with_a_trace(world: World) -
     assert world.comes_back_in() == 0
     assert world.endings(message_id) == [(1, Ending.RELEASED)]
     assert world.reports() == []
+
+
+def test_a_submitted_transcoding_is_in_the_journal_before_anything_else_happens(world: World) -> None:
+    message_id = world.send(VIDEO)
+    seen: list[str] = []
+
+    def before(method: str) -> None:
+        if method == "verdict":
+            seen.extend(each.id for each in world.journals.journals[message_id].transcodings)
+
+    world.transcoder.before = before
+    world.receive()
+    assert seen == ["t-1"]
+    assert world.queue.deleted == [message_id]
+
+
+def test_a_redelivery_goes_on_with_the_transcoding_of_the_journal(world: World) -> None:
+    world.send(VIDEO)
+    world.fail_writes(Transient("SlowDown"))
+    world.receive()
+    world.objects.before = lambda method, key: None
+    world.receive_until_settled()
+    assert world.reports() == [Status.SUCCEEDED]
+    assert world.transcoder.submitted == [(VIDEO, False)]
+
+
+def test_a_transcoding_that_could_not_be_written_down_at_once_is_when_the_attempt_ends(world: World) -> None:
+    message_id = world.send(VIDEO)
+    world.fail_writes(Transient("SlowDown"))
+    failures = iter([Transient("S3 is down")])
+
+    def before(method: str) -> None:
+        if method == "add":
+            for error in failures:
+                raise error
+
+    world.journals.before = before
+    world.receive()
+    assert [each.id for each in world.journals.journals[message_id].transcodings] == ["t-1"]
+
+
+def test_a_process_that_died_each_time_leaves_poison_though_a_transcoding_is_written_down(world: World) -> None:
+    message_id = world.send(VIDEO)
+    world.queue.held[0].receive_count = MAX_RECEIVES - 1
+    world.journals.journals[message_id] = Journal(transcodings=(Transcoding(VIDEO, "e", "t-0"),))
+    world.receive()
+    assert world.backend.reports[0].error
+    assert world.backend.reports[0].error.code is Code.POISON_MESSAGE

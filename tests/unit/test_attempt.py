@@ -1,0 +1,171 @@
+"""An attempt that waits for videos."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from domain.errors import Interrupted, LeaseLost, Stopped, Transient
+from domain.keys import parse_raw
+from domain.model import Job, MediaType, Source, Transcoding, Verdict
+from tests.fakes import NOW, FakeJournals, FakeObjects, FakeQueue, FakeTranscoder, ManualClock
+from worker.attempt import Attempt
+from worker.lease import Leases
+from worker.metrics import Metrics
+from worker.slots import Slots
+from worker.watcher import Watcher
+
+VISIBILITY = 60
+TIMEOUT = 100
+VIDEO = Transcoding("28/raw/video/v.mp4", "e1", "t-1")
+
+
+class World:
+    """One attempt that has a place, and a transcoder with a video that goes on."""
+
+    def __init__(self, last: bool = False, timeout: float = TIMEOUT) -> None:
+        self.clock = ManualClock()
+        self.journals = FakeJournals()
+        self.metrics = Metrics()
+        self.transcoder = FakeTranscoder(FakeObjects())
+        self.transcoder.verdicts["t-1"] = None
+        self.watcher = Watcher(self.transcoder, self.clock, random.Random(7))
+        queue = FakeQueue(self.clock)
+        queue.send("{}")
+        (message,) = queue.receive(1, 0, VISIBILITY)
+        self.leases = Leases(queue, VISIBILITY, self.clock, self.metrics)
+        self.slots = Slots(1, 1)
+        self.slots.take(self.slots.reserve(1, timeout=0), 1)
+        lease = self.leases.open(message, self.clock())
+        self.attempt = Attempt(
+            Job(21, 28, "m-1"), lease, self.leases, last, NOW, timeout, self.clock, self.metrics, self.journals,
+            self.slots, self.watcher,
+        )  # fmt: skip
+
+    @contextmanager
+    def waiting(self) -> Iterator[list[Any]]:
+        """The attempt waits while the block goes on; what came of it is in the list after that."""
+        got: list[Any] = []
+        thread = threading.Thread(target=lambda: got.append(self._wait()), daemon=True)
+        thread.start()
+        while not self.watcher._waits:
+            pass
+        yield got
+        thread.join(10)
+        assert not thread.is_alive(), "it waits for ever"
+
+    def _wait(self) -> object:
+        try:
+            with self.attempt.idle():
+                return self.attempt.wait_for(["t-1"])
+        except Interrupted as error:
+            return type(error)
+
+    def let_pass(self, seconds: int) -> None:
+        """Time in which the heartbeat and the watcher do what they do."""
+        for _ in range(seconds):
+            self.clock.advance(1)
+            self.leases.beat()
+            self.watcher.turn()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_it_ends_with_the_video(world: World) -> None:
+    with world.waiting() as got:
+        world.transcoder.verdicts["t-1"] = Verdict(True)
+        world.let_pass(1)
+    assert got == [{"t-1": Verdict(True)}]
+
+
+def test_it_holds_no_place_meanwhile_but_its_lease(world: World) -> None:
+    with world.waiting():
+        assert world.slots.reserve(1, timeout=0) == 1
+        assert b"media_worker_waiting 1.0" in world.metrics.render()
+        world.slots.take(1, 0)
+        world.let_pass(70)
+        assert world.leases.holds(world.attempt.lease)
+        world.attempt.stop()
+    assert world.slots.reserve(1, timeout=0) == 0
+    assert b"media_worker_waiting 0.0" in world.metrics.render()
+
+
+@pytest.mark.parametrize(("timeout", "kept"), [(100, 25), (3600, 300)])
+def test_it_ends_with_time_left_for_bundle_and_callback(timeout: int, kept: int) -> None:
+    world = World(timeout=timeout)
+    with world.waiting() as got:
+        world.let_pass(timeout - kept - 1)
+        assert got == []
+        world.let_pass(2)
+    assert got == [{}]
+
+
+def test_it_is_progress(world: World) -> None:
+    with world.waiting():
+        world.let_pass(30)
+        assert world.attempt.progress_at == world.clock()
+        world.attempt.stop()
+
+
+def test_a_lost_lease_ends_it(world: World) -> None:
+    with world.waiting() as got:
+        world.clock.advance(VISIBILITY)
+        world.watcher.turn()
+    assert got == [LeaseLost]
+
+
+def end_by(act: Callable[[Attempt], None], last: bool) -> list[Any]:
+    world = World(last)
+    with world.waiting() as got:
+        act(world.attempt)
+    return got
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_stop_ends_it_at_once(last: bool) -> None:
+    assert end_by(Attempt.stop, last) == [Stopped]
+
+
+def test_a_shutdown_ends_it_at_once_because_the_next_worker_goes_on() -> None:
+    assert end_by(lambda attempt: attempt.drain(last_wait_until=1e9), last=False) == [Stopped]
+
+
+def test_on_the_last_receive_a_shutdown_leaves_some_of_the_grace_period_for_the_rest() -> None:
+    world = World(last=True)
+    with world.waiting() as got:
+        world.attempt.drain(world.clock() + 50)
+        world.let_pass(49)
+        assert got == []
+        world.let_pass(1)
+    assert got == [{}]
+
+
+def test_a_shutdown_before_it_ends_it_too(world: World) -> None:
+    world.attempt.drain(last_wait_until=1e9)
+    with world.waiting() as got:
+        world.watcher.look()
+    assert got == [Stopped]
+
+
+def test_what_was_submitted_is_recalled_for_the_same_bytes_alone(world: World) -> None:
+    source = Source(parse_raw(VIDEO.raw_key, 28), MediaType.VIDEO, "e1", 1)
+    assert world.attempt.recall_transcoding(source) is None
+    world.attempt.record_transcoding(VIDEO)
+    assert world.attempt.recall_transcoding(source) == VIDEO
+    assert world.journals.journals["m-1"].transcodings == (VIDEO,)
+    again = Source(source.raw, MediaType.VIDEO, "e2", 1)
+    assert world.attempt.recall_transcoding(again) is None
+
+
+def test_a_journal_that_cannot_be_written_stops_nothing(world: World) -> None:
+    world.journals.before = lambda method: (_ for _ in ()).throw(Transient("S3 is down"))
+    world.attempt.record_transcoding(VIDEO)
+    assert world.attempt.transcodings == (VIDEO,)

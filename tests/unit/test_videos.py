@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from domain import keys
+from domain.errors import Code, LeaseLost, Permanent, Transient
+from domain.model import Asset, Failure, Job, Manifest, Product, Report, Size, Status, Verdict
+from domain.pipeline import process
+from domain.rejections import NothingProcessed
+from tests.fakes import JPEG, MP4, FakeAttempt, FakeImages, FakeObjects, FakeTranscoder, make_ports
+
+PHOTO = "28/raw/photo/horizontal/a.jpg"
+VIDEO = "28/raw/video/vertical/v.mov"
+OTHER = "28/raw/video/vertical/w.mp4"
+CURABLE = Verdict(False, "failed: 1550", curable=True)
+FAILED = Verdict(False, "failed: 1040")
+
+
+class World:
+    def __init__(self) -> None:
+        self.objects = FakeObjects()
+        self.images = FakeImages()
+        self.transcoder = FakeTranscoder(self.objects)
+        for key in (VIDEO, OTHER):
+            self.objects.put(key, MP4 + key.encode(), "video/mp4")
+        self.objects.put(PHOTO, JPEG)
+
+    def run(self, *assets: str | Asset, attempt: FakeAttempt | None = None) -> Report:
+        attempt = attempt or FakeAttempt()
+        attempt.transcoder = self.transcoder
+        ports = make_ports(objects=self.objects, images=self.images, transcoder=self.transcoder)
+        entries = tuple(Asset(each) if isinstance(each, str) else each for each in assets)
+        return process(Job(21, 28, "m-1", entries), attempt, ports)
+
+    def frame(self, number: int) -> str:
+        return keys.frame(keys.parse_raw(VIDEO, 28), self.objects.stored[VIDEO].etag, number)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def outcome_of(report: Report, key: str) -> Product | Failure:
+    return next(result.outcome for result in report.results if result.asset.key == key)
+
+
+def test_a_video_has_its_original_and_the_four_sizes_of_its_poster(world: World) -> None:
+    product = outcome_of(world.run(VIDEO), VIDEO)
+    assert isinstance(product, Product)
+    assert product.keys == {size: f"28/processed/video/vertical/{size}/v.mp4" for size in Size}
+    assert (product.width, product.height) == (640, 360)
+    assert world.objects.stored[product.keys[Size.ORIGINAL]].data == MP4
+    assert world.objects.stored[product.keys[Size.SMALL]].content_type == "image/jpeg"
+    assert world.objects.processed == {VIDEO}
+    assert world.objects.work == {world.frame(0), world.frame(1)}, "the frames expire"
+
+
+@pytest.mark.parametrize(("captured", "chosen"), [(2, b" frame 1"), (1, b" frame 0")])
+def test_the_poster_is_the_second_frame_where_there_is_one(world: World, captured: int, chosen: bytes) -> None:
+    world.transcoder.captured = captured
+    world.run(VIDEO)
+    assert world.images.rendered == [JPEG + chosen]
+
+
+def test_videos_are_submitted_before_the_photos_are_rendered_and_asked_after_then(world: World) -> None:
+    def before(method: str) -> None:
+        expected = [] if method == "submit" else [JPEG]
+        assert world.images.rendered == expected
+
+    world.transcoder.before = before
+    report = world.run(PHOTO, VIDEO)
+    assert report.status is Status.SUCCEEDED
+    assert world.transcoder.asked == ["t-1"]
+
+
+def test_nothing_is_kept_for_the_bundle_while_a_job_waits(world: World) -> None:
+    world.run(PHOTO, VIDEO)
+    kept = [key for key in world.objects.called("read") if "/photo/horizontal/" in key and "processed" in key]
+    assert len(kept) == 4, "what was rendered before the wait is read from the bucket again"
+    assert not any("/video/vertical/small/" in key for key in world.objects.called("read"))
+
+
+def test_the_same_video_under_two_types_is_submitted_once(world: World) -> None:
+    report = world.run(Asset(VIDEO, "VIDEO"), Asset(VIDEO, "VIDEO_VERTICAL"), VIDEO)
+    assert report.status is Status.SUCCEEDED
+    assert world.transcoder.submitted == [(VIDEO, False)]
+
+
+def test_a_transcoding_that_an_earlier_attempt_submitted_is_waited_for_and_not_paid_again(world: World) -> None:
+    attempt = FakeAttempt()
+    world.transcoder.verdicts["t-1"] = None
+    with pytest.raises(Transient, match="t-1 hasn't ended in time"):
+        world.run(PHOTO, VIDEO, attempt=attempt)
+    world.transcoder.verdicts.clear()
+    report = world.run(PHOTO, VIDEO, attempt=attempt)
+    assert report.status is Status.SUCCEEDED
+    assert world.transcoder.submitted == [(VIDEO, False)]
+    assert world.images.rendered.count(JPEG) == 1
+
+
+def test_a_finished_video_is_not_asked_after_again(world: World) -> None:
+    attempt = FakeAttempt()
+    world.run(VIDEO, attempt=attempt)
+    world.run(VIDEO, attempt=attempt)
+    assert world.transcoder.asked == ["t-1"]
+
+
+def test_an_upload_of_the_same_name_is_another_video(world: World) -> None:
+    attempt = FakeAttempt()
+    world.run(VIDEO, attempt=attempt)
+    world.objects.put(VIDEO, MP4 + b" uploaded again", "video/mp4")
+    world.run(VIDEO, attempt=attempt)
+    assert world.transcoder.submitted == [(VIDEO, False)] * 2
+
+
+def test_one_that_is_uploaded_again_while_it_is_transcoded_fails_the_attempt(world: World) -> None:
+    def upload_again(method: str) -> None:
+        if method == "verdict":
+            world.objects.put(VIDEO, MP4 + b" uploaded again", "video/mp4")
+
+    world.transcoder.before = upload_again
+    with pytest.raises(Transient, match="uploaded again"):
+        world.run(VIDEO)
+
+
+def test_a_failure_that_a_retry_can_cure_is_submitted_again(world: World) -> None:
+    attempt = FakeAttempt()
+    world.transcoder.verdicts["t-1"] = CURABLE
+    assert world.run(VIDEO, OTHER, attempt=attempt).status is Status.SUCCEEDED
+    assert world.transcoder.submitted == [(VIDEO, False), (OTHER, False), (VIDEO, True)]
+    assert [each.second for each in attempt.transcodings] == [False, False, True]
+
+
+def test_a_failure_is_submitted_again_while_another_video_goes_on(world: World) -> None:
+    attempt = FakeAttempt(last=True)
+    world.transcoder.verdicts |= {"t-1": CURABLE, "t-2": None}
+    report = world.run(VIDEO, OTHER, attempt=attempt)
+    assert isinstance(outcome_of(report, VIDEO), Product)
+    assert isinstance(outcome_of(report, OTHER), Failure)
+
+
+def test_it_is_submitted_again_only_once_a_message(world: World) -> None:
+    attempt = FakeAttempt()
+    world.transcoder.verdicts |= {"t-1": CURABLE, "t-2": CURABLE}
+    for _ in range(2):
+        with pytest.raises(NothingProcessed):
+            world.run(VIDEO, attempt=attempt)
+    assert world.transcoder.submitted == [(VIDEO, False), (VIDEO, True)]
+
+
+def test_any_other_failure_is_final_and_the_assets_alone(world: World) -> None:
+    world.transcoder.verdicts["t-1"] = FAILED
+    report = world.run(VIDEO, PHOTO)
+    assert report.status is Status.PARTIAL_SUCCESS
+    assert outcome_of(report, VIDEO) == Failure(Code.VIDEO_PROCESSING_FAILED, "failed: 1040")
+    assert world.transcoder.submitted == [(VIDEO, False)]
+
+
+def refuse(world: World, method: str, error: Exception) -> None:
+    def before(called: str) -> None:
+        if called == method:
+            raise error
+
+    world.transcoder.before = before
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_submission_that_fails_for_now_lets_the_photos_be_done(world: World, last: bool) -> None:
+    attempt = FakeAttempt(last=last)
+    refuse(world, "submit", Transient("throttled"))
+    if last:
+        report = world.run(VIDEO, PHOTO, attempt=attempt)
+        assert outcome_of(report, VIDEO) == Failure(Code.VIDEO_PROCESSING_FAILED, "throttled")
+    else:
+        with pytest.raises(Transient, match="throttled"):
+            world.run(VIDEO, PHOTO, attempt=attempt)
+    assert [product.raw_key for product in attempt.products] == [PHOTO]
+
+
+def test_a_second_submission_that_fails_for_now_is_left_to_the_next_attempt(world: World) -> None:
+    attempt = FakeAttempt()
+    world.transcoder.verdicts["t-1"] = CURABLE
+
+    def throttle(method: str) -> None:
+        if method == "submit" and world.transcoder.submitted:
+            raise Transient("throttled")
+
+    world.transcoder.before = throttle
+    with pytest.raises(Transient, match="throttled"):
+        world.run(VIDEO, attempt=attempt)
+    world.transcoder.before = lambda method: None
+    assert world.run(VIDEO, attempt=attempt).status is Status.SUCCEEDED
+    assert world.transcoder.submitted == [(VIDEO, False), (VIDEO, True)]
+
+
+def test_on_the_last_receive_a_video_that_has_not_ended_is_that_assets_failure(world: World) -> None:
+    world.transcoder.verdicts["t-1"] = None
+    report = world.run(VIDEO, PHOTO, attempt=FakeAttempt(last=True))
+    assert report.status is Status.PARTIAL_SUCCESS
+    failure = outcome_of(report, VIDEO)
+    assert isinstance(failure, Failure)
+    assert failure.code is Code.VIDEO_PROCESSING_FAILED
+
+
+def test_a_transcoding_that_is_complete_but_left_nothing_fails(world: World) -> None:
+    world.transcoder.verdicts["t-1"] = Verdict(True)
+    failure = outcome_of(world.run(VIDEO, PHOTO), VIDEO)
+    assert isinstance(failure, Failure)
+    assert "there is no 28/processed/video/vertical/original/v.mp4" in failure.message
+
+
+def test_a_poster_that_cannot_be_made_has_its_own_code(world: World) -> None:
+    world.transcoder.captured = 0
+    failure = outcome_of(world.run(VIDEO, PHOTO), VIDEO)
+    assert failure == Failure(Code.VIDEO_THUMBNAIL_FAILED, f"no frame was captured of {VIDEO}")
+    world.transcoder.captured = 2
+    world.images.before = lambda data: (_ for _ in ()).throw(Permanent("cut off")) if b"frame" in data else None
+    assert outcome_of(world.run(VIDEO, PHOTO), VIDEO) == Failure(Code.VIDEO_THUMBNAIL_FAILED, "cut off")
+
+
+def test_a_lost_lease_ends_the_wait_and_nothing_is_submitted_after_it(world: World) -> None:
+    refuse(world, "verdict", LeaseLost("gone"))
+    with pytest.raises(LeaseLost):
+        world.run(VIDEO)
+    attempt = FakeAttempt()
+    attempt.before_checkpoint = lambda: (_ for _ in ()).throw(LeaseLost("gone"))
+    with pytest.raises(LeaseLost):
+        world.run(VIDEO, attempt=attempt)
+    assert world.transcoder.submitted == [(VIDEO, False)]
+
+
+def test_a_digest_that_the_bucket_does_not_hold_is_checked_before_anything_is_paid_for(world: World) -> None:
+    right = hashlib.sha256(world.objects.stored[VIDEO].data).hexdigest()
+    assert world.run(Asset(VIDEO, manifest=Manifest(sha256=right))).status is Status.SUCCEEDED
+    world.transcoder.submitted.clear()
+    with pytest.raises(NothingProcessed) as failed:
+        world.run(Asset(VIDEO, manifest=Manifest(sha256="0" * 64)))
+    assert failed.value.report.status is Status.VALIDATION_FAILED
+    assert world.transcoder.submitted == []
+
+
+def test_two_videos_that_differ_by_their_extension_cannot_both_be_processed(world: World) -> None:
+    same = world.objects.put("28/raw/video/vertical/v.mp4", MP4, "video/mp4")
+    report = world.run(VIDEO, same)
+    assert isinstance(outcome_of(report, VIDEO), Product)
+    failure = outcome_of(report, same)
+    assert isinstance(failure, Failure)
+    assert failure.code is Code.VALIDATION_ERROR
+
+
+def test_a_photo_under_the_name_of_a_poster_cannot_be_processed_beside_it(world: World) -> None:
+    photo = world.objects.put("28/raw/video/vertical/v.mp4", JPEG)
+    failure = outcome_of(world.run(VIDEO, Asset(photo, "PHOTO")), photo)
+    assert isinstance(failure, Failure)
+    assert failure.code is Code.VALIDATION_ERROR

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import pytest
+
+from domain.errors import Transient
+from domain.model import Job, Source, Transcoding, Verdict
+from tests.fakes import ManualClock
+from worker.watcher import FIRST_DELAY, JITTER, LONGEST_DELAY, Watcher
+
+DONE = Verdict(True)
+STEP = 0.1
+
+
+class Answers:
+    """A transcoder that answers as the test says, and remembers when it was asked after what."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+        self.verdicts: dict[str, Verdict] = {}
+        self.error: Exception | None = None
+        self.asked: list[tuple[float, str]] = []
+
+    def submit(self, job: Job, source: Source, second: bool) -> Transcoding:
+        raise NotImplementedError
+
+    def verdict(self, transcoding_id: str) -> Verdict | None:
+        self.asked.append((self._clock(), transcoding_id))
+        if self.error:
+            raise self.error
+        return self.verdicts.get(transcoding_id)
+
+
+class World:
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.transcoder = Answers(self.clock)
+        self.watcher = Watcher(self.transcoder, self.clock, random.Random(7))
+        self.over = False
+
+    @contextmanager
+    def waiting(self, *ids: str) -> Iterator[list[Mapping[str, Verdict]]]:
+        """A job that waits in a thread of its own while the block goes on; it must have ended with it."""
+        got: list[Mapping[str, Verdict]] = []
+        begun = threading.Event()
+
+        def over() -> bool:
+            begun.set()
+            return self.over
+
+        thread = threading.Thread(target=lambda: got.append(self.watcher.wait(ids, over)), daemon=True)
+        thread.start()
+        while not begun.wait(0.001):
+            self.watcher.look()
+        yield got
+        thread.join(10)
+        assert not thread.is_alive()
+
+    def let_pass(self, seconds: float, until: Callable[[], bool] = lambda: False) -> float:
+        """Let the watcher take its turns; returns how much time passed."""
+        started = self.clock()
+        while self.clock() < started + seconds and not until():
+            self.watcher.turn()
+            self.clock.advance(STEP)
+        return self.clock() - started
+
+    def end(self) -> None:
+        """Let no job wait any more."""
+        self.over = True
+        self.watcher.look()
+
+    def gaps(self) -> list[float]:
+        asked = [at for at, _ in self.transcoder.asked]
+        return [later - earlier for earlier, later in itertools.pairwise(asked)]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_finished_one_is_told_at_once(world: World) -> None:
+    world.transcoder.verdicts["t-1"] = DONE
+    with world.waiting("t-1") as got:
+        world.watcher.turn()
+    assert got == [{"t-1": DONE}]
+
+
+def test_the_first_that_ends_wakes_the_job(world: World) -> None:
+    world.transcoder.verdicts["t-2"] = DONE
+    with world.waiting("t-1", "t-2") as got:
+        world.watcher.turn()
+    assert got == [{"t-2": DONE}]
+
+
+def test_the_delay_grows_from_2_to_30_seconds_and_is_jittered(world: World) -> None:
+    with world.waiting("t-1"):
+        world.let_pass(400)
+        world.end()
+    gaps = world.gaps()
+    assert FIRST_DELAY * (1 - JITTER) <= gaps[0] <= FIRST_DELAY * (1 + JITTER) + STEP
+    assert gaps[4] > 2 * gaps[0]
+    late = gaps[8:]
+    assert len(late) > 5
+    assert all(LONGEST_DELAY * (1 - JITTER) <= gap <= LONGEST_DELAY * (1 + JITTER) + 2 * STEP for gap in late)
+    assert len({round(gap) for gap in late}) > 1
+
+
+def test_two_jobs_that_wait_for_the_same_one_cost_one_question(world: World) -> None:
+    world.transcoder.verdicts["t-1"] = DONE
+    with world.waiting("t-1") as first, world.waiting("t-1") as second:
+        world.watcher.turn()
+    assert first == second == [{"t-1": DONE}]
+    assert len(world.transcoder.asked) == 1
+
+
+def test_one_that_fails_for_a_minute_is_asked_less_and_less_by_all_jobs_together(world: World) -> None:
+    world.transcoder.error = Transient("TooManyRequestsException")
+    ids = [f"t-{number}" for number in range(20)]
+    with world.waiting(*ids) as got:
+        world.let_pass(60)
+        assert 4 <= len(world.transcoder.asked) <= 6, "one question finds out for all"
+        assert world.gaps() == sorted(world.gaps())
+        assert got == []
+        world.transcoder.error = None
+        world.transcoder.verdicts = dict.fromkeys(ids, DONE)
+        world.let_pass(60, until=lambda: bool(got))
+    assert got[0]
+
+
+def test_after_a_good_answer_the_next_pause_is_a_short_one_again(world: World) -> None:
+    with world.waiting("t-1"):
+        world.transcoder.error = Transient("timed out")
+        world.let_pass(60)
+        world.transcoder.error = None
+        world.let_pass(120)
+        world.transcoder.error = Transient("timed out")
+        asked = len(world.transcoder.asked)
+        world.let_pass(60, until=lambda: len(world.transcoder.asked) > asked)
+        paused = world.let_pass(60, until=lambda: len(world.transcoder.asked) > asked + 1)
+        world.end()
+    assert paused <= FIRST_DELAY * (1 + JITTER) + 2 * STEP
+
+
+def test_a_job_that_must_not_wait_any_more_is_woken_without_anything(world: World) -> None:
+    with world.waiting("t-1") as got:
+        world.end()
+    assert got == [{}]
+
+
+def test_what_nobody_waits_for_any_more_is_not_asked_after(world: World) -> None:
+    with world.waiting("t-1"):
+        world.end()
+    world.let_pass(60)
+    assert world.transcoder.asked == []
+
+
+def test_a_bug_in_the_transcoder_ends_nothing(world: World) -> None:
+    world.transcoder.error = KeyError("Job")
+    with world.waiting("t-1") as got:
+        world.let_pass(10)
+        world.transcoder.error = None
+        world.transcoder.verdicts["t-1"] = DONE
+        world.let_pass(60, until=lambda: bool(got))
+    assert got == [{"t-1": DONE}]
+
+
+def test_the_watcher_has_a_thread_of_its_own_that_survives_errors(world: World) -> None:
+    broken = iter([True, False])
+
+    def over() -> bool:
+        if next(broken, False):
+            raise RuntimeError("a bug")
+        return False
+
+    world.transcoder.verdicts["t-1"] = DONE
+    threading.Thread(target=world.watcher.run, daemon=True).start()
+    assert world.watcher.wait(["t-1"], over) == {"t-1": DONE}
