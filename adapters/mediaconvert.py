@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_mediaconvert.type_defs import (
         AudioDescriptionTypeDef,
         CreateJobRequestTypeDef,
+        InputTypeDef,
         OutputGroupTypeDef,
         ProbeResponseTypeDef,
         VideoDescriptionTypeDef,
@@ -30,6 +31,14 @@ CURABLE = frozenset({1550, 1999})
 
 1010 to 1092 are about the input, 1401 to 1515 about permissions: a retry would cost money and fail again.
 """
+_SOUND = "Audio Selector 1"
+_AAC: AudioDescriptionTypeDef = {
+    "AudioSourceName": _SOUND,
+    "CodecSettings": {
+        "Codec": "AAC",
+        "AacSettings": {"Bitrate": 128_000, "CodingMode": "CODING_MODE_2_0", "SampleRate": 48_000},
+    },
+}
 _TOO_MANY_REQUESTS, _SERVER_ERROR, _NOT_IMPLEMENTED = 429, 500, 501
 
 
@@ -129,21 +138,21 @@ def job_request(
             "rawKey": source.raw.key,
         },
         "Settings": {
-            "Inputs": [
-                {
-                    "FileInput": f"s3://{bucket}/{source.raw.key}",
-                    "VideoSelector": {"Rotate": "AUTO"},
-                    "TimecodeSource": "ZEROBASED",
-                    # By track number, a source without sound would fail.
-                    "AudioSelectors": {"Audio Selector 1": {"DefaultSelection": "DEFAULT"}} if shape.sound else {},
-                }
-            ],
+            "Inputs": [_input(f"s3://{bucket}/{source.raw.key}", shape)],
             "OutputGroups": [
                 _mp4(f"s3://{bucket}/{video}", shape),
                 _captures(f"s3://{bucket}/{frames}", shape),
             ],
         },
     }
+
+
+def _input(url: str, shape: Shape) -> InputTypeDef:
+    source: InputTypeDef = {"FileInput": url, "TimecodeSource": "ZEROBASED", "VideoSelector": {"Rotate": "AUTO"}}
+    if shape.sound:
+        # Not by track number, on which a source without sound fails.
+        source["AudioSelectors"] = {_SOUND: {"DefaultSelection": "DEFAULT"}}
+    return source
 
 
 def _mp4(destination: str, shape: Shape) -> OutputGroupTypeDef:
@@ -173,19 +182,10 @@ def _mp4(destination: str, shape: Shape) -> OutputGroupTypeDef:
                         },
                     },
                 },
-                "AudioDescriptions": [_AAC] if shape.sound else [],
+                **({"AudioDescriptions": [_AAC]} if shape.sound else {}),
             }
         ],
     }
-
-
-_AAC: AudioDescriptionTypeDef = {
-    "AudioSourceName": "Audio Selector 1",
-    "CodecSettings": {
-        "Codec": "AAC",
-        "AacSettings": {"Bitrate": 128_000, "CodingMode": "CODING_MODE_2_0", "SampleRate": 48_000},
-    },
-}
 
 
 def _captures(destination: str, shape: Shape) -> OutputGroupTypeDef:

@@ -202,12 +202,13 @@ class FakeTranscoder:
         self.verdicts: dict[str, Verdict | None] = {}
         self.captured = 2
         self.before: Callable[[str], None] = lambda method: None
+        self._ids: dict[tuple[str, str, bool], str] = {}
         self._sources: dict[str, Source] = {}
 
     def submit(self, job: Job, source: Source, second: bool) -> Transcoding:
         self.before("submit")
         self.submitted.append((source.raw.key, second))
-        transcoding_id = f"t-{len(self.submitted)}"
+        transcoding_id = self._ids.setdefault((source.raw.key, source.etag, second), f"t-{len(self._ids) + 1}")
         self._sources[transcoding_id] = source
         return Transcoding(source.raw.key, source.etag, transcoding_id, 640, 360, second)
 

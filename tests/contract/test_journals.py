@@ -8,7 +8,7 @@ import pytest
 
 from domain.errors import Code, Transient
 from domain.journal import Ended, Ending, Journal, Journals
-from domain.model import Job, MediaType, Product, Size
+from domain.model import Job, MediaType, Product, Size, Transcoding
 from tests.contract.aws import Bucket
 from tests.fakes import NOW, FakeJournals
 
@@ -41,6 +41,16 @@ def test_what_is_added_is_loaded_and_later_products_replace_earlier_ones(journal
     newer = replace(PHOTO, etag="e3")
     journals.add(JOB, Journal((SECOND,), (newer, PLAN)))
     assert journals.load(JOB) == Journal((FIRST, SECOND), (newer, PLAN))
+
+
+def test_a_transcoding_is_loaded_and_a_later_one_of_the_same_upload_replaces_it(journals: Journals) -> None:
+    first = Transcoding("28/raw/video/v.mp4", "e1", "t-1", 640, 360)
+    other = Transcoding("28/raw/video/w.mp4", "e2", "t-2")
+    journals.add(JOB, Journal(transcodings=(first, other)))
+    assert journals.load(JOB) == Journal(transcodings=(first, other))
+    second = replace(first, id="t-3", second=True)
+    journals.add(JOB, Journal((FIRST,), (), (second,)))
+    assert journals.load(JOB) == Journal((FIRST,), (), (second, other))
 
 
 def test_the_journal_of_another_message_for_the_same_job_is_not_its_own(journals: Journals) -> None:

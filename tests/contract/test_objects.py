@@ -273,6 +273,12 @@ def test_marking_as_processed_keeps_the_other_tags_and_the_copy_has_none(bucket:
 
 
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_marking_as_work_lets_it_expire(bucket: Bucket) -> None:
+    bucket.objects.mark_work(bucket.put(KEY, b"a frame"))
+    assert bucket.tags(KEY) == {"stage": "work"}
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
 def test_an_object_that_has_all_its_tags_taken_keeps_them(bucket: Bucket) -> None:
     bucket.put(KEY, b"photo")
     taken = {f"tag-{number}": "theirs" for number in range(10)}

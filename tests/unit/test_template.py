@@ -140,7 +140,7 @@ def test_the_lifecycle_rules_match_what_the_worker_tags(template: Template) -> N
     archive = lifecycle_rule(template, "archive-processed-uploads")
     assert archive["TagFilters"] == [{"Key": STAGE, "Value": "raw"}]
     assert archive["Transitions"] == [{"StorageClass": "GLACIER", "TransitionInDays": 180}]
-    journals = lifecycle_rule(template, "expire-journals")
+    journals = lifecycle_rule(template, "expire-work")
     assert journals["TagFilters"] == [{"Key": name, "Value": value} for name, value in TAGS.items()]
     assert journals["ExpirationInDays"] == 30
     assert journals["NoncurrentVersionExpiration"] == {"NoncurrentDays": 7}
@@ -185,6 +185,7 @@ def test_the_worker_may_do_what_it_does_and_no_more(template: Template) -> None:
     assert resources_of(template, "WorkerRole", "s3:GetObject") == ["${MediaBucket.Arn}/*/raw/*", *writable]
     tagged = ["${MediaBucket.Arn}/*/raw/*", "${MediaBucket.Arn}/*/work/*"]
     assert resources_of(template, "WorkerRole", "s3:PutObjectTagging") == tagged
+    assert resources_of(template, "WorkerRole", "s3:GetObjectTagging") == tagged
     assert resources_of(template, "WorkerRole", "s3:ListBucket") == [arn_of("MediaBucket")]
 
 

@@ -1,0 +1,238 @@
+"""What every transcoder does: the fake, and MediaConvert as the emulator plays it with a real ffmpeg."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from adapters.mediaconvert import MediaConvert
+from adapters.no_transcoder import NoTranscoder
+from devstack.aws import session
+from devstack.mediaconvert import MediaConvertEmulator
+from domain import keys
+from domain.errors import Code, Permanent, Transient
+from domain.model import Job, MediaType, Size, Source, Verdict
+from domain.ports import Objects, Transcoder
+from tests.contract.aws import Bucket
+from tests.fakes import FakeObjects, FakeTranscoder, ManualClock
+
+JOB = Job(21, 28, "m-1")
+KEY = "28/raw/video/vertical/v.mov"
+ROLE = "arn:aws:iam::000000000000:role/media-convert"
+
+
+class Studio:
+    """A transcoder, the bucket it works in, and how to make its next job fail."""
+
+    def __init__(
+        self, transcoder: Transcoder, objects: Objects, put: Callable[[str, bytes], object],
+        fail: Callable[[bool], None],
+    ) -> None:  # fmt: skip
+        self.transcoder = transcoder
+        self.objects = objects
+        self.put = put
+        self.fail = fail
+
+    def upload(self, data: bytes) -> Source:
+        self.put(KEY, data)
+        head = self.objects.head(KEY)
+        assert head
+        return Source(keys.parse_raw(KEY, 28), MediaType.VIDEO_VERTICAL, head.etag, len(data))
+
+    def verdict(self, transcoding_id: str) -> Verdict:
+        while (verdict := self.transcoder.verdict(transcoding_id)) is None:
+            pass
+        return verdict
+
+
+@pytest.fixture
+def emulator(moto_url: str, clock: ManualClock) -> Iterator[MediaConvertEmulator]:
+    with MediaConvertEmulator(session().client("s3", endpoint_url=moto_url), clock=clock) as running:
+        yield running
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def studio(emulator: MediaConvertEmulator, moto_url: str) -> Studio:
+    """MediaConvert's adapter on the emulator."""
+    bucket = Bucket(moto_url)
+    client = session().client("mediaconvert", endpoint_url=emulator.url)
+    return Studio(
+        MediaConvert(client, bucket.name, ROLE, None),
+        bucket.objects,
+        bucket.put,
+        lambda curable: emulator.fail(1550 if curable else 1040, "as ordered"),
+    )
+
+
+def fake_studio() -> Studio:
+    objects = FakeObjects()
+    transcoder = FakeTranscoder(objects)
+
+    def fail(curable: bool) -> None:
+        transcoder.verdicts["t-1"] = Verdict(False, "as ordered", curable)
+
+    return Studio(transcoder, objects, objects.put, fail)
+
+
+@pytest.fixture(params=["fake", "emulator"])
+def any_studio(request: pytest.FixtureRequest) -> Studio:
+    if request.param == "fake":
+        return fake_studio()
+    studio: Studio = request.getfixturevalue("studio")
+    return studio
+
+
+def test_the_video_and_its_frames_are_there_when_it_is_done(any_studio: Studio, clips: Mapping[str, Path]) -> None:
+    source = any_studio.upload(clips["sound"].read_bytes())
+    submitted = any_studio.transcoder.submit(JOB, source, second=False)
+    assert (submitted.raw_key, submitted.etag, submitted.second) == (KEY, source.etag, False)
+    assert (submitted.width, submitted.height) == (640, 360)
+    assert any_studio.verdict(submitted.id) == Verdict(True)
+    assert any_studio.objects.head(source.derived(Size.ORIGINAL))
+    for number in range(2):
+        assert any_studio.objects.head(keys.frame(source.raw, source.etag, number))
+
+
+def test_the_same_order_is_the_same_transcoding_and_a_second_one_never_is(
+    any_studio: Studio, clips: Mapping[str, Path]
+) -> None:
+    source = any_studio.upload(clips["sound"].read_bytes())
+    first = any_studio.transcoder.submit(JOB, source, second=False)
+    assert any_studio.transcoder.submit(JOB, source, second=False) == first
+    second = any_studio.transcoder.submit(JOB, source, second=True)
+    assert second.id != first.id
+    assert second.second
+    assert any_studio.transcoder.submit(JOB, source, second=True) == second
+
+
+def test_another_upload_under_the_same_key_is_another_transcoding(
+    any_studio: Studio, clips: Mapping[str, Path]
+) -> None:
+    first = any_studio.transcoder.submit(JOB, any_studio.upload(clips["sound"].read_bytes()), second=False)
+    other = any_studio.transcoder.submit(JOB, any_studio.upload(clips["rotated"].read_bytes()), second=False)
+    assert first.id != other.id
+
+
+@pytest.mark.parametrize("curable", [True, False])
+def test_a_failure_says_why_and_whether_a_second_one_may_do_better(
+    any_studio: Studio, clips: Mapping[str, Path], curable: bool
+) -> None:
+    any_studio.fail(curable)
+    submitted = any_studio.transcoder.submit(JOB, any_studio.upload(clips["sound"].read_bytes()), second=False)
+    verdict = any_studio.verdict(submitted.id)
+    assert not verdict.done
+    assert verdict.curable is curable
+    assert "as ordered" in verdict.message
+
+
+def test_the_same_order_an_hour_later_is_another_job(
+    studio: Studio, clips: Mapping[str, Path], clock: ManualClock
+) -> None:
+    source = studio.upload(clips["sound"].read_bytes())
+    first = studio.transcoder.submit(JOB, source, second=False)
+    clock.advance(3600)
+    assert studio.transcoder.submit(JOB, source, second=False).id != first.id
+
+
+def test_a_job_says_whose_it_is(studio: Studio, emulator: MediaConvertEmulator, clips: Mapping[str, Path]) -> None:
+    studio.transcoder.submit(JOB, studio.upload(clips["sound"].read_bytes()), second=False)
+    (job,) = emulator.jobs
+    assert job.request["userMetadata"] == {
+        "app": "media-worker", "jobId": "21", "listingId": "28", "rawKey": KEY,
+    }  # fmt: skip
+    assert job.request["role"] == ROLE
+    assert "queue" not in job.request, "the account's default"
+    assert "tags" not in job.request
+
+
+def test_a_queue_is_named_where_there_is_one(
+    studio: Studio, emulator: MediaConvertEmulator, clips: Mapping[str, Path]
+) -> None:
+    arn = "arn:aws:mediaconvert:us-east-1:000000000000:queues/videos"
+    client = session().client("mediaconvert", endpoint_url=emulator.url)
+    source = studio.upload(clips["sound"].read_bytes())
+    MediaConvert(client, "bucket", ROLE, arn).submit(JOB, source, second=False)
+    assert emulator.jobs[0].request["queue"] == arn
+
+
+def test_an_upright_source_has_an_upright_box_and_no_sound_is_made_up(
+    studio: Studio, emulator: MediaConvertEmulator, clips: Mapping[str, Path]
+) -> None:
+    submitted = studio.transcoder.submit(JOB, studio.upload(clips["rotated"].read_bytes()), second=False)
+    assert (submitted.width, submitted.height) == (360, 640)
+    settings = emulator.jobs[0].request["settings"]
+    assert "audioSelectors" not in settings["inputs"][0]
+    for group in settings["outputGroups"]:
+        (output,) = group["outputs"]
+        assert (output["videoDescription"]["width"], output["videoDescription"]["height"]) == (1080, 1920)
+        assert "audioDescriptions" not in output
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 501])
+def test_where_it_will_not_probe_the_type_decides(
+    studio: Studio, emulator: MediaConvertEmulator, clips: Mapping[str, Path], status: int
+) -> None:
+    emulator.refuse("Probe", status, "RefusedException", 10)
+    submitted = studio.transcoder.submit(JOB, studio.upload(clips["sound"].read_bytes()), second=False)
+    assert (submitted.width, submitted.height) == (None, None)
+    settings = emulator.jobs[0].request["settings"]
+    assert settings["outputGroups"][0]["outputs"][0]["videoDescription"]["width"] == 1080
+    assert settings["inputs"][0]["audioSelectors"]
+
+
+@pytest.mark.parametrize("operation", ["Probe", "CreateJob", "GetJob"])
+@pytest.mark.parametrize(
+    ("status", "code"), [(429, "TooManyRequestsException"), (500, "InternalServerErrorException")]
+)
+def test_what_a_retry_can_cure_is_transient(
+    studio: Studio,
+    emulator: MediaConvertEmulator,
+    clips: Mapping[str, Path],
+    operation: str,
+    status: int,
+    code: str,
+) -> None:
+    source = studio.upload(clips["sound"].read_bytes())
+    emulator.refuse(operation, status, code, 100)
+    with pytest.raises(Transient, match="as ordered"):
+        studio.verdict(studio.transcoder.submit(JOB, source, second=False).id)
+
+
+def test_a_request_that_is_refused_fails_for_good_and_a_missing_permission_may_be_given(
+    studio: Studio, emulator: MediaConvertEmulator, clips: Mapping[str, Path]
+) -> None:
+    source = studio.upload(clips["sound"].read_bytes())
+    emulator.refuse("CreateJob", 400, "BadRequestException", 1)
+    with pytest.raises(Permanent, match="as ordered"):
+        studio.transcoder.submit(JOB, source, second=False)
+    emulator.refuse("CreateJob", 403, "ForbiddenException", 1)
+    with pytest.raises(Transient, match="as ordered"):
+        studio.transcoder.submit(JOB, source, second=False)
+
+
+def test_a_canceled_job_and_one_that_is_not_known_have_failed(
+    studio: Studio, emulator: MediaConvertEmulator, clips: Mapping[str, Path]
+) -> None:
+    emulator.hold()
+    submitted = studio.transcoder.submit(JOB, studio.upload(clips["sound"].read_bytes()), second=False)
+    assert studio.transcoder.verdict(submitted.id) is None
+    session().client("mediaconvert", endpoint_url=emulator.url).cancel_job(Id=submitted.id)
+    for transcoding_id, why in ((submitted.id, "canceled"), ("1795-nobody", "there is none")):
+        verdict = studio.verdict(transcoding_id)
+        assert (verdict.done, verdict.curable) == (False, False)
+        assert why in verdict.message
+
+
+def test_without_a_role_every_video_fails_for_good() -> None:
+    source = Source(keys.parse_raw(KEY, 28), MediaType.VIDEO, "e", 1)
+    for ask in (lambda: NoTranscoder().submit(JOB, source, False), lambda: NoTranscoder().verdict("t-1")):
+        with pytest.raises(Permanent, match="MEDIACONVERT_ROLE_ARN") as refused:
+            ask()
+        assert refused.value.code is Code.VIDEO_PROCESSING_FAILED
