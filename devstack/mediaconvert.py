@@ -27,7 +27,7 @@ from botocore.exceptions import ClientError
 
 from devstack.aws import REGION, session
 from devstack.ffmpeg import FfmpegError, inspect
-from devstack.service_model import from_wire, service_model, violations
+from devstack.service_model import from_wire, request_shape, violations
 from devstack.transcode import CONTENT_TYPES, Made, TranscodeError, complaints, source_of, transcode
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ class MediaConvertEmulator:
 
     def _create(self, body: bytes) -> Mapping[str, Any]:
         wire = _checked("CreateJob", body)
-        request = from_wire(_input_of("CreateJob"), wire)
+        request = from_wire(request_shape("mediaconvert", "CreateJob"), wire)
         if found := list(complaints(request["Settings"])):
             raise ApiError(400, "BadRequestException", "; ".join(found))
         with self._lock:
@@ -250,17 +250,13 @@ class MediaConvertEmulator:
         job.details = details
 
 
-def _input_of(operation: str) -> Any:
-    return service_model("mediaconvert").operation_model(operation).input_shape
-
-
 def _checked(operation: str, body: bytes) -> dict[str, Any]:
     """The request's JSON. Raises `ApiError` where the service's model doesn't allow it."""
     try:
         wire: dict[str, Any] = json.loads(body)
     except ValueError as error:
         raise ApiError(400, "BadRequestException", "the body isn't JSON") from error
-    shape = _input_of(operation)
+    shape = request_shape("mediaconvert", operation)
     if found := list(violations(shape, from_wire(shape, wire))):
         raise ApiError(400, "BadRequestException", "; ".join(found))
     return wire

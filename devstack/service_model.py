@@ -17,7 +17,16 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 
 
 @cache
-def service_model(service: str) -> ServiceModel:
+def request_shape(service: str, operation: str) -> StructureShape:
+    """What an operation takes, such as `mediaconvert` and `CreateJob`."""
+    shape = _model(service).operation_model(operation).input_shape
+    if shape is None:
+        raise ValueError(f"{operation} takes nothing")
+    return shape
+
+
+@cache
+def _model(service: str) -> ServiceModel:
     return botocore.session.get_session().get_service_model(service)
 
 
