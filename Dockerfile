@@ -18,8 +18,12 @@ ENV PATH=/opt/media-worker/bin:$PATH \
 WORKDIR /tmp
 USER 10001:10001
 
-# What docker-compose.yml plays the outside world with.
+# What docker-compose.yml plays the outside world with, MediaConvert with Debian's ffmpeg.
 FROM base AS devstack
+USER 0:0
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg && rm -rf /var/lib/apt/lists/*
+USER 10001:10001
 WORKDIR /srv
 COPY devstack devstack
 COPY infra infra

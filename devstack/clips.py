@@ -53,7 +53,8 @@ def clip(
         room(height, width, 4, "THIS WAY UP - walk") if lying else house(width, height, 1, "THIS WAY UP - tour")
     )
     (scene.rotate(-90, expand=True) if lying else scene).save(still, compress_level=1)
-    zoom = f"zoompan=z='1+0.15*on/{seconds * FRAMES_PER_SECOND:g}':d=1:s={width}x{height}:fps={FRAMES_PER_SECOND}"
+    closer = f"z='1+0.06*on/{seconds * FRAMES_PER_SECOND:g}':x='(iw-iw/zoom)/2':y='(ih-ih/zoom)/2'"
+    zoom = f"zoompan={closer}:d=1:s={width}x{height}:fps={FRAMES_PER_SECOND}"
     tone = ["-f", "lavfi", "-i", f"sine=frequency=330:duration={seconds}:sample_rate=44100"] if sound else []
     encoder = [codec, "-preset", "veryfast"] if codec == "libx264" else [codec]
     ffmpeg(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -29,13 +29,15 @@ header.asset { display: flex; flex-wrap: wrap; align-items: baseline; gap: .3rem
 .chip.good { background: #e6f4ec; color: var(--good) }
 .chip.bad { background: #fdecea; color: var(--bad) }
 .row { display: grid; gap: 1rem; grid-template-columns: 1.35fr repeat(4, 1fr); align-items: start }
+.row.video { grid-template-columns: repeat(2, 1.5fr) repeat(4, 1fr) }
 .row.copied { grid-template-columns: 1fr; max-width: 20rem }
 .row.failed { grid-template-columns: minmax(12rem, 1.35fr) 4fr; align-items: center }
 @media (max-width: 900px) { .row, .row.failed { grid-template-columns: repeat(2, 1fr) } }
 figure { margin: 0 }
-figure a { display: grid; place-items: center; height: 230px; padding: 6px; border-radius: 8px;
+figure a, figure video { display: grid; place-items: center; height: 230px; padding: 6px; border-radius: 8px;
   border: 1px solid var(--line);
   background: repeating-conic-gradient(#eef0f3 0 25%, #fff 0 50%) 0 0 / 18px 18px }
+figure video { width: 100%; background: #000 }
 figure img { max-width: 100%; max-height: 216px; display: block }
 figcaption { margin-top: .45rem }
 figcaption b { display: block; font-size: .88rem }
@@ -88,14 +90,13 @@ def _article(exhibit: Exhibit) -> str:
     if exhibit.error_code:
         kind, chip = "failed", f'<span class="chip bad">{escape(exhibit.error_code)}</span>'
         row = source + f'<p class="why">{escape(exhibit.error_message)}</p>'
-    elif copy := exhibit.renditions.get("original"):
+    elif (original := exhibit.renditions.get("original")) and not original.is_video:
         kind, chip = "copied", '<span class="chip good">copied unchanged</span>'
-        row = _figure("original", copy, exhibit.name)
+        row = _figure("original", original, exhibit.name)
     else:
-        kind, chip = "made", '<span class="chip good">processed</span>'
-        row = source + "".join(
-            _figure(size, picture, exhibit.name) for size, picture in exhibit.renditions.items()
-        )
+        kind = "made video" if original else "made"
+        chip = '<span class="chip good">processed</span>'
+        row = source + "".join(_made(exhibit))
     name, media_type = escape(exhibit.name), escape(exhibit.media_type)
     return f"""<article class="{kind}">
 <header class="asset"><h2>{name}</h2><span class="chip">{media_type}</span>{chip}</header>
@@ -103,14 +104,28 @@ def _article(exhibit: Exhibit) -> str:
 </article>"""
 
 
-def _figure(label: str, picture: Picture, name: str) -> str:
+def _made(exhibit: Exhibit) -> Iterator[str]:
+    """A figure for each rendition; a video comes before its posters, behind one of them."""
+    renditions = dict(exhibit.renditions)
+    if video := renditions.pop("original", None):
+        yield _figure("original", video, exhibit.name, renditions["medium"].shown)
+    for size, picture in renditions.items():
+        yield _figure(size, picture, exhibit.name)
+
+
+def _figure(label: str, picture: Picture, name: str, poster: str = "") -> str:
     content = '<span class="figures">no picture: open the file</span>'
-    if picture.shown:
+    if picture.is_video:
+        shown = f' poster="{quote(poster)}"' if poster else ""
+        content = f'<video src="{quote(picture.shown)}"{shown} controls muted preload="metadata"></video>'
+    elif picture.shown:
         alt = escape(f"{name}, {label}")
         content = f'<img src="{quote(picture.shown)}" alt="{alt}" loading="lazy">'
     shape = f"{picture.width} × {picture.height}" if picture.width else ""
     figures = " · ".join(filter(None, (shape, human(picture.bytes), picture.format)))
     note = " (shown as a preview)" if picture.is_preview else ""
-    return f"""<figure><a href="{quote(picture.path)}">{content}</a>
+    if not picture.is_video:
+        content = f'<a href="{quote(picture.path)}">{content}</a>'
+    return f"""<figure>{content}
 <figcaption><b>{label}{note}</b><span class="figures">{figures}</span></figcaption></figure>
 """

@@ -12,14 +12,17 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from devstack.aws import session, variables
+from devstack.clips import clip_set
 from devstack.contact_sheet import contact_sheet
 from devstack.deploy import DeployError, deploy
 from devstack.exhibits import Exhibit, exhibits, human
 from devstack.folder import FolderError, media_files, uploads
+from devstack.mediaconvert import MediaConvertEmulator
 from devstack.moto import moto_server
 from devstack.processes import Child, ChildError, free_port
 from devstack.progress import Progress
@@ -33,8 +36,8 @@ if TYPE_CHECKING:
 
 LISTING_ID, JOB_ID = 28, 21
 START_SECONDS = STOP_SECONDS = 30
-JOB_SECONDS, ASSET_SECONDS = 60, 2
-"""How long a job may take: so much, and so much more for each of its assets."""
+JOB_SECONDS, ASSET_SECONDS = 60, 5
+"""How long a job may take: so much, and so much more for each of its assets; one's own videos may be long."""
 RESULTS = "callback.json"
 
 
@@ -45,7 +48,7 @@ class DemoError(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; 0 when the job was done and acknowledged, though single assets may have failed."""
     parser = argparse.ArgumentParser(prog="devstack.demo", description=__doc__)
-    parser.add_argument("--media", type=Path, help="a folder of your own photos and documents")
+    parser.add_argument("--media", type=Path, help="a folder of your own photos, videos and documents")
     parser.add_argument("--output", type=Path, default=Path("demo-output"), help="where the results go")
     options = parser.parse_args(arguments)
     # So that a SIGTERM leaves by the same doors as everything else, and stops the children.
@@ -63,15 +66,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(media: Path | None, output: Path, log: Path) -> int:
     files = media_files(media) if media else []
     say = _teller()
-    say("moto server (AWS) and a callback receiver (the backend) start")
+    say("moto server and ffmpeg (AWS) and a callback receiver (the backend) start")
     secret = secrets.token_hex(16)
-    with moto_server() as endpoint, Receiver(secret) as receiver:
+    with ExitStack() as running:
+        endpoint = running.enter_context(moto_server())
+        receiver = running.enter_context(Receiver(secret))
+        s3 = session().client("s3", endpoint_url=endpoint)
+        transcoder = running.enter_context(MediaConvertEmulator(s3))
         stack = deploy(endpoint, "demo")
         say(f"infra/storage-and-queues.yaml is deployed: bucket {stack.bucket}")
-        s3 = session().client("s3", endpoint_url=endpoint)
         sqs = session().client("sqs", endpoint_url=endpoint)
         say(f"{len(files)} files of {media} are uploaded" if media else "sample media are drawn and uploaded")
-        samples: Iterable[Sample] = uploads(files) if media else sample_set()
+        samples: Iterable[Sample] = uploads(files) if media else (*clip_set(), *sample_set())
         assets = upload(s3, stack.bucket, LISTING_ID, samples)
         settings = {
             **variables(endpoint),
@@ -79,6 +85,8 @@ def _run(media: Path | None, output: Path, log: Path) -> int:
             "MEDIA_BUCKET": stack.bucket,
             "CALLBACK_URL": receiver.url,
             "CALLBACK_SECRET": secret,
+            "MEDIACONVERT_ROLE_ARN": stack.media_convert_role_arn,
+            "AWS_ENDPOINT_URL_MEDIACONVERT": transcoder.url,
             "HTTP_PORT": str(free_port()),
             # A short lease makes short polls, and a worker ends when its last poll has come back.
             "VISIBILITY_TIMEOUT": "9",

@@ -11,17 +11,20 @@ from typing import Any
 import pillow_heif
 from PIL import Image, ImageOps
 
+from devstack.ffmpeg import FfmpegError, inspect
+
 SIZES = ("thumbnail", "small", "medium", "large")
 # What browsers show, and the file extensions by which they know it.
 EXTENSIONS = {
     "JPEG": (".jpg", ".jpeg"), "PNG": (".png",), "WEBP": (".webp",), "GIF": (".gif",), "AVIF": (".avif",)
 }  # fmt: skip
+VIDEO_NAMES = {".mp4", ".mov", ".webm", ".mkv", ".avi", ".ts"}
 PREVIEW_WIDTH = 1200
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An image file. `shown` is what a browser can show of it, relative to the output folder, if anything.
+    """An image or a video. `shown` is what a browser can show of it, relative to the output folder, if anything.
 
     `is_preview`: that is not the file's own content. `width` and `height` in pixels as shown, 0 if unknown.
     """
@@ -33,11 +36,12 @@ class Picture:
     format: str = ""
     shown: str = ""
     is_preview: bool = False
+    is_video: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
-    """One asset; `renditions` by size, smallest first, `original` for a copied document."""
+    """One asset; `renditions` by size, smallest first, `original` last: a video, or a copied document."""
 
     name: str
     media_type: str
@@ -76,9 +80,21 @@ def look(output: Path, path: str) -> Picture:
             upright = ImageOps.exif_transpose(image)
             kind = str(image.format)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return Picture(path, size)
+        return _video(path, file, size)
     shown, is_preview = _shown(output, path, kind, upright)
     return Picture(path, size, upright.width, upright.height, kind, shown, is_preview)
+
+
+def _video(path: str, file: Path, size: int) -> Picture:
+    """A video is played as it is; of a file that is none either, nothing is known."""
+    if file.suffix.lower() not in VIDEO_NAMES:
+        return Picture(path, size)
+    try:
+        clip = inspect(file)
+    except FfmpegError:
+        return Picture(path, size)
+    sound = f"with {clip.sound.codec}" if clip.sound else "silent"
+    return Picture(path, size, *clip.shown, f"{clip.codec} {sound}, {clip.seconds:.1f} s", path, is_video=True)
 
 
 def _shown(output: Path, path: str, kind: str, upright: Image.Image) -> tuple[str, bool]:

@@ -47,11 +47,13 @@ class Clip:
 
 @cache
 def executable() -> str:
-    """The system's ffmpeg, or else the one that comes with the development packages."""
-    if found := shutil.which("ffmpeg"):
-        return found
-    import imageio_ffmpeg
-
+    """The ffmpeg that comes with the development packages, or else, as in the image, the system's."""
+    try:
+        import imageio_ffmpeg
+    except ImportError:
+        if system := shutil.which("ffmpeg"):
+            return system
+        raise FfmpegError("there is no ffmpeg: install it, or the development packages (make setup)") from None
     bundled: str = imageio_ffmpeg.get_ffmpeg_exe()
     return bundled
 

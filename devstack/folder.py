@@ -1,4 +1,4 @@
-"""One's own media, as uploads: images by their shape, everything else as documents."""
+"""One's own media, as uploads: images and videos by their shape, everything else as documents."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pillow_heif
 from PIL import ExifTags, Image
 
+from devstack.ffmpeg import FfmpegError, inspect
 from devstack.samples import Sample
 
 MOST_ASSETS = 1000
@@ -38,8 +39,24 @@ def uploads(files: list[Path]) -> Iterator[Sample]:
     for path in files:
         content_type = IMAGE_TYPES.get(path.suffix.lower()) or mimetypes.guess_type(path.name)[0]
         content_type = content_type or "application/octet-stream"
-        media_type = f"photo/{_shape(path)}" if content_type.startswith("image/") else "project/doc"
-        yield Sample(path.name, media_type, path.read_bytes(), content_type, str(path))
+        yield Sample(path.name, _media_type(path, content_type), path.read_bytes(), content_type, str(path))
+
+
+def _media_type(path: Path, content_type: str) -> str:
+    if content_type.startswith("image/"):
+        return f"photo/{_shape(path)}"
+    if content_type.startswith("video/"):
+        return f"video/{_video_shape(path)}"
+    return "project/doc"
+
+
+def _video_shape(path: Path) -> str:
+    """A video's shape as it is shown; one that can't be read counts as horizontal."""
+    try:
+        width, height = inspect(path).shown
+    except FfmpegError:
+        return "horizontal"
+    return "vertical" if height > width else "horizontal"
 
 
 def _shape(path: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 STEPS = {
     "validate": "looked at every upload",
-    "thumbnails": "made the renditions",
+    "thumbnails": "made the renditions, and had the videos made",
     "zip": "wrote the bundle",
     "consolidate": "put the report together",
     "callback": "told the backend",
@@ -56,6 +56,12 @@ def meaning(entry: dict[str, Any]) -> str:
         return f"{step:<12}{entry['seconds']:>6.2f} s  {STEPS.get(step, '')}{_counts(entry)}"
     if event == "step ended early":
         return f"{step:<12}{entry['seconds']:>6.2f} s  gave up: {entry['why']}"
+    if event == "transcoding submitted":
+        return f"video       {entry['key']} is MediaConvert job {entry['transcoding']}"
+    if event == "transcoding ended":
+        return f"video       MediaConvert job {entry['transcoding']} " + (
+            "is complete" if entry["done"] else "failed"
+        )
     if event == "asset failed":
         return f"failed      {entry['key']}: {entry['code']}, {entry['why']}"
     if event == "message deleted":

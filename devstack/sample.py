@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from devstack.aws import session
+from devstack.clips import clip_set
 from devstack.samples import Sample, sample_set
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def main() -> None:
     aws = session()
     s3 = aws.client("s3", endpoint_url=endpoint)
     sqs = aws.client("sqs", endpoint_url=endpoint)
-    assets = upload(s3, os.environ["MEDIA_BUCKET"], listing_id, sample_set())
+    assets = upload(s3, os.environ["MEDIA_BUCKET"], listing_id, (*clip_set(), *sample_set()))
     job = {
         "jobId": int(time.time()),
         "listingId": listing_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 
 from devstack.aws import session, variables
 from devstack.deploy import deploy
+from devstack.ffmpeg import inspect
 from devstack.processes import Child, free_port
 from devstack.receiver import Receiver
 from devstack.sample import enqueue
@@ -59,12 +61,31 @@ def test_the_compose_file_names_what_localstack_makes_of_the_template(localstack
         assert environment["QUEUE_URL"] == stack.queue_url.replace(localstack_url, "http://localstack:4566")
 
 
+def test_the_mediaconvert_of_the_compose_file_runs_by_itself(moto_url: str, tmp_path: Path) -> None:
+    environment = {**variables(moto_url), "MEDIACONVERT_PORT": str(free_port())}
+    command = [sys.executable, "-m", "devstack.mediaconvert"]
+    with Child(command, log=tmp_path / "mediaconvert.log", environment=environment) as emulator:
+        emulator.wait_ready(lambda: "listening" in emulator.output(), timeout=20)
+        url = f"http://127.0.0.1:{environment['MEDIACONVERT_PORT']}"
+        assert session().client("mediaconvert", endpoint_url=url).list_jobs()["Jobs"] == []
+        emulator.send(signal.SIGTERM)
+        assert emulator.wait(10) == 0
+
+
 def test_the_demo_runs_and_ends_by_itself(tmp_path: Path) -> None:
     output = tmp_path / "demo-output"
     command = [sys.executable, "-m", "devstack.demo", "--output", str(output)]
     with Child(command, log=tmp_path / "demo.log") as demo:
         assert demo.wait(90) == 0, demo.tail()
         assert "Status PARTIAL_SUCCESS" in demo.output()
-    assert (output / "index.html").read_text().count("<img") >= 4 * 11
+    page = (output / "index.html").read_text()
+    assert page.count("<img") >= 4 * 13
+    assert page.count("<video") == 4, "two sources and what was made of them"
+    videos = [
+        output / "bucket/28/processed/video" / name
+        for name in ("horizontal/original/tour.mp4", "vertical/original/walk.mp4")
+    ]
+    assert [inspect(video).shown for video in videos] == [(1280, 720), (720, 1280)]
+    assert zipfile.ZipFile(output / "28.zip").read("video/vertical/original/walk.mp4") == videos[1].read_bytes()
     assert (output / "callback.json").exists()
     assert (output / "28.zip").exists()

@@ -52,9 +52,23 @@ def test_the_worker_has_longer_to_stop_than_its_grace_period(services: dict[str,
 def test_every_variable_of_the_worker_is_a_setting_or_boto3s_own(services: dict[str, Any]) -> None:
     variables = set(services["worker"]["environment"])
     own = {name.upper() for name in Settings.model_fields}
-    boto3s = {"AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+    boto3s = {
+        "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_MEDIACONVERT",
+    }  # fmt: skip
     assert variables <= own | boto3s
     assert {name.upper() for name, field in Settings.model_fields.items() if field.is_required()} <= variables
+
+
+def test_mediaconvert_is_emulated_with_an_ffmpeg_in_its_image(services: dict[str, Any]) -> None:
+    emulator = services["mediaconvert"]
+    assert emulator["command"] == ["python", "-m", "devstack.mediaconvert"]
+    endpoint = services["worker"]["environment"]["AWS_ENDPOINT_URL_MEDIACONVERT"]
+    assert endpoint == f"http://mediaconvert:{emulator['environment']['MEDIACONVERT_PORT']}"
+    assert services["worker"]["environment"]["MEDIACONVERT_ROLE_ARN"].startswith("arn:aws:iam::")
+    assert "mediaconvert" in services["worker"]["depends_on"]
+    stage = (ROOT / "Dockerfile").read_text().split(f"AS {emulator['build']['target']}\n")[1].split("\nFROM ")[0]
+    assert "--no-install-recommends ffmpeg" in stage
+    assert stage.index("USER 10001:10001") > stage.index("apt-get")
 
 
 def test_samples_only_come_when_asked_for(services: dict[str, Any]) -> None:
