@@ -57,12 +57,16 @@ class Clients:
     s3: S3Client
     poll: SQSClient
     lease: SQSClient
+    mediaconvert: MediaConvertClient | None
 
 
-def connect(region: str | None, emulated: bool, connections: int, jobs: int, long_poll: int) -> Clients:
+def connect(
+    region: str | None, emulated: bool, connections: int, jobs: int, long_poll: int, videos: bool
+) -> Clients:
     """Make the clients, once.
 
-    `connections` is how many the bucket gets at most, `jobs` how many are in flight, `long_poll` is in seconds.
+    `connections` is how many the bucket gets at most, `jobs` how many are in flight, `long_poll` is in seconds,
+    `videos` says whether there is use for MediaConvert's client, which takes 4 MB.
     An emulator has no DNS name for each bucket, so it wants the bucket in the path.
 
     Raises:
@@ -84,26 +88,18 @@ def connect(region: str | None, emulated: bool, connections: int, jobs: int, lon
         max_pool_connections=jobs + 1,
         retries={"mode": "standard", "total_max_attempts": 2},
     )
+    # Probe reads from the file before it answers. The regional endpoint is the plain one, for every account.
+    mediaconvert = Config(
+        connect_timeout=5,
+        read_timeout=20,
+        max_pool_connections=connections,
+        retries={"mode": "standard", "total_max_attempts": 3},
+    )
     with errors_mapped("set up boto3"):
         session = boto3.Session(region_name=region)
         return Clients(
             session.client("s3", config=s3),
             session.client("sqs", config=poll),
             session.client("sqs", config=lease),
+            session.client("mediaconvert", config=mediaconvert) if videos else None,
         )
-
-
-def connect_mediaconvert(region: str | None, connections: int) -> MediaConvertClient:
-    """Make MediaConvert's client. Its regional endpoint is the plain one, for every account.
-
-    Raises:
-        Transient: boto3 misses something, such as a region.
-    """
-    config = Config(
-        connect_timeout=5,
-        read_timeout=20,  # Probe reads from the file before it answers
-        max_pool_connections=connections,
-        retries={"mode": "standard", "total_max_attempts": 3},
-    )
-    with errors_mapped("set up boto3"):
-        return boto3.Session(region_name=region).client("mediaconvert", config=config)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import idle, memory, thumbnails
+from benchmarks import idle, memory, thumbnails, waiting
 
 
 def main() -> int:
     missed = False
-    for module in (thumbnails, memory, idle):
+    for module in (thumbnails, memory, idle, waiting):
         for figure in module.measure():
             print(figure.row(), flush=True)
             missed |= figure.missed

@@ -52,6 +52,7 @@ class Attempt:
         self._made: dict[tuple[str, str], Product] = {}
         self._submitted: dict[str, Transcoding] = {}
         self._settler = threading.Lock()
+        self._journal_lock = threading.Lock()
 
     @property
     def last(self) -> bool:
@@ -135,7 +136,8 @@ class Attempt:
         log = structlog.get_logger().bind(key=transcoding.raw_key, transcoding=transcoding.id)
         self._submitted[transcoding.raw_key] = transcoding
         try:
-            self._journals.add(self.job, Journal(transcodings=(transcoding,)))
+            with self._journal_lock:  # a job's videos are submitted side by side
+                self._journals.add(self.job, Journal(transcodings=(transcoding,)))
         except Exception:
             # It is tried again when the attempt ends; only if the process dies before that, it is paid for twice.
             log.exception("a submitted transcoding couldn't be written to the journal yet")

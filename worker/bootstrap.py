@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from adapters.aws import connect, connect_mediaconvert
+from adapters.aws import Clients, connect
 from adapters.backend import SignedCallback
 from adapters.journal import S3Journals
 from adapters.mediaconvert import MediaConvert
@@ -68,6 +68,7 @@ def _build(settings: Settings) -> Service:
         connections=asset_threads + TRANSFERS + jobs,
         jobs=jobs,
         long_poll=settings.long_poll,
+        videos=settings.mediaconvert_role_arn is not None,
     )
     queue = SqsQueue(clients.poll, clients.lease, settings.queue_url)
     objects = S3Objects(clients.s3, settings.media_bucket, metrics.count_bytes)
@@ -75,7 +76,7 @@ def _build(settings: Settings) -> Service:
     ports = Ports(
         objects=objects,
         images=PillowImages(settings.image_threads, settings.max_photo_pixels),
-        transcoder=_transcoder(settings, asset_threads + 1),
+        transcoder=_transcoder(settings, clients),
         backend=SignedCallback(
             str(settings.callback_url),
             settings.callback_secret.get_secret_value(),
@@ -103,12 +104,14 @@ def _build(settings: Settings) -> Service:
     return Service(consumer, Health(consumer, leases, handler, metrics, clock))
 
 
-def _transcoder(settings: Settings, connections: int) -> Transcoder:
-    if settings.mediaconvert_role_arn is None:
+def _transcoder(settings: Settings, clients: Clients) -> Transcoder:
+    if clients.mediaconvert is None or settings.mediaconvert_role_arn is None:
         return NoTranscoder()
-    client = connect_mediaconvert(settings.aws_region, connections)
     return MediaConvert(
-        client, settings.media_bucket, settings.mediaconvert_role_arn, settings.mediaconvert_queue_arn
+        clients.mediaconvert,
+        settings.media_bucket,
+        settings.mediaconvert_role_arn,
+        settings.mediaconvert_queue_arn,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -31,6 +32,15 @@ def usable_cpus() -> int:
         return allowed
 
 
+def _an_arn_of(service: str, resource: str) -> Callable[[str | None], str | None]:
+    def check(value: str | None) -> str | None:
+        if value and not (value.startswith("arn:") and service in value and resource in value):
+            raise ValueError(f"must be an ARN such as arn:aws{service}…{resource}…")
+        return value
+
+    return check
+
+
 class Settings(BaseSettings):
     """The contract's section 5; each field's environment variable is its name in capitals."""
 
@@ -41,8 +51,8 @@ class Settings(BaseSettings):
     callback_url: HttpUrl
     callback_secret: Annotated[SecretStr, Field(min_length=16)]
     callback_provider: str = "STEP_FUNCTIONS"
-    mediaconvert_role_arn: str | None = None
-    mediaconvert_queue_arn: str | None = None
+    mediaconvert_role_arn: Annotated[str | None, AfterValidator(_an_arn_of(":iam::", ":role/"))] = None
+    mediaconvert_queue_arn: Annotated[str | None, AfterValidator(_an_arn_of(":mediaconvert:", ":queues/"))] = None
     zip_key_template: Annotated[str, AfterValidator(check_bundle_template)] = (
         "{listing_id}/processed/zip/{listing_id}.zip"
     )

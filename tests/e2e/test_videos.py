@@ -179,6 +179,8 @@ def test_every_container_is_taken(studio: Studio, tmp_path: Path) -> None:
     for output in body["outputs"]:
         assert inspect(studio.fetched(output["processedKey"])).codec == "h264"
     assert len(studio.transcoder.jobs) == len(codecs)
+    journal = studio.world.journal(28, 21)
+    assert {each["rawKey"] for each in journal["transcodings"]} == set(keys), "none was lost to a race"
 
 
 def wait_until_submitted(worker: Worker) -> None:

@@ -148,13 +148,15 @@ def test_a_missing_region_is_said_and_not_a_traceback(monkeypatch: pytest.Monkey
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
     with pytest.raises(Transient, match="region"):
-        connect(None, emulated=False, connections=1, jobs=1, long_poll=20)
+        connect(None, emulated=False, connections=1, jobs=1, long_poll=20, videos=False)
 
 
 def test_polls_and_leases_have_clients_and_patience_of_their_own() -> None:
-    clients = connect("us-east-1", emulated=True, connections=7, jobs=3, long_poll=20)
+    clients = connect("us-east-1", emulated=True, connections=7, jobs=3, long_poll=20, videos=True)
     assert clients.poll is not clients.lease
     poll, lease, s3 = (vars(client.meta.config) for client in (clients.poll, clients.lease, clients.s3))
     assert poll["_user_provided_options"]["read_timeout"] > 20, "above the long poll"
     assert lease["_user_provided_options"]["read_timeout"] < 20, "below a third of the visibility timeout"
     assert s3["_user_provided_options"]["max_pool_connections"] == 7
+    assert clients.mediaconvert
+    assert connect("us-east-1", False, 7, 3, 20, videos=False).mediaconvert is None, "it takes memory"

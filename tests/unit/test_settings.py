@@ -67,6 +67,9 @@ def test_a_missing_setting_is_named(name: str, monkeypatch: pytest.MonkeyPatch) 
         ("LOG_FORMAT", "xml"),
         ("ZIP_KEY_TEMPLATE", "bundles/all.zip"),
         ("JOB_TIMEOUT", "0"),
+        ("MEDIACONVERT_ROLE_ARN", "media-convert"),
+        ("MEDIACONVERT_ROLE_ARN", "arn:aws:mediaconvert:us-east-1:000000000000:queues/Default"),
+        ("MEDIACONVERT_QUEUE_ARN", "arn:aws:iam::000000000000:role/media-convert"),
     ],
 )
 def test_an_impossible_setting_is_named_in_one_line_and_its_value_is_not(
