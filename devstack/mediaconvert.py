@@ -14,8 +14,6 @@ import time
 import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -25,10 +23,11 @@ from urllib.parse import unquote, urlsplit
 
 from botocore.exceptions import ClientError
 
-from devstack.aws import REGION, session
+from devstack.aws import session
 from devstack.ffmpeg import FfmpegError, inspect
+from devstack.mediaconvert_jobs import Job, Runner
 from devstack.service_model import from_wire, request_shape, violations
-from devstack.transcode import CONTENT_TYPES, Made, TranscodeError, complaints, source_of, transcode
+from devstack.transcode import complaints
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 API = "/2017-08-29"
 TOKEN_SECONDS = 60.0
 """For how long the same ClientRequestToken is the same job."""
-CANT_OPEN_INPUT = 1404
-ACCOUNT = "000000000000"
 
 
 class ApiError(Exception):
@@ -49,52 +46,20 @@ class ApiError(Exception):
         self.code = code
 
 
-@dataclass(slots=True)
-class Job:
-    """A job and what became of it; `request` is CreateJob's body as it came."""
-
-    id: str
-    request: Mapping[str, Any]
-    created_at: float
-    status: str = "SUBMITTED"
-    error: tuple[int, str] | None = None
-    details: list[list[Mapping[str, Any]]] = field(default_factory=list)
-
-    def shown(self) -> dict[str, Any]:
-        """As GetJob answers."""
-        job = {
-            "id": self.id,
-            "arn": f"arn:aws:mediaconvert:{REGION}:{ACCOUNT}:jobs/{self.id}",
-            "createdAt": self.created_at,
-            "status": self.status,
-            "queue": f"arn:aws:mediaconvert:{REGION}:{ACCOUNT}:queues/Default",
-            **self.request,
-            "outputGroupDetails": [{"outputDetails": details} for details in self.details],
-        }
-        if self.error:
-            job["errorCode"], job["errorMessage"] = self.error
-        return job
-
-
 class MediaConvertEmulator:
     """A context manager: an HTTP server in threads of this process, on loopback and a free port by default.
 
-    Jobs run side by side, two at a time. What a test orders: `hold` keeps jobs in PROGRESSING until `release`,
+    What a test orders: `hold` keeps jobs in PROGRESSING until `release`,
     `fail` lets the next job end in ERROR, `refuse` answers the next calls of an operation with an error.
     """
 
     def __init__(
         self, s3: S3Client, *, host: str = "127.0.0.1", port: int = 0, clock: Callable[[], float] = time.time
     ) -> None:
-        self._s3 = s3
         self._clock = clock
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(2, "transcode")
-        self._going_on = threading.Event()
-        self._going_on.set()
-        self._failures: deque[tuple[int, str]] = deque()
+        self._runner = Runner(s3)
         self._refusals: defaultdict[str, deque[ApiError]] = defaultdict(deque)
-        self.jobs: list[Job] = []
         self.calls: list[str] = []
         self._server = _Server((host, port), _Handler)
         self._server.emulator = self
@@ -106,25 +71,29 @@ class MediaConvertEmulator:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.release()
         self._server.shutdown()
         self._server.server_close()
-        self._pool.shutdown(cancel_futures=True)
+        self._runner.close()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
+    @property
+    def jobs(self) -> list[Job]:
+        """All jobs there ever were, the oldest first."""
+        return self._runner.jobs
+
     def hold(self) -> None:
         """Let no job end until `release`."""
-        self._going_on.clear()
+        self._runner.may_end.clear()
 
     def release(self) -> None:
-        self._going_on.set()
+        self._runner.may_end.set()
 
     def fail(self, code: int, message: str) -> None:
         """Let the next job that is submitted end in ERROR."""
-        self._failures.append((code, message))
+        self._runner.fail_next(code, message)
 
     def refuse(self, operation: str, status: int, code: str, times: int) -> None:
         """Answer the next calls of an operation, such as `CreateJob`, with an error."""
@@ -168,9 +137,7 @@ class MediaConvertEmulator:
                 if same and now - job.created_at < TOKEN_SECONDS:
                     return job.shown()
             job = Job(f"{now * 1000:.0f}-{uuid.uuid4().hex[:6]}", wire, now)
-            self.jobs.append(job)
-            failure = self._failures.popleft() if self._failures else None
-        self._pool.submit(self._run, job, request["Settings"], failure)
+            self._runner.start(job, request["Settings"])
         return job.shown()
 
     def _find(self, job_id: str) -> Job:
@@ -180,18 +147,15 @@ class MediaConvertEmulator:
         raise ApiError(404, "NotFoundException", f"there is no job {job_id}")
 
     def _cancel(self, job_id: str) -> Mapping[str, Any]:
-        job = self._find(job_id)
-        with self._lock:
-            if job.status not in {"SUBMITTED", "PROGRESSING"}:
-                raise ApiError(409, "ConflictException", f"job {job_id} has ended")
-            job.status = "CANCELED"
+        if not self._runner.cancel(self._find(job_id)):
+            raise ApiError(409, "ConflictException", f"job {job_id} has ended")
         return {}
 
     def _probe(self, body: bytes) -> Mapping[str, Any]:
         (file,) = _checked("Probe", body)["inputFiles"]
         with tempfile.TemporaryDirectory(prefix="probe-") as folder:
             try:
-                clip = inspect(self._fetched(file["fileUrl"], Path(folder)))
+                clip = inspect(self._runner.fetched(file["fileUrl"], Path(folder)))
             except (ClientError, FfmpegError) as error:
                 raise ApiError(400, "BadRequestException", f"the input can't be probed: {error}") from error
         tracks: list[Mapping[str, Any]] = [
@@ -205,50 +169,6 @@ class MediaConvertEmulator:
             tracks.append({"index": 2, "trackType": "audio", "audioProperties": properties})
         return {"probeResults": [{"container": {"duration": clip.seconds, "tracks": tracks}}]}
 
-    def _run(self, job: Job, settings: Mapping[str, Any], failure: tuple[int, str] | None) -> None:
-        self._move(job, "PROGRESSING")
-        try:
-            if failure:
-                raise TranscodeError(*failure)
-            with tempfile.TemporaryDirectory(prefix="transcode-") as folder:
-                made = list(transcode(settings, self._fetched(source_of(settings), Path(folder)), Path(folder)))
-                self._going_on.wait()
-                if job.status == "PROGRESSING":
-                    self._store(job, made, len(settings["OutputGroups"]))
-        except TranscodeError as error:
-            self._going_on.wait()
-            job.error = (error.code, str(error))
-            self._move(job, "ERROR")
-        except ClientError as error:
-            job.error = (CANT_OPEN_INPUT, f"Unable to open input file: {error}")
-            self._move(job, "ERROR")
-        except Exception as error:  # as MediaConvert has it: a service error
-            job.error = (1999, repr(error))
-            self._move(job, "ERROR")
-        else:
-            self._move(job, "COMPLETE")
-
-    def _move(self, job: Job, status: str) -> None:
-        with self._lock:
-            if job.status != "CANCELED":
-                job.status = status
-
-    def _fetched(self, url: str, folder: Path) -> Path:
-        bucket, key = _located(url)
-        target = folder / "input"
-        self._s3.download_file(bucket, key, str(target))
-        return target
-
-    def _store(self, job: Job, made: list[tuple[int, Made]], groups: int) -> None:
-        details: list[list[Mapping[str, Any]]] = [[] for _ in range(groups)]
-        for index, output in made:
-            for file, url in output.files:
-                bucket, key = _located(url)
-                self._s3.upload_file(str(file), bucket, key, {"ContentType": CONTENT_TYPES[file.suffix]})
-            size = {"widthInPx": output.width, "heightInPx": output.height}
-            details[index].append({"durationInMs": round(output.seconds * 1000), "videoDetails": size})
-        job.details = details
-
 
 def _checked(operation: str, body: bytes) -> dict[str, Any]:
     """The request's JSON. Raises `ApiError` where the service's model doesn't allow it."""
@@ -260,11 +180,6 @@ def _checked(operation: str, body: bytes) -> dict[str, Any]:
     if found := list(violations(shape, from_wire(shape, wire))):
         raise ApiError(400, "BadRequestException", "; ".join(found))
     return wire
-
-
-def _located(url: str) -> tuple[str, str]:
-    bucket, _, key = url.removeprefix("s3://").partition("/")
-    return bucket, key
 
 
 class _Server(ThreadingHTTPServer):
