@@ -9,7 +9,7 @@ from domain.errors import Code, Permanent, Transient
 from domain.model import Asset, Failure, Job, Manifest, MediaType, Source
 from domain.ports import Head
 from domain.steps.validate import decode_sha256, validate
-from tests.fakes import JPEG, PDF, FakeAttempt, FakeObjects, make_ports
+from tests.fakes import JPEG, MP4, PDF, FakeAttempt, FakeObjects, make_ports
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 DOCUMENT = "28/raw/project/doc/a.pdf"
@@ -137,6 +137,22 @@ def test_a_document_is_what_its_name_and_content_type_say(objects: FakeObjects) 
 def test_a_photo_is_not_fetched_to_be_validated(objects: FakeObjects) -> None:
     check(objects, Asset(PHOTO))
     assert objects.called("read") == []
+
+
+@pytest.mark.parametrize("key", ["28/raw/video/vertical/a$dt$.mp4", "28/raw/video/" + "v" * 995])
+def test_a_video_whose_derivatives_could_not_be_named_is_an_error(objects: FakeObjects, key: str) -> None:
+    assert key[:20] in why(objects, Asset(objects.put(key, MP4, "video/mp4")))
+
+
+@pytest.mark.parametrize(
+    ("key", "content"), [(PHOTO, JPEG), (DOCUMENT, PDF), ("28/raw/video/vertical/a.mp4", MP4)], ids=str
+)
+def test_each_kind_has_a_limit(objects: FakeObjects, key: str, content: bytes) -> None:
+    objects.put(key, content + b" " * (1000 - len(content)))
+    (source,) = check(objects, Asset(key))
+    assert isinstance(source, Source)
+    objects.put(key, content + b" " * (1001 - len(content)))
+    assert "the limit for a" in why(objects, Asset(key))
 
 
 def test_a_video_that_is_none_is_an_error(objects: FakeObjects) -> None:
