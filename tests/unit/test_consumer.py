@@ -124,7 +124,7 @@ class World:
         }
 
     def drain_in_background(self, grace: float = TIMEOUT) -> threading.Thread:
-        thread = threading.Thread(target=self.consumer.drain, args=(grace,))
+        thread = threading.Thread(target=self.consumer.drain, args=(grace,), daemon=True)
         thread.start()
         return thread
 
