@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         CreateJobRequestTypeDef,
         InputTypeDef,
         OutputGroupTypeDef,
+        OutputTypeDef,
         ProbeResponseTypeDef,
         VideoDescriptionTypeDef,
     )
@@ -140,8 +141,8 @@ def job_request(
         "Settings": {
             "Inputs": [_input(f"s3://{bucket}/{source.raw.key}", shape)],
             "OutputGroups": [
-                _mp4(f"s3://{bucket}/{video}", shape),
-                _captures(f"s3://{bucket}/{frames}", shape),
+                _group("MP4", f"s3://{bucket}/{video}", _mp4(shape)),
+                _group("Frames", f"s3://{bucket}/{frames}", _captures(shape)),
             ],
         },
     }
@@ -155,63 +156,55 @@ def _input(url: str, shape: Shape) -> InputTypeDef:
     return source
 
 
-def _mp4(destination: str, shape: Shape) -> OutputGroupTypeDef:
+def _group(name: str, destination: str, output: OutputTypeDef) -> OutputGroupTypeDef:
     return {
-        "Name": "MP4",
+        "Name": name,
         "OutputGroupSettings": {
             "Type": "FILE_GROUP_SETTINGS",
             "FileGroupSettings": {"Destination": destination},
         },
-        "Outputs": [
-            {
-                "ContainerSettings": {
-                    "Container": "MP4",
-                    "Mp4Settings": {"MoovPlacement": "PROGRESSIVE_DOWNLOAD"},
-                },
-                "VideoDescription": {
-                    **_box(shape),
-                    "CodecSettings": {
-                        "Codec": "H_264",
-                        "H264Settings": {
-                            "RateControlMode": "QVBR",
-                            "QvbrSettings": {"QvbrQualityLevel": 8},
-                            "MaxBitrate": 5_000_000,
-                            "QualityTuningLevel": "SINGLE_PASS_HQ",
-                            "SceneChangeDetect": "TRANSITION_DETECTION",
-                            "FramerateControl": "INITIALIZE_FROM_SOURCE",
-                        },
-                    },
-                },
-                **({"AudioDescriptions": [_AAC]} if shape.sound else {}),
-            }
-        ],
+        "Outputs": [output],
     }
 
 
-def _captures(destination: str, shape: Shape) -> OutputGroupTypeDef:
-    return {
-        "Name": "Frames",
-        "OutputGroupSettings": {
-            "Type": "FILE_GROUP_SETTINGS",
-            "FileGroupSettings": {"Destination": destination},
-        },
-        "Outputs": [
-            {
-                "ContainerSettings": {"Container": "RAW"},
-                "VideoDescription": {
-                    **_box(shape),
-                    "CodecSettings": {
-                        "Codec": "FRAME_CAPTURE",
-                        "FrameCaptureSettings": {
-                            "FramerateNumerator": 1,
-                            "FramerateDenominator": 2,
-                            "MaxCaptures": 2,
-                            "Quality": 85,
-                        },
-                    },
+def _mp4(shape: Shape) -> OutputTypeDef:
+    output: OutputTypeDef = {
+        "ContainerSettings": {"Container": "MP4", "Mp4Settings": {"MoovPlacement": "PROGRESSIVE_DOWNLOAD"}},
+        "VideoDescription": {
+            **_box(shape),
+            "CodecSettings": {
+                "Codec": "H_264",
+                "H264Settings": {
+                    "RateControlMode": "QVBR",
+                    "QvbrSettings": {"QvbrQualityLevel": 8},
+                    "MaxBitrate": 5_000_000,
+                    "QualityTuningLevel": "SINGLE_PASS_HQ",
+                    "SceneChangeDetect": "TRANSITION_DETECTION",
+                    "FramerateControl": "INITIALIZE_FROM_SOURCE",
                 },
-            }
-        ],
+            },
+        },
+    }
+    if shape.sound:
+        output["AudioDescriptions"] = [_AAC]
+    return output
+
+
+def _captures(shape: Shape) -> OutputTypeDef:
+    return {
+        "ContainerSettings": {"Container": "RAW"},
+        "VideoDescription": {
+            **_box(shape),
+            "CodecSettings": {
+                "Codec": "FRAME_CAPTURE",
+                "FrameCaptureSettings": {
+                    "FramerateNumerator": 1,
+                    "FramerateDenominator": 2,
+                    "MaxCaptures": 2,
+                    "Quality": 85,
+                },
+            },
+        },
     }
 
 
