@@ -10,11 +10,12 @@ import pytest
 
 from adapters.wire import parse_message
 from domain.errors import Code, Transient
-from domain.journal import Ending, Journal
+from domain.journal import Ended, Ending, Journal
 from domain.model import Failure, Report, Status, Transcoding
 from tests.fakes import (
     JPEG,
     MP4,
+    NOW,
     FakeBackend,
     FakeImages,
     FakeJournals,
@@ -478,3 +479,15 @@ def test_a_process_that_died_each_time_leaves_poison_though_a_transcoding_is_wri
     world.receive()
     assert world.backend.reports[0].error
     assert world.backend.reports[0].error.code is Code.POISON_MESSAGE
+
+
+def test_a_last_receive_that_came_during_the_shutdown_does_not_wait_for_ever(world: World) -> None:
+    message_id = world.send(VIDEO, PHOTO)
+    world.queue.held[0].receive_count = MAX_RECEIVES - 1
+    world.journals.journals[message_id] = Journal((Ended(1, NOW, Ending.TRANSIENT, "S3 was down"),))
+    world.transcoder.verdicts["t-1"] = None
+    world.transcoder.before = lambda method: world.clock.advance(11 if method == "verdict" else 0)
+    world.handler.drain(world.clock() + 10)
+    world.receive()
+    assert world.reports() == [Status.PARTIAL_SUCCESS]
+    assert world.queue.deleted == [message_id]
