@@ -119,6 +119,16 @@ def test_two_jobs_that_wait_for_the_same_one_cost_one_question(world: World) -> 
     assert len(world.transcoder.asked) == 1
 
 
+def test_a_job_that_waits_on_does_not_begin_with_short_delays_again(world: World) -> None:
+    with world.waiting("t-1"):
+        world.let_pass(100)
+        asked = len(world.transcoder.asked)
+        with world.waiting("t-1"):
+            world.let_pass(5)
+            assert len(world.transcoder.asked) == asked
+            world.end()
+
+
 def test_one_that_fails_for_a_minute_is_asked_less_and_less_by_all_jobs_together(world: World) -> None:
     world.transcoder.error = Transient("TooManyRequestsException")
     ids = [f"t-{number}" for number in range(20)]
