@@ -182,6 +182,15 @@ def test_a_submission_that_fails_for_now_lets_the_photos_be_done(world: World, l
     assert [product.raw_key for product in attempt.products] == [PHOTO]
 
 
+def test_a_bug_in_a_submission_fails_the_attempt_and_on_the_last_receive_the_asset(world: World) -> None:
+    refuse(world, "submit", KeyError("Job"))
+    with pytest.raises(KeyError):
+        world.run(VIDEO, PHOTO)
+    failure = outcome_of(world.run(VIDEO, PHOTO, attempt=FakeAttempt(last=True)), VIDEO)
+    assert isinstance(failure, Failure)
+    assert failure.code is Code.VIDEO_PROCESSING_FAILED
+
+
 def test_a_second_submission_that_fails_for_now_is_left_to_the_next_attempt(world: World) -> None:
     attempt = FakeAttempt()
     world.transcoder.verdicts["t-1"] = CURABLE
