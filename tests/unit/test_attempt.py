@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from domain.errors import Interrupted, LeaseLost, Stopped, Transient
 from domain.keys import parse_raw
 from domain.model import Job, MediaType, Source, Transcoding, Verdict
-from tests.fakes import NOW, FakeJournals, FakeObjects, FakeQueue, FakeTranscoder, ManualClock
+from tests.fakes import NOW, FakeJournals, FakeObjects, FakeQueue, FakeTranscoder, ManualClock, threads
 from worker.attempt import Attempt
 from worker.lease import Leases
 from worker.metrics import Metrics
@@ -173,3 +174,21 @@ def test_a_journal_that_cannot_be_written_stops_nothing(world: World) -> None:
     world.journals.before = lambda method: (_ for _ in ()).throw(Transient("S3 is down"))
     world.attempt.record_transcoding(VIDEO)
     assert world.attempt.transcodings == (VIDEO,)
+
+
+def test_videos_that_are_submitted_side_by_side_are_written_down_one_by_one(world: World) -> None:
+    inside, peak = 0, 0
+
+    def before(method: str) -> None:
+        nonlocal inside, peak
+        inside += 1
+        peak = max(peak, inside)
+        time.sleep(0.1)
+        inside -= 1
+
+    world.journals.before = before
+    videos = [Transcoding(f"28/raw/video/{number}.mp4", "e1", f"t-{number}") for number in range(3)]
+    with threads(3) as pool:
+        list(pool.map(world.attempt.record_transcoding, videos))
+    assert peak == 1, "the journal is read, changed and written"
+    assert set(world.journals.journals["m-1"].transcodings) == set(videos)
