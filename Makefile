@@ -26,7 +26,7 @@ demo: setup  ## the whole service on this machine: make demo [MEDIA=folder]
 	$(BIN)/python -m devstack.demo $(if $(MEDIA),--media "$(MEDIA)")
 
 test: setup  ## every test that needs nothing but this machine
-	$(BIN)/pytest -m "not localstack"
+	$(BIN)/pytest -n 3 -m "not localstack"
 
 lint: setup  ## style, types, the arrows between the rooms, template, containers
 	$(BIN)/ruff check
@@ -47,7 +47,7 @@ $(LOCALSTACK_VENV)/.ready: requirements/localstack.txt
 	touch $@
 
 test-3.13: $(UNIT_VENV)/.ready  ## the unit tests on the Python of the image
-	$(UNIT_VENV)/bin/pytest tests/unit
+	$(UNIT_VENV)/bin/pytest -n 2 tests/unit
 
 $(UNIT_VENV)/.ready: requirements/dev.txt pyproject.toml
 	@test -n "$(PYTHON313)" || { echo "there is no Python 3.13: make test-3.13 PYTHON313=…"; exit 1; }
