@@ -26,7 +26,7 @@ demo: setup  ## the whole service on this machine: make demo [MEDIA=folder]
 	$(BIN)/python -m devstack.demo $(if $(MEDIA),--media "$(MEDIA)")
 
 test: setup  ## every test that needs nothing but this machine
-	$(BIN)/pytest -n 3 -m "not localstack"
+	$(BIN)/pytest -n 4 -m "not localstack"
 
 lint: setup  ## style, types, the arrows between the rooms, template, containers
 	$(BIN)/ruff check

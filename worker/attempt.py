@@ -135,6 +135,7 @@ class Attempt:
     def record_transcoding(self, transcoding: Transcoding) -> None:
         log = structlog.get_logger().bind(key=transcoding.raw_key, transcoding=transcoding.id)
         self._submitted[transcoding.raw_key] = transcoding
+        self._metrics.transcodings.inc()
         try:
             with self._journal_lock:  # a job's videos are submitted side by side
                 self._journals.add(self.job, Journal(transcodings=(transcoding,)))

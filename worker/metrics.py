@@ -33,6 +33,9 @@ class Metrics:
         )
         self.in_flight = Gauge("media_worker_in_flight", "Jobs in hand", registry=registry)
         self.waiting = Gauge("media_worker_waiting", "Jobs in hand that only wait for a video", registry=registry)
+        self.transcodings = Counter(
+            "media_worker_transcodings", "Videos submitted to the transcoder: each costs money", registry=registry
+        )
         self.leases_lost = Counter("media_worker_leases_lost", "Leases that ran out", registry=registry)
 
     def count_bytes(self, direction: str, count: int) -> None:

@@ -35,11 +35,12 @@ def jpeg(width: int = 640, height: int = 480, colour: str = "teal") -> bytes:
 
 
 class Worker(Child):
-    """A `media-worker run` process."""
+    """A `media-worker run` process, or what a test runs in its place."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, environment: dict[str, str], log: Path, *module: str) -> None:
         self.port = int(environment["HTTP_PORT"])
-        super().__init__([sys.executable, "-m", "worker.cli", "run"], log=log, environment=environment)
+        command = [sys.executable, "-m", *(module or ("worker.cli", "run"))]
+        super().__init__(command, log=log, environment=environment)
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and text of a GET of the worker's own HTTP port."""
@@ -86,7 +87,7 @@ class World:
         ]
 
     @contextmanager
-    def worker(self, await_start: bool = True, **settings: str) -> Iterator[Worker]:
+    def worker(self, *module: str, await_start: bool = True, **settings: str) -> Iterator[Worker]:
         """A worker that has started, with these settings beside the required ones."""
         environment = {
             **variables(self.endpoint),
@@ -99,7 +100,7 @@ class World:
             **settings,
         }
         log = self._scratch / f"worker-{environment['HTTP_PORT']}.log"
-        with Worker(environment, log) as worker:
+        with Worker(environment, log, *module) as worker:
             if await_start:
                 worker.wait_for_event("started")
             yield worker

@@ -455,6 +455,7 @@ def test_a_redelivery_goes_on_with_the_transcoding_of_the_journal(world: World) 
     world.receive_until_settled()
     assert world.reports() == [Status.SUCCEEDED]
     assert world.transcoder.submitted == [(VIDEO, False)]
+    assert b"media_worker_transcodings_total 1.0" in world.metrics.render()
 
 
 def test_a_transcoding_that_could_not_be_written_down_at_once_is_when_the_attempt_ends(world: World) -> None:

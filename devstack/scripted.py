@@ -1,0 +1,141 @@
+"""An AWS endpoint that answers some requests with errors, and leaves the others to the emulator behind it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Self
+from urllib.parse import parse_qs, urlsplit
+
+SQS = "AmazonSQS."
+HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "expect", "content-length"})
+# S3's operations, as far as the worker uses them, by method and by what the query names.
+_S3 = {
+    ("PUT", "tagging"): "PutObjectTagging", ("GET", "tagging"): "GetObjectTagging",
+    ("POST", "uploads"): "CreateMultipartUpload", ("PUT", "partNumber"): "UploadPart",
+    ("POST", "uploadId"): "CompleteMultipartUpload", ("DELETE", "uploadId"): "AbortMultipartUpload",
+    ("GET", "list-type"): "ListObjectsV2",
+}  # fmt: skip
+_S3_PLAIN = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
+
+
+@dataclass(frozen=True, slots=True)
+class AwsError:
+    """An error as AWS answers it: its HTTP status and code."""
+
+    status: int
+    code: str
+
+    def body(self, operation: str) -> bytes:
+        if operation.startswith(SQS):
+            return json.dumps({"__type": f"com.amazonaws.sqs#{self.code}", "message": "as ordered"}).encode()
+        return f"<Error><Code>{self.code}</Code><Message>as ordered</Message></Error>".encode()
+
+
+SLOW_DOWN = AwsError(503, "SlowDown")
+INTERNAL_ERROR = AwsError(500, "InternalError")
+EXPIRED_TOKEN = AwsError(400, "ExpiredToken")
+REQUEST_THROTTLED = AwsError(403, "RequestThrottled")
+KMS_THROTTLED = AwsError(400, "KmsThrottled")
+HANDLE_IS_INVALID = AwsError(404, "ReceiptHandleIsInvalid")
+QUEUE_DOES_NOT_EXIST = AwsError(400, "QueueDoesNotExist")
+
+
+class ScriptedEndpoint:
+    """A context manager: an HTTP server in threads of this process.
+
+    Operations are named as S3 has them (`PutObject`), SQS's with its prefix (`AmazonSQS.ReceiveMessage`).
+    """
+
+    def __init__(self, target: str) -> None:
+        self._target = urlsplit(target).netloc
+        self._lock = threading.Lock()
+        self._script: defaultdict[str, deque[AwsError]] = defaultdict(deque)
+        self.answered: list[tuple[str, int]] = []
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.endpoint = self
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def fail(self, operation: str, error: AwsError, times: int) -> None:
+        """Answer the next calls of an operation with the error."""
+        with self._lock:
+            self._script[operation].extend([error] * times)
+
+    def left(self, operation: str) -> int:
+        """How many errors are still to be answered."""
+        return len(self._script[operation])
+
+    def answer(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Status, headers and body, the emulator's or the script's."""
+        operation = operation_of(method, path, headers)
+        with self._lock:
+            error = self._script[operation].popleft() if self._script[operation] else None
+            self.answered.append((operation, error.status if error else 0))
+        if error:
+            return error.status, {"Content-Type": "application/json"}, error.body(operation)
+        connection = http.client.HTTPConnection(self._target, timeout=60)
+        try:
+            kept = {name: value for name, value in headers.items() if name.lower() not in HOP_BY_HOP}
+            connection.request(method, path, body, kept)
+            response = connection.getresponse()
+            return response.status, dict(response.getheaders()), response.read()
+        finally:
+            connection.close()
+
+
+def operation_of(method: str, path: str, headers: Mapping[str, str]) -> str:
+    """The operation that a request calls."""
+    if target := headers.get("X-Amz-Target"):
+        return target
+    query = parse_qs(urlsplit(path).query, keep_blank_values=True)
+    named = next((name for (verb, word), name in _S3.items() if verb == method and word in query), None)
+    return named or _S3_PLAIN.get(method, method)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    endpoint: ScriptedEndpoint
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        status, headers, data = self.server.endpoint.answer(self.command, self.path, dict(self.headers), body)
+        self.send_response(status)
+        for name, value in headers.items():
+            if name.lower() not in HOP_BY_HOP or (self.command == "HEAD" and name.lower() == "content-length"):
+                self.send_header(name, value)
+        if self.command != "HEAD":
+            self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the names that http.server calls
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: what was answered is to be asked of the endpoint."""

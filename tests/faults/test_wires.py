@@ -1,0 +1,157 @@
+"""Broken wires and refusals between the worker and everything it talks to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from devstack import scripted
+from devstack.proxy import Proxy
+from devstack.scripted import SQS, AwsError, ScriptedEndpoint
+from tests.e2e.world import World, jpeg
+
+PHOTO = "28/raw/photo/horizontal/a.jpg"
+JOB = {"jobId": 21, "listingId": 28, "assets": [PHOTO]}
+FAILED = "attempt failed; message left to the queue"
+
+
+@pytest.fixture
+def s3(world: World) -> Iterator[Proxy]:
+    world.upload(PHOTO, jpeg(1600, 1200))
+    with Proxy(world.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def sqs(world: World) -> Iterator[Proxy]:
+    with Proxy(world.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def aws(world: World) -> Iterator[ScriptedEndpoint]:
+    world.upload(PHOTO, jpeg())
+    with ScriptedEndpoint(world.endpoint) as endpoint:
+        yield endpoint
+
+
+def check_done_once(world: World) -> None:
+    (callback,) = world.receiver.wait_for(1, timeout=60)
+    world.wait_until_settled()
+    assert callback.payload["status"] == "SUCCEEDED"
+    assert len(world.receiver.callbacks) == 1
+    assert set(callback.payload["outputs"][0]["outputs"].values()) <= world.keys("28/processed/")
+
+
+def test_one_that_lost_its_lease_neither_calls_back_nor_deletes(world: World, s3: Proxy, sqs: Proxy) -> None:
+    s3.delay(0.4)  # so that the job outlives its lease
+    urls = {"AWS_ENDPOINT_URL_S3": s3.url, "AWS_ENDPOINT_URL_SQS": sqs.url}
+    with world.worker(await_start=True, VISIBILITY_TIMEOUT="3", **urls) as cut_off:
+        world.enqueue(JOB)
+        cut_off.wait_for_event("attempt begun")
+        sqs.cut()
+        with world.worker(VISIBILITY_TIMEOUT="3") as other:
+            check_done_once(world)
+            cut_off.wait_for_event("step ended early")
+            assert other.events("message deleted")
+        assert cut_off.events("lease lost")
+        assert cut_off.events("step ended early")[0]["error"] == "LeaseLost"
+        assert not cut_off.events("callback acknowledged")
+        assert not cut_off.events("message deleted")
+        sqs.heal()
+
+
+@pytest.mark.parametrize("fault", ["cut", "reset", "stall"])
+def test_an_sqs_that_is_out_of_reach_for_a_moment_costs_nothing(
+    world: World, s3: Proxy, sqs: Proxy, fault: str
+) -> None:
+    with world.worker(AWS_ENDPOINT_URL_SQS=sqs.url) as worker:
+        getattr(sqs, fault)()
+        world.enqueue(JOB)
+        if fault != "stall":
+            worker.wait_for_event("receive failed")
+            assert worker.get("/readyz")[0] == 503
+            assert worker.get("/livez")[0] == 200
+        sqs.heal()
+        check_done_once(world)
+        assert worker.get("/readyz")[0] == 200
+
+
+@pytest.mark.parametrize("fault", ["cut", "reset"])
+def test_an_s3_that_is_down_for_longer_than_an_attempt_costs_the_attempt(
+    world: World, s3: Proxy, fault: str
+) -> None:
+    with world.worker(AWS_ENDPOINT_URL_S3=s3.url) as worker:
+        getattr(s3, fault)()
+        world.enqueue(JOB)
+        worker.wait_for_event(FAILED, timeout=60)
+        s3.heal()
+        check_done_once(world)
+    assert worker.events(FAILED)[0]["ending"] == "transient"
+
+
+def test_a_slow_line_to_s3_only_takes_longer(world: World, s3: Proxy) -> None:
+    s3.slow_down(100_000)
+    with world.worker(AWS_ENDPOINT_URL_S3=s3.url, VISIBILITY_TIMEOUT="3") as worker:
+        world.enqueue(JOB)
+        check_done_once(world)
+        assert not worker.events(FAILED)
+
+
+@pytest.mark.parametrize(
+    ("operation", "error", "times"),
+    [
+        ("HeadObject", scripted.SLOW_DOWN, 2),
+        ("GetObject", scripted.INTERNAL_ERROR, 2),
+        ("PutObject", scripted.SLOW_DOWN, 3),
+        ("CompleteMultipartUpload", scripted.INTERNAL_ERROR, 2),
+        (f"{SQS}ReceiveMessage", scripted.REQUEST_THROTTLED, 2),
+        (f"{SQS}ReceiveMessage", scripted.KMS_THROTTLED, 2),
+        (f"{SQS}ReceiveMessage", scripted.EXPIRED_TOKEN, 2),
+        (f"{SQS}ReceiveMessage", scripted.QUEUE_DOES_NOT_EXIST, 2),
+        (f"{SQS}ReceiveMessage", scripted.INTERNAL_ERROR, 2),
+        (f"{SQS}DeleteMessage", scripted.REQUEST_THROTTLED, 2),
+        (f"{SQS}DeleteMessage", scripted.INTERNAL_ERROR, 3),
+    ],
+)
+def test_an_answer_that_a_retry_cures_costs_no_attempt(
+    world: World, aws: ScriptedEndpoint, operation: str, error: AwsError, times: int
+) -> None:
+    with world.worker(AWS_ENDPOINT_URL=aws.url) as worker:
+        aws.fail(operation, error, times)
+        if operation.endswith("ReceiveMessage"):
+            worker.wait_for_event("receive failed", times)
+        world.enqueue(JOB)
+        check_done_once(world)
+        assert aws.left(operation) == 0
+        assert not worker.events(FAILED)
+
+
+@pytest.mark.parametrize(
+    ("error", "tries"), [(scripted.EXPIRED_TOKEN, 1), (scripted.SLOW_DOWN, 4)], ids=["ExpiredToken", "SlowDown"]
+)
+def test_one_that_it_does_not_costs_an_attempt_and_nothing_else(
+    world: World, aws: ScriptedEndpoint, error: AwsError, tries: int
+) -> None:
+    with world.worker(AWS_ENDPOINT_URL=aws.url) as worker:
+        aws.fail("PutObject", error, 4 * tries)  # each rendition, as often as boto3 tries
+        world.enqueue(JOB)
+        worker.wait_for_event(FAILED, timeout=60)
+        check_done_once(world)
+    assert worker.events(FAILED)[0]["ending"] == "transient"
+
+
+@pytest.mark.parametrize(
+    "error", [scripted.HANDLE_IS_INVALID, scripted.INTERNAL_ERROR], ids=lambda each: each.code
+)
+def test_a_heartbeat_that_is_refused_is_tried_again(world: World, aws: ScriptedEndpoint, error: AwsError) -> None:
+    with Proxy(world.endpoint) as s3:
+        s3.delay(0.3)
+        urls = {"AWS_ENDPOINT_URL": aws.url, "AWS_ENDPOINT_URL_S3": s3.url}
+        with world.worker(await_start=True, VISIBILITY_TIMEOUT="6", **urls) as worker:
+            aws.fail(f"{SQS}ChangeMessageVisibilityBatch", error, 1)
+            world.enqueue(JOB)
+            check_done_once(world)
+            assert aws.left(f"{SQS}ChangeMessageVisibilityBatch") == 0
+            assert not worker.events(FAILED)
