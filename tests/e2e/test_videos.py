@@ -247,37 +247,37 @@ def test_a_job_that_only_waits_holds_no_place(studio: Studio, clips: Mapping[str
     ]
 
 
-def bad_video(studio: Studio, video: str, **settings: str) -> Mapping[str, Any]:
-    """The video's output after a job with a good photo, whose four sizes must all have come out."""
+def bad_videos(studio: Studio, *videos: str, **settings: str) -> list[Mapping[str, Any]]:
+    """The videos' outputs after a job with a good photo, whose four sizes must all have come out."""
     photo = studio.world.upload(PHOTO, jpeg())
     with studio.worker(**settings):
-        studio.enqueue(video, photo)
+        studio.enqueue(*videos, photo)
         body = studio.world.receiver.wait_for(1, timeout=60)[0].payload
         studio.world.wait_until_settled()
     assert body["status"] == "PARTIAL_SUCCESS"
     assert len(output_of(body, photo)["outputs"]) == 4
     assert set(output_of(body, photo)["outputs"].values()) <= studio.world.keys("28/processed/")
-    failed = output_of(body, video)
-    assert "processedKey" not in failed
-    assert failed["errorMessage"]
-    return failed
+    outputs = [output_of(body, video) for video in videos]
+    for failed in outputs:
+        assert "processedKey" not in failed
+        assert failed["errorMessage"]
+    return outputs
 
 
-@pytest.mark.parametrize(
-    ("key", "content"),
-    [(VIDEO, b"just some text"), (VIDEO, b""), ("28/raw/video/vertical/a$dt$.mp4", None)],
-    ids=["text", "empty", "dollar"],
-)
-def test_what_is_no_video_is_not_submitted(
-    studio: Studio, clips: Mapping[str, Path], key: str, content: bytes | None
-) -> None:
-    studio.world.upload(key, clips["sound"].read_bytes() if content is None else content, "video/mp4")
-    assert bad_video(studio, key)["errorCode"] == "VALIDATION_ERROR"
+def test_what_is_no_video_is_not_submitted(studio: Studio, clips: Mapping[str, Path]) -> None:
+    world = studio.world
+    bad = [
+        world.upload("28/raw/video/vertical/text.mp4", b"just some text", "video/mp4"),
+        world.upload("28/raw/video/vertical/empty.mp4", b"", "video/mp4"),
+        studio.upload("28/raw/video/vertical/a$dt$.mp4", clips["sound"]),
+    ]
+    for failed in bad_videos(studio, *bad):
+        assert failed["errorCode"] == "VALIDATION_ERROR"
     assert studio.transcoder.calls == []
 
 
 def test_a_missing_role_fails_videos_alone(studio: Studio, clips: Mapping[str, Path]) -> None:
-    failed = bad_video(studio, studio.upload(VIDEO, clips["sound"]), MEDIACONVERT_ROLE_ARN="")
+    (failed,) = bad_videos(studio, studio.upload(VIDEO, clips["sound"]), MEDIACONVERT_ROLE_ARN="")
     assert failed["errorCode"] == "VIDEO_PROCESSING_FAILED"
     assert "MEDIACONVERT_ROLE_ARN" in failed["errorMessage"]
     assert studio.transcoder.calls == []
@@ -287,7 +287,7 @@ def test_a_video_that_mediaconvert_cannot_read_is_submitted_once(
     studio: Studio, clips: Mapping[str, Path]
 ) -> None:
     cut = studio.world.upload(VIDEO, clips["sound"].read_bytes()[:2000], "video/mp4")
-    failed = bad_video(studio, cut)
+    (failed,) = bad_videos(studio, cut)
     assert failed["errorCode"] == "VIDEO_PROCESSING_FAILED"
     assert "1076" in failed["errorMessage"]
     assert len(studio.transcoder.jobs) == 1
@@ -333,7 +333,7 @@ def test_a_video_that_never_ends_fails_on_the_last_receive_and_the_rest_is_repor
     with MediaConvertEmulator(world.s3) as transcoder:
         transcoder.hold()
         studio = Studio(world, transcoder, tmp_path)
-        failed = bad_video(studio, studio.upload(VIDEO, clips["sound"]), JOB_TIMEOUT="8")
+        (failed,) = bad_videos(studio, studio.upload(VIDEO, clips["sound"]), JOB_TIMEOUT="8")
         assert failed["errorCode"] == "VIDEO_PROCESSING_FAILED"
         assert transcoder.jobs[0].id in failed["errorMessage"]
         assert len(transcoder.jobs) == 1
