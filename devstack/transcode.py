@@ -14,6 +14,8 @@ from devstack.ffmpeg import Clip, FfmpegError, ffmpeg, inspect
 CANT_READ_INPUT, NO_SUCH_TRACK = 1076, 1020
 """Error codes about the input: https://docs.aws.amazon.com/mediaconvert/latest/ug/mediaconvert_error_codes.html"""
 EXTENSIONS = {"MP4": "mp4"}
+MOST_SAID = 200
+"""Characters of ffmpeg's own words in an error message."""
 CONTENT_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
 
 
@@ -88,7 +90,8 @@ def transcode(settings: Mapping[str, Any], source: Path, folder: Path) -> Iterat
             task = _Task(settings["Inputs"][0], output, source, clip, folder / f"output-{number}", url)
             yield index, (_captured(task) if _codec(output) == "FRAME_CAPTURE" else _encoded(task))
     except FfmpegError as error:
-        raise TranscodeError(CANT_READ_INPUT, f"Demuxer: [the input can't be read: {error}]") from error
+        why = " ".join(str(error).split())[:MOST_SAID]
+        raise TranscodeError(CANT_READ_INPUT, f"Demuxer: [the input can't be read: {why}]") from error
 
 
 def _outputs(settings: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:
