@@ -149,11 +149,12 @@ class Handler:
             structlog.get_logger().warning("settled by the shutdown already; the callback will be repeated")
             return
         self._note_assets(report)
-        # After the last receive nobody else can have the message, so deleting it late can only help.
-        if not self._leases.close(attempt.lease) and not attempt.last:
-            structlog.get_logger().warning("lease lost before the deletion; the callback will be repeated")
-            return
+        self._leases.close(attempt.lease)
         for _ in range(DELETE_TRIES):
+            # After the last receive nobody else can have the message, so deleting it late can only help.
+            if not self._leases.holds(attempt.lease) and not attempt.last:
+                structlog.get_logger().warning("lease lost before the deletion; the callback will be repeated")
+                return
             try:
                 self._queue.delete(attempt.lease.message.receipt_handle)
             except Transient as error:

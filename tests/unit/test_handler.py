@@ -492,3 +492,22 @@ def test_a_last_receive_that_came_during_the_shutdown_does_not_wait_for_ever(wor
     world.receive()
     assert world.reports() == [Status.PARTIAL_SUCCESS]
     assert world.queue.deleted == [message_id]
+
+
+def test_a_deletion_that_failed_is_not_tried_again_once_the_lease_is_over(world: World) -> None:
+    message_id = world.send()
+    tries: list[str] = []
+
+    def before(method: str) -> None:
+        if method == "delete":
+            tries.append(method)
+            world.clock.advance(VISIBILITY)
+            raise Transient("SQS timed out")
+
+    world.queue.before = before
+    world.receive()
+    assert len(tries) == 1
+    world.queue.before = lambda method: None
+    world.receive()
+    assert world.queue.deleted == [message_id]
+    assert world.reports() == [Status.SUCCEEDED] * 2, "as after a crash, the callback is repeated"
