@@ -8,7 +8,7 @@ UNIT_VENV := .venv-3.13
 PYTHON313 ?= $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13*/bin/python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help setup test lint demo bench test-localstack test-3.13 lock clean
+.PHONY: help setup test test-faults lint demo bench test-localstack test-3.13 lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -26,7 +26,10 @@ demo: setup  ## the whole service on this machine: make demo [MEDIA=folder]
 	$(BIN)/python -m devstack.demo $(if $(MEDIA),--media "$(MEDIA)")
 
 test: setup  ## every test that needs nothing but this machine
-	$(BIN)/pytest -n 4 -m "not localstack"
+	$(BIN)/pytest -n 3 -m "not localstack and not faults"
+
+test-faults: setup  ## broken wires, refusals and kills (minutes)
+	$(BIN)/pytest -n 3 -m faults
 
 lint: setup  ## style, types, the arrows between the rooms, template, containers
 	$(BIN)/ruff check
@@ -38,7 +41,7 @@ lint: setup  ## style, types, the arrows between the rooms, template, containers
 	$(BIN)/hadolint Dockerfile
 
 test-localstack: setup $(LOCALSTACK_VENV)/.ready  ## the tests that want conditional writes and checksums as AWS does them
-	$(BIN)/pytest -m localstack
+	$(BIN)/pytest -n 2 -m localstack
 
 $(LOCALSTACK_VENV)/.ready: requirements/localstack.txt
 	@test -n "$(PYTHON313)" || { echo "LocalStack 4.14 needs Python 3.13: make test-localstack PYTHON313=…"; exit 1; }

@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.world import World, jpeg
 from tests.faults.killed_at import POINTS
 
+pytestmark = pytest.mark.faults
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 PLAN = "28/raw/project/doc/plan.pdf"
 

@@ -11,6 +11,7 @@ from devstack.proxy import Proxy
 from devstack.scripted import SQS, AwsError, ScriptedEndpoint
 from tests.e2e.world import World, jpeg
 
+pytestmark = pytest.mark.faults
 FAILED = "attempt failed; message left to the queue"
 
 
@@ -55,7 +56,7 @@ def test_one_that_lost_its_lease_neither_calls_back_nor_deletes(world: World, s3
         enqueue(world)
         cut_off.wait_for_event("attempt begun")
         sqs.cut()
-        with world.worker(VISIBILITY_TIMEOUT="3") as other:
+        with world.worker() as other:
             check_done_once(world)
             cut_off.wait_for_event("step ended early")
             assert other.events("message deleted")
@@ -95,7 +96,7 @@ def test_an_s3_that_is_down_for_longer_than_an_attempt_costs_the_attempt(
 
 def test_a_slow_line_to_s3_only_takes_longer(world: World, s3: Proxy) -> None:
     s3.slow_down(100_000)
-    with world.worker(AWS_ENDPOINT_URL_S3=s3.url, VISIBILITY_TIMEOUT="3") as worker:
+    with world.worker(AWS_ENDPOINT_URL_S3=s3.url) as worker:
         enqueue(world)
         check_done_once(world)
         assert not worker.events(FAILED)
