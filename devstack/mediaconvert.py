@@ -14,11 +14,8 @@ import time
 import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from botocore.exceptions import ClientError
@@ -27,6 +24,7 @@ from devstack.aws import session
 from devstack.ffmpeg import FfmpegError, inspect
 from devstack.mediaconvert_jobs import Job, Runner
 from devstack.service_model import from_wire, request_shape, violations
+from devstack.serving import LocalServer, QuietHandler
 from devstack.transcode import complaints
 
 if TYPE_CHECKING:
@@ -46,11 +44,11 @@ class ApiError(Exception):
         self.code = code
 
 
-class MediaConvertEmulator:
+class MediaConvertEmulator(LocalServer):
     """A context manager: an HTTP server in threads of this process, on loopback and a free port by default.
 
-    What a test orders: `hold` keeps jobs in PROGRESSING until `release`,
-    `fail` lets the next job end in ERROR, `refuse` answers the next calls of an operation with an error.
+    What a test orders: `hold` keeps jobs in PROGRESSING until `release`, `fail` lets the next job end in ERROR,
+    `refuse` answers the next calls of an operation with an error.
     """
 
     def __init__(
@@ -61,23 +59,11 @@ class MediaConvertEmulator:
         self._runner = Runner(s3)
         self._refusals: defaultdict[str, deque[ApiError]] = defaultdict(deque)
         self.calls: list[str] = []
-        self._server = _Server((host, port), _Handler)
-        self._server.emulator = self
+        super().__init__(_handler(self), host, port)
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    def close(self) -> None:
+        super().close()
         self._runner.close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
     def jobs(self) -> list[Job]:
@@ -182,37 +168,22 @@ def _checked(operation: str, body: bytes) -> dict[str, Any]:
     return wire
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    emulator: MediaConvertEmulator
+def _handler(emulator: MediaConvertEmulator) -> type[QuietHandler]:
+    class Handler(QuietHandler):
+        def _answer(self) -> None:
+            headers = {"Content-Type": "application/json"}
+            status: int
+            answer: Mapping[str, Any]
+            try:
+                status, answer = emulator.answer(self.command, unquote(urlsplit(self.path).path), self.body())
+            except ApiError as error:
+                status, answer = error.status, {"message": str(error)}
+                headers["x-amzn-ErrorType"] = error.code
+            self.answer(status, headers, json.dumps(answer).encode())
 
+        do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - the names that http.server calls
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        headers = {"Content-Type": "application/json"}
-        status: int
-        answer: Mapping[str, Any]
-        try:
-            status, answer = self.server.emulator.answer(self.command, unquote(urlsplit(self.path).path), body)
-        except ApiError as error:
-            status, answer = error.status, {"message": str(error)}
-            headers["x-amzn-ErrorType"] = error.code
-        data = json.dumps(answer).encode()
-        self.send_response(HTTPStatus(status))
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    do_GET = do_POST = do_DELETE = _answer  # noqa: N815 - the names that http.server calls
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: what happened is to be asked of the emulator."""
+    return Handler
 
 
 def main() -> None:

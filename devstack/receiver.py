@@ -8,17 +8,15 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from devstack.serving import LocalServer, QuietHandler
 from devstack.signatures import GENUINE, verdict
 
 
@@ -73,7 +71,7 @@ class Callback:
 Callbacks = tuple[Callback, ...]
 
 
-class Receiver:
+class Receiver(LocalServer):
     """A context manager: an HTTP server in threads of this process, on loopback and a free port by default.
 
     It answers 200 to what is genuine and 401 to the rest, except where `plan` says otherwise: each POST takes
@@ -97,28 +95,16 @@ class Receiver:
         self._plan: deque[Plan] = deque()
         self._released = threading.Event()
         self.closed = False
-        self._server = _Server((host, port), _Handler)
-        self._server.receiver = self
+        super().__init__(_handler(self), host, port)
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self.closed = True
         self.release()
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def port(self) -> int:
-        return self._server.server_port
+        super().close()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/callback"
+        return f"{super().url}/callback"
 
     @property
     def callbacks(self) -> Callbacks:
@@ -179,49 +165,31 @@ class Receiver:
         return answer
 
 
-class _Server(ThreadingHTTPServer):
-    receiver: Receiver
+def _handler(receiver: Receiver) -> type[QuietHandler]:
+    class Handler(QuietHandler):
+        def _post(self) -> None:
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            body = self.body()
+            # A connection kept alive outlives the listener; a receiver that is gone must not answer on it.
+            answer = DROP if receiver.closed else receiver.take(self.path, headers, body)
+            if isinstance(answer, Raw):
+                self.wfile.write(answer.data)
+                self.close_connection = True
+            else:
+                self.answer(answer.status, answer.headers, answer.body)
 
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that went away is the client's affair; anything else is a bug here."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
+        def _get(self) -> None:
+            if self.path == "/healthz":
+                self.answer(HTTPStatus.OK, {}, b"ok")
+            elif self.path == "/callbacks":
+                listing = json.dumps([_shown(callback) for callback in receiver.callbacks], indent=2)
+                self.answer(HTTPStatus.OK, {"Content-Type": "application/json"}, listing.encode())
+            else:
+                self.answer(HTTPStatus.NOT_FOUND, {}, b"")
 
+        do_POST, do_GET = _post, _get  # noqa: N815 - the names that http.server calls
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        # A connection kept alive outlives the listener; a receiver that is gone must not answer on it.
-        answer = DROP if self.server.receiver.closed else self.server.receiver.take(self.path, headers, body)
-        if isinstance(answer, Raw):
-            self.wfile.write(answer.data)
-            self.close_connection = True
-        else:
-            self._send(answer)
-
-    def do_GET(self) -> None:
-        if self.path == "/healthz":
-            self._send(Answer(body=b"ok"))
-        elif self.path == "/callbacks":
-            listing = json.dumps([_shown(callback) for callback in self.server.receiver.callbacks], indent=2)
-            self._send(Answer(headers={"Content-Type": "application/json"}, body=listing.encode()))
-        else:
-            self._send(Answer(HTTPStatus.NOT_FOUND))
-
-    def _send(self, answer: Answer) -> None:
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
-        self.end_headers()
-        self.wfile.write(answer.body)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: what came in is to be asked of the receiver."""
+    return Handler
 
 
 def _parsed(body: bytes) -> Any:

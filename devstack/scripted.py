@@ -8,10 +8,9 @@ import threading
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Self
 from urllib.parse import parse_qs, urlsplit
+
+from devstack.serving import LocalServer, QuietHandler
 
 SQS = "AmazonSQS."
 HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "expect", "content-length"})
@@ -47,7 +46,7 @@ HANDLE_IS_INVALID = AwsError(404, "ReceiptHandleIsInvalid")
 QUEUE_DOES_NOT_EXIST = AwsError(400, "QueueDoesNotExist")
 
 
-class ScriptedEndpoint:
+class ScriptedEndpoint(LocalServer):
     """A context manager: an HTTP server in threads of this process.
 
     Operations are named as S3 has them (`PutObject`), SQS's with its prefix (`AmazonSQS.ReceiveMessage`).
@@ -57,23 +56,7 @@ class ScriptedEndpoint:
         self._target = urlsplit(target).netloc
         self._lock = threading.Lock()
         self._script: defaultdict[str, deque[AwsError]] = defaultdict(deque)
-        self.answered: list[tuple[str, int]] = []
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.endpoint = self
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(_handler(self), "127.0.0.1", 0)
 
     def fail(self, operation: str, error: AwsError, times: int) -> None:
         """Answer the next calls of an operation with the error."""
@@ -91,7 +74,6 @@ class ScriptedEndpoint:
         operation = operation_of(method, path, headers)
         with self._lock:
             error = self._script[operation].popleft() if self._script[operation] else None
-            self.answered.append((operation, error.status if error else 0))
         if error:
             return error.status, {"Content-Type": "application/json"}, error.body(operation)
         connection = http.client.HTTPConnection(self._target, timeout=60)
@@ -113,29 +95,14 @@ def operation_of(method: str, path: str, headers: Mapping[str, str]) -> str:
     return named or _S3_PLAIN.get(method, method)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    endpoint: ScriptedEndpoint
+def _handler(endpoint: ScriptedEndpoint) -> type[QuietHandler]:
+    class Handler(QuietHandler):
+        def _answer(self) -> None:
+            status, headers, data = endpoint.answer(self.command, self.path, dict(self.headers), self.body())
+            length = {"content-length"} if self.command == "HEAD" else set()
+            kept = {name: value for name, value in headers.items() if name.lower() not in HOP_BY_HOP - length}
+            self.answer(status, kept, data)
 
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the names that http.server calls
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def _answer(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        status, headers, data = self.server.endpoint.answer(self.command, self.path, dict(self.headers), body)
-        self.send_response(status)
-        for name, value in headers.items():
-            if name.lower() not in HOP_BY_HOP or (self.command == "HEAD" and name.lower() == "content-length"):
-                self.send_header(name, value)
-        if self.command != "HEAD":
-            self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
-
-    do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815 - the names that http.server calls
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: what was answered is to be asked of the endpoint."""
+    return Handler
