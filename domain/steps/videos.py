@@ -44,9 +44,7 @@ def wait(
 ) -> dict[Source, Product | Failure]:
     """Wait until the videos are finished, holding nothing meanwhile, and make their posters."""
     videos = list(sources)
-    if any(isinstance(order, Transcoding) for order in orders.values()):
-        shelf.clear()
-    orders, verdicts = _await(job, videos, orders, attempt, ports)
+    orders, verdicts = _await(job, videos, orders, shelf, attempt, ports)
 
     def one(source: Source) -> Product:
         attempt.checkpoint()
@@ -62,7 +60,8 @@ def wait(
 
 def _order(job: Job, source: Source, attempt: Attempt, ports: Ports, second: bool = False) -> Order:
     try:
-        check_sha256(source, attempt, ports.objects)
+        if not second:
+            check_sha256(source, attempt, ports.objects)
         transcoding = ports.transcoder.submit(job, source, second)
     except MediaError as error:
         return error
@@ -71,7 +70,7 @@ def _order(job: Job, source: Source, attempt: Attempt, ports: Ports, second: boo
 
 
 def _await(
-    job: Job, videos: Iterable[Source], orders: Mapping[str, Order], attempt: Attempt, ports: Ports
+    job: Job, videos: Iterable[Source], orders: Mapping[str, Order], shelf: Shelf, attempt: Attempt, ports: Ports
 ) -> tuple[Mapping[str, Order], Mapping[str, Verdict]]:
     """The orders that count in the end, and the verdicts on those that ended in time.
 
@@ -83,6 +82,7 @@ def _await(
     waiting = {order.id: order for order in latest.values() if isinstance(order, Transcoding)}
     if not waiting:
         return latest, verdicts
+    shelf.clear()
     with attempt.idle():
         while waiting and (ended := attempt.wait_for(waiting)):
             for transcoding_id, verdict in ended.items():

@@ -253,6 +253,16 @@ def test_a_digest_that_the_bucket_does_not_hold_is_checked_before_anything_is_pa
     assert world.transcoder.submitted == []
 
 
+def test_a_second_submission_does_not_read_the_video_again(world: World) -> None:
+    reads: list[str] = []
+    world.objects.before = lambda method, key: reads.append(key) if method == "read" else None
+    world.transcoder.verdicts["t-1"] = CURABLE
+    digest = hashlib.sha256(world.objects.stored[VIDEO].data).hexdigest()
+    assert world.run(Asset(VIDEO, manifest=Manifest(sha256=digest))).status is Status.SUCCEEDED
+    assert world.transcoder.submitted == [(VIDEO, False), (VIDEO, True)]
+    assert reads.count(VIDEO) == 2, "its first bytes, to see what it is, and all of it"
+
+
 def test_two_videos_that_differ_by_their_extension_cannot_both_be_processed(world: World) -> None:
     same = world.objects.put("28/raw/video/vertical/v.mp4", MP4, "video/mp4")
     report = world.run(VIDEO, same)
