@@ -19,6 +19,7 @@ from devstack.mediaconvert import MediaConvertEmulator
 from tests.e2e.world import Worker, World, jpeg
 
 ROLE = "arn:aws:iam::000000000000:role/media-convert"
+QUEUE = "arn:aws:mediaconvert:eu-central-1:000000000000:queues/Listings"
 SIZES = ("thumbnail", "small", "medium", "large")
 VIDEO = "28/raw/video/horizontal/tour.mp4"
 PHOTO = "28/raw/photo/horizontal/a.jpg"
@@ -82,7 +83,7 @@ def test_a_video_is_finished_when_the_backend_hears_of_it(studio: Studio, clips:
     tour = studio.upload(VIDEO, clips["sound"])
     walk = studio.upload("28/raw/video/vertical/walk.mov", clips["rotated"])
     photo = world.upload(PHOTO, jpeg())
-    with studio.worker():
+    with studio.worker(MEDIACONVERT_QUEUE_ARN=QUEUE):
         studio.enqueue(tour, photo, walk)
         body = world.receiver.wait_for(1)[0].payload
         world.wait_until_settled()
@@ -103,7 +104,7 @@ def test_a_video_is_finished_when_the_backend_hears_of_it(studio: Studio, clips:
     frames = world.keys("28/work/frames/")
     assert len(frames) == 4
     assert all(world.tags(frame) == {"stage": "work"} for frame in frames)
-    assert len(studio.transcoder.jobs) == 2
+    assert [(job.request["role"], job.request["queue"]) for job in studio.transcoder.jobs] == [(ROLE, QUEUE)] * 2
     with world.bundle(28) as archive:
         assert archive.read("video/horizontal/original/tour.mp4") == world.read(
             "28/processed/video/horizontal/original/tour.mp4"
@@ -188,6 +189,17 @@ def wait_until_submitted(worker: Worker) -> None:
     worker.wait_for_event("waiting for videos")
 
 
+def check_the_next_one_finishes(studio: Studio) -> None:
+    with studio.worker() as second:
+        wait_until_submitted(second)
+        studio.transcoder.release()
+        body = studio.world.receiver.wait_for(1)[0].payload
+        studio.world.wait_until_settled()
+    assert body["status"] == "SUCCEEDED"
+    assert studio.transcoder.calls.count("CreateJob") == 1
+    assert len(studio.world.receiver.callbacks) == 1
+
+
 def test_a_worker_killed_while_it_waits_leads_to_one_transcoding_and_one_callback(
     studio: Studio, clips: Mapping[str, Path]
 ) -> None:
@@ -199,14 +211,7 @@ def test_a_worker_killed_while_it_waits_leads_to_one_transcoding_and_one_callbac
         first.send(signal.SIGKILL)
         first.wait(10)
     assert studio.world.journal(28, 21)["transcodings"][0]["id"] == studio.transcoder.jobs[0].id
-    with studio.worker() as second:
-        wait_until_submitted(second)
-        studio.transcoder.release()
-        body = studio.world.receiver.wait_for(1)[0].payload
-        studio.world.wait_until_settled()
-    assert body["status"] == "SUCCEEDED"
-    assert len(studio.transcoder.jobs) == 1
-    assert len(studio.world.receiver.callbacks) == 1
+    check_the_next_one_finishes(studio)
 
 
 def test_a_worker_told_to_stop_releases_what_only_waits_and_the_next_one_goes_on(
@@ -219,13 +224,7 @@ def test_a_worker_told_to_stop_releases_what_only_waits_and_the_next_one_goes_on
         wait_until_submitted(first)
         first.send(signal.SIGTERM)
         assert first.wait(15) == 0, "the grace period is 100 s, and isn't used"
-    with studio.worker() as second:
-        wait_until_submitted(second)
-        studio.transcoder.release()
-        body = studio.world.receiver.wait_for(1)[0].payload
-        studio.world.wait_until_settled()
-    assert body["status"] == "SUCCEEDED"
-    assert studio.transcoder.calls.count("CreateJob") == 1
+    check_the_next_one_finishes(studio)
 
 
 def test_a_job_that_only_waits_holds_no_place(studio: Studio, clips: Mapping[str, Path]) -> None:
@@ -270,8 +269,11 @@ def test_what_is_no_video_is_not_submitted(studio: Studio, clips: Mapping[str, P
         world.upload("28/raw/video/vertical/text.mp4", b"just some text", "video/mp4"),
         world.upload("28/raw/video/vertical/empty.mp4", b"", "video/mp4"),
         studio.upload("28/raw/video/vertical/a$dt$.mp4", clips["sound"]),
+        world.upload(
+            "28/raw/video/vertical/large.mp4", clips["sound"].read_bytes() + bytes(1_000_000), "video/mp4"
+        ),
     ]
-    for failed in bad_videos(studio, *bad):
+    for failed in bad_videos(studio, *bad, MAX_VIDEO_BYTES="1000000"):
         assert failed["errorCode"] == "VALIDATION_ERROR"
     assert studio.transcoder.calls == []
 
