@@ -83,7 +83,7 @@ class Attempt:
 
     def drain(self, last_wait_until: float) -> None:
         """The process shuts down: somebody else will wait for the videos, except after the last receive."""
-        self._draining = True
+        self._draining = not self.last
         self._wait_until = min(self._wait_until, last_wait_until)
         self._watcher.look()
 
@@ -158,7 +158,7 @@ class Attempt:
     def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, Verdict]:
         ended = self._watcher.wait(transcoding_ids, self._must_not_wait)
         self.checkpoint()
-        if not ended and self._draining and not self.last:
+        if not ended and self._draining:
             raise Stopped("the worker is shutting down; the next one goes on waiting for the videos")
         return ended
 
@@ -166,5 +166,4 @@ class Attempt:
         """Whether the wait has to end, whatever the videos do."""
         self.note_progress()
         held = self._leases.holds(self.lease) and not self._stopped.is_set()
-        drained = self._draining and not self.last
-        return not held or drained or self._clock() >= self._wait_until
+        return not held or self._draining or self._clock() >= self._wait_until

@@ -60,6 +60,9 @@ class Paused:
         self._error: BaseException | None = None
         self.ended = False
         self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Run to the first touch of the world."""
         self._thread.start()
         self._stopped.acquire()
 
@@ -190,12 +193,9 @@ class Promise(RuleBasedStateMachine):
         worker = self.workers[which]
         for message in self.queue.receive(1, 0, VISIBILITY):
             lease = worker.leases.open(message, self.clock())
-            self._begin(worker, message, lease)
-
-    def _begin(self, worker: Worker, message: Message, lease: Lease) -> None:
-        attempt = Paused.__new__(Paused)
-        worker.attempts.append(attempt)
-        attempt.__init__(worker, message, lease)  # type: ignore[misc]  # it must be known before it runs
+            attempt = Paused(worker, message, lease)
+            worker.attempts.append(attempt)
+            attempt.start()
 
     @rule(which=st.integers(0, 1), where=WHERE, then=st.sampled_from(["crash", "fail", "expire", "shut_down", ""]))
     def work(self, which: int, where: str, then: str) -> None:
