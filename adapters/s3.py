@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from adapters.aws import errors_mapped
-from domain.errors import MediaError, NotFound
+from domain.errors import Conflict, MediaError, NotFound
 from domain.ports import Entry, Head
 
 if TYPE_CHECKING:
@@ -108,6 +108,17 @@ class S3Objects:
             upload.abort()
             raise
 
+    def abort_uploads(self, key: str) -> None:
+        try:
+            with errors_mapped(f"look for uploads of {key} that were left open"):
+                pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket, Prefix=key)
+                for page in pages:
+                    for upload in page.get("Uploads", []):
+                        if upload["Key"] == key:
+                            _abort(self._s3, self._bucket, key, upload["UploadId"])
+        except MediaError as error:
+            structlog.get_logger().warning("uploads not aborted", key=key, why=str(error))
+
     def mark_processed(self, key: str) -> None:
         self._tag(key, "raw")
 
@@ -177,11 +188,18 @@ class S3Upload:
     def abort(self) -> None:
         """Leave no parts behind. Raises nothing: what went wrong before is what counts."""
         try:
-            with errors_mapped(f"abort the upload of {self._key}"):
-                self._s3.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=self._id)
+            _abort(self._s3, self._bucket, self._key, self._id)
         except MediaError as error:
-            # The bucket's lifecycle rule removes what is left.
+            # The next attempt aborts it, or else the bucket's lifecycle rule.
             structlog.get_logger().warning("upload not aborted", key=self._key, why=str(error))
+
+
+def _abort(client: S3Client, bucket: str, key: str, upload_id: str) -> None:
+    try:
+        with errors_mapped(f"abort the upload of {key}"):
+            client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
+    except Conflict:
+        pass  # somebody else has aborted it, or completed it
 
 
 def _whole_digest(checksum: str | None) -> bytes | None:

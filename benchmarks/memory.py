@@ -140,6 +140,7 @@ class Alone:
     """An attempt that nothing interrupts."""
 
     last = False
+    first = True
     journal = Journal()
 
     @contextmanager

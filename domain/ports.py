@@ -70,6 +70,9 @@ class Objects(Protocol):
         Raises Conflict where the key no longer holds `etag` (None: nothing) at completion.
         """
 
+    def abort_uploads(self, key: str) -> None:
+        """Abort what is being uploaded to the key, whoever does it: their `replace` then raises Conflict."""
+
     def mark_processed(self, key: str) -> None:
         """Tag a raw object so that the bucket's lifecycle rule may archive it; its other tags stay."""
 
@@ -123,6 +126,10 @@ class Attempt(Protocol):
     @property
     def last(self) -> bool:
         """Whether this is the last receive: what fails now fails for good."""
+
+    @property
+    def first(self) -> bool:
+        """Whether nobody has tried before."""
 
     def step(self, name: str) -> AbstractContextManager[dict[str, int]]:
         """Time and log one step of the pipeline; what it counts goes into the mapping."""

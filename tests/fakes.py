@@ -112,17 +112,25 @@ class FakeObjects:
         self, key: str, etag: str | None, content_type: str, metadata: Mapping[str, str]
     ) -> Iterator[FakeUpload]:
         self._note("replace", key)
-        upload = FakeUpload()
+        upload = FakeUpload(key)
         self.open_uploads.add(upload)
         try:
             yield upload
             self._note("complete", key)
+            if upload.aborted:
+                raise Conflict(f"the upload of {key} was aborted")
             if etag is not None:
                 self._get(key, etag)
             elif key in self.stored:
                 raise Conflict(f"{key} is there by now")
             self.stored[key] = Stored(upload.whole, content_type, metadata)
         finally:
+            self.open_uploads.discard(upload)
+
+    def abort_uploads(self, key: str) -> None:
+        self._note("abort_uploads", key)
+        for upload in [each for each in self.open_uploads if each.key == key]:
+            upload.aborted = True
             self.open_uploads.remove(upload)
 
     def mark_processed(self, key: str) -> None:
@@ -150,10 +158,14 @@ class FakeObjects:
 
 
 class FakeUpload:
-    def __init__(self) -> None:
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.aborted = False
         self._parts: dict[int, bytes] = {}
 
     def part(self, number: int, data: bytes | bytearray) -> None:
+        if self.aborted:
+            raise Conflict(f"the upload of {self.key} was aborted")
         self._parts[number] = bytes(data)
 
     @property
@@ -248,8 +260,9 @@ class FakeAttempt:
     It waits by asking `transcoder` once for each; `idle_now` says whether it gave up its place.
     """
 
-    def __init__(self, last: bool = False, transcoder: FakeTranscoder | None = None) -> None:
+    def __init__(self, last: bool = False, transcoder: FakeTranscoder | None = None, first: bool = True) -> None:
         self.last = last
+        self.first = first
         self.transcoder = transcoder
         self.idle_now = False
         self.transcodings: list[Transcoding] = []

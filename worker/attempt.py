@@ -59,6 +59,10 @@ class Attempt:
         return self._last
 
     @property
+    def first(self) -> bool:
+        return self.number == 1
+
+    @property
     def number(self) -> int:
         return self.lease.message.receive_count
 

@@ -134,7 +134,7 @@ class Handler:
             self._settle(attempt, report)
 
     def _read_journal(self, attempt: Attempt) -> None:
-        if attempt.number == 1:
+        if attempt.first:
             return
         attempt.journal = self._journals.load(attempt.job)
         if attempt.last and not attempt.journal.attempts:

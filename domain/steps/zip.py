@@ -52,6 +52,9 @@ def write_bundle(job: Job, shelf: Shelf, attempt: Attempt, ports: Ports) -> Bund
     """
     key = keys.bundle_key(ports.bundle_template, job.listing_id, job.batch_id, job.job_id)
     bundling = _Bundling(job, shelf, attempt, ports)
+    if not attempt.first:
+        # A process that was killed couldn't. Another job's upload is hit, too: that one builds its bundle again.
+        ports.objects.abort_uploads(key)
     for _ in range(REBUILDS):
         attempt.checkpoint()
         current = ports.objects.head(key)

@@ -6,7 +6,9 @@ import hashlib
 from typing import Protocol
 
 import pytest
+from structlog.testing import capture_logs
 
+from adapters.s3 import S3Objects
 from domain.errors import Conflict, NotFound, Transient
 from domain.ports import Objects
 from tests.contract.aws import Bucket
@@ -42,7 +44,7 @@ EMULATORS = ["moto", pytest.param("localstack", marks=pytest.mark.localstack)]
 CONDITIONAL = pytest.mark.parametrize(
     "store", ["fake", pytest.param("localstack", marks=pytest.mark.localstack)], indirect=True
 )
-"""moto takes a stale ETag for a good one."""
+"""moto takes a stale ETag for a good one, and stumbles over an upload that isn't there any more."""
 
 
 @pytest.fixture
@@ -245,6 +247,32 @@ def test_what_somebody_else_deleted_does_not_come_back(store: Store) -> None:
         upload.part(1, b"ours")
     assert store.objects.head(KEY) is None
     assert store.open_uploads() == 0
+
+
+@CONDITIONAL
+def test_open_uploads_of_a_key_are_aborted_and_no_others(store: Store) -> None:
+    other = KEY + ".old"
+    with store.objects.replace(other, None, "application/zip", {}) as untouched:
+
+        def replace() -> None:
+            with store.objects.replace(KEY, None, "application/zip", {}) as upload:
+                store.objects.abort_uploads(KEY)
+                upload.part(1, b"ours")
+
+        with pytest.raises(Conflict):
+            replace()
+        untouched.part(1, b"theirs")
+    assert store.objects.head(KEY) is None
+    assert read(store, other) == b"theirs"
+    assert store.open_uploads() == 0
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_uploads_that_cannot_be_listed_are_left(bucket: Bucket) -> None:
+    objects = S3Objects(bucket.client, "no-such-bucket", lambda direction, size: None)
+    with capture_logs() as logs:
+        objects.abort_uploads(KEY)
+    assert [line["event"] for line in logs] == ["uploads not aborted"]
 
 
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)

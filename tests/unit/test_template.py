@@ -172,8 +172,8 @@ def test_the_dead_letter_queue_takes_from_that_queue_alone(template: Template) -
 def test_the_worker_may_do_what_it_does_and_no_more(template: Template) -> None:
     assert actions(template, "WorkerRole") == {
         "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes",
-        "s3:ListBucket", "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload",
-        "s3:GetObjectTagging", "s3:PutObjectTagging",
+        "s3:ListBucket", "s3:ListBucketMultipartUploads",
+        "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:GetObjectTagging", "s3:PutObjectTagging",
         "kms:Decrypt", "kms:GenerateDataKey",
         "mediaconvert:CreateJob", "mediaconvert:GetJob", "mediaconvert:Probe", "iam:PassRole",
     }  # fmt: skip

@@ -135,6 +135,24 @@ def test_what_another_job_does_between_our_two_looks_is_not_lost(objects: FakeOb
     assert "photo/vertical/large/theirs.jpg" in contents(objects)
 
 
+def test_what_a_killed_attempt_left_open_is_aborted(objects: FakeObjects) -> None:
+    killed = objects.replace(KEY, None, "application/zip", {})
+    killed.__enter__()
+    bundle(objects)
+    assert len(objects.open_uploads) == 1, "on the first receive it can only be another job's"
+    bundle(objects, attempt=FakeAttempt(first=False))
+    assert not objects.open_uploads
+
+
+def test_an_upload_that_another_job_aborted_is_begun_again(objects: FakeObjects) -> None:
+    race = iter([True])
+    objects.before = lambda method, key: (
+        objects.abort_uploads(KEY) if method == "complete" and next(race, False) else None
+    )
+    assert bundle(objects).count == 2
+    assert len(objects.called("replace")) == 2
+
+
 def test_a_member_that_vanishes_or_changes_after_the_listing_is_no_failure(objects: FakeObjects) -> None:
     changes = iter([b"changed", None])
 
