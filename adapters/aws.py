@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
 
 from domain.errors import Conflict, NotFound, Permanent, Transient
 
 if TYPE_CHECKING:
+    from botocore.model import OperationModel
     from mypy_boto3_mediaconvert import MediaConvertClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
@@ -48,6 +49,19 @@ def errors_mapped(what: str) -> Iterator[None]:
         raise Transient(f"{what}: {error}") from error
     except (BotoCoreError, OSError) as error:
         raise Transient(f"{what}: {error}") from error
+
+
+def _require_the_whole_answer(
+    operation_model: OperationModel, response_dict: Mapping[str, Any], **_: object
+) -> None:
+    """Raise where the connection ended within the body.
+
+    botocore doesn't look: of a listing that is cut off after its headers it makes an empty one, and the bundle
+    of a listing without objects would be empty, too. A body that is streamed is checked while it is read.
+    """
+    body, length = response_dict["body"], response_dict["headers"].get("content-length")
+    if operation_model.http["method"] != "HEAD" and isinstance(body, bytes) and length and len(body) < int(length):
+        raise ConnectionClosedError(endpoint_url=f"{operation_model.name}, in the middle of its answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +111,7 @@ def connect(
     )
     with errors_mapped("set up boto3"):
         session = boto3.Session(region_name=region)
+        session.events.register("before-parse", _require_the_whole_answer)
         return Clients(
             session.client("s3", config=s3),
             session.client("sqs", config=poll),

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from botocore.config import Config
@@ -19,7 +17,8 @@ from adapters.aws import connect, errors_mapped
 from adapters.journal import S3Journals
 from adapters.s3 import S3Objects
 from adapters.sqs import SqsQueue
-from devstack.aws import session
+from devstack.aws import session, variables
+from devstack.serving import LocalServer, QuietHandler
 from domain.errors import Conflict, NotFound, Permanent, Transient
 from domain.journal import Ended, Ending, Journal
 from domain.model import Job
@@ -119,23 +118,42 @@ def test_whatever_is_asked_of_what_is_not_there_can_be_asked_again(name: str) ->
         calls()[name]()
 
 
-class CutShort(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "10")
-        self.end_headers()
-        self.wfile.write(b"abc")
+def cut_short(body: bytes) -> type[QuietHandler]:
+    class CutShort(QuietHandler):
+        def _answer(self) -> None:
+            self.body()
+            self.send_response(200)
+            self.send_header("Content-Length", "500")
+            self.end_headers()
+            self.wfile.write(body)
+            self.close_connection = True
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
+        do_GET = do_POST = do_PUT = _answer  # noqa: N815 - the names that http.server calls
+
+    return CutShort
 
 
-def test_an_object_that_is_cut_short_on_its_way_is_not_taken_for_the_whole() -> None:
-    with HTTPServer(("127.0.0.1", 0), CutShort) as server:
-        threading.Thread(target=server.handle_request, daemon=True).start()
-        s3 = session().client("s3", endpoint_url=f"http://127.0.0.1:{server.server_port}", config=config())
-        with pytest.raises(Transient):
-            list(S3Objects(s3, "bucket", lambda way, count: None).read("key", "etag"))
+@pytest.mark.parametrize("body", [b"", b"<a/>", b"{}"], ids=["nothing", "XML", "JSON"])
+def test_an_answer_that_is_cut_short_on_its_way_is_not_taken_for_the_whole(
+    monkeypatch: pytest.MonkeyPatch, body: bytes
+) -> None:
+    with LocalServer(cut_short(body), "127.0.0.1", 0) as server:
+        for name, value in variables(server.url).items():
+            monkeypatch.setenv(name, value)
+        clients = connect(None, emulated=True, connections=2, jobs=1, long_poll=1, videos=False)
+        objects = S3Objects(clients.s3, "bucket", lambda way, count: None)
+        queue = SqsQueue(clients.poll, clients.lease, f"{server.url}/0/queue")
+        for ask in (
+            lambda: list(objects.list("28/")),
+            lambda: list(objects.read("key", "etag")),
+            lambda: objects.copy("key", "etag", "target"),
+            lambda: objects.mark_processed("key"),
+            lambda: objects.replace("key", None, "application/zip", {}).__enter__(),
+            lambda: queue.receive(1, 0, 60),
+            lambda: queue.hide(["handle"], 60),
+        ):
+            with pytest.raises(Transient):
+                ask()
 
 
 def test_a_bug_stays_what_it_is() -> None:
