@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from devstack import scripted
 from devstack.proxy import Proxy
+from devstack.receiver import Answer, Hang
 from devstack.scripted import SQS, AwsError, ScriptedEndpoint
 from tests.e2e.world import World, jpeg
 
@@ -24,6 +27,12 @@ def s3(world: World) -> Iterator[Proxy]:
 @pytest.fixture
 def sqs(world: World) -> Iterator[Proxy]:
     with Proxy(world.endpoint) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def backend(world: World) -> Iterator[Proxy]:
+    with Proxy(world.receiver.url) as proxy:
         yield proxy
 
 
@@ -92,6 +101,60 @@ def test_an_s3_that_is_down_for_longer_than_an_attempt_costs_the_attempt(
         s3.heal()
         check_done_once(world)
     assert worker.events(FAILED)[0]["ending"] == "transient"
+
+
+@pytest.mark.timeout(240)
+def test_an_s3_that_is_down_for_a_minute_loses_nothing(make_world: Callable[[int], World]) -> None:
+    world = make_world(5)  # as the template has it: three receives would be over by then
+    with Proxy(world.endpoint) as s3, world.worker(AWS_ENDPOINT_URL_S3=s3.url) as worker:
+        s3.cut()
+        cut_at = time.monotonic()
+        for job_id in (1, 2, 3):
+            enqueue(world, job_id)
+        worker.wait_for_event(FAILED, 3)
+        assert worker.get("/livez")[0] == 200
+        threading.Event().wait(cut_at + 60 - time.monotonic())
+        s3.heal()
+        callbacks = world.receiver.wait_for(3, timeout=100)
+        world.wait_until_settled()
+    assert sorted(callback.payload["jobId"] for callback in callbacks) == [1, 2, 3]
+    assert {callback.payload["status"] for callback in callbacks} == {"SUCCEEDED"}
+
+
+@pytest.mark.timeout(240)
+def test_a_receiver_that_is_down_for_longer_than_an_attempt_costs_the_attempt(
+    world: World, backend: Proxy
+) -> None:
+    with world.worker(CALLBACK_URL=f"{backend.url}/callback") as worker:
+        backend.cut()
+        enqueue(world)
+        worker.wait_for_event(FAILED, timeout=90)
+        backend.heal()
+        made = world.written_at("1/processed/")
+        check_done_once(world)
+        assert world.written_at("1/processed/") == made, "the next attempt repeats no work"
+        assert worker.events(FAILED)[0]["ending"] == "transient"
+
+
+@pytest.mark.parametrize("fault", ["cut", "reset", "stall"])
+def test_an_acknowledgement_that_is_lost_is_asked_for_again_under_the_same_id(
+    world: World, backend: Proxy, fault: str
+) -> None:
+    world.receiver.plan(Hang(then=Answer(200)))
+    with world.worker(CALLBACK_URL=f"{backend.url}/callback") as worker:
+        enqueue(world)
+        world.receiver.wait_for(1)
+        getattr(backend, fault)()
+        world.receiver.release()
+        world.receiver.wait_for(lambda callbacks: callbacks[0].answered == 200)
+        if fault == "stall":
+            backend.cut()  # what was held up isn't delivered late, either
+        backend.heal()
+        first, again = world.receiver.wait_for(2)
+        world.wait_until_settled()
+        assert not worker.events(FAILED)
+    assert first.headers["webhook-id"] == again.headers["webhook-id"]
+    assert first.body == again.body
 
 
 def test_a_slow_line_to_s3_only_takes_longer(world: World, s3: Proxy) -> None:

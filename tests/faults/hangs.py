@@ -1,0 +1,21 @@
+"""A worker whose decoder never returns from its first picture: `python -m tests.faults.hangs`."""
+
+from __future__ import annotations
+
+import sys
+import threading
+
+from adapters.pillow import PillowImages
+from domain.content import Medium
+from domain.model import Picture
+from worker.cli import main
+
+
+def never(self: PillowImages, data: bytes, medium: Medium) -> Picture:
+    threading.Event().wait()
+    raise AssertionError("nobody sets it")
+
+
+if __name__ == "__main__":
+    PillowImages.render = never  # type: ignore[method-assign]
+    sys.exit(main(["run"]))

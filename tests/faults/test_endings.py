@@ -1,0 +1,113 @@
+"""Attempts that don't end by themselves: cut short by SIGTERM, by JOB_TIMEOUT, or by what kills the process."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from devstack.proxy import Proxy
+from tests.e2e.world import Worker, World, jpeg
+
+pytestmark = pytest.mark.faults
+PHOTO = "28/raw/photo/horizontal/a.jpg"
+JOB = {"jobId": 21, "listingId": 28, "assets": [PHOTO]}
+MIB = 1024 * 1024
+
+
+def test_a_message_that_the_last_open_poll_brings_is_given_back_at_once(world: World) -> None:
+    world.upload(PHOTO, jpeg())
+    with world.worker(VISIBILITY_TIMEOUT="45") as worker:
+        worker.wait_ready(lambda: worker.get("/readyz")[0] == 200, 30)
+        worker.send(signal.SIGTERM)
+        worker.wait_for_event("draining")
+        enqueued = time.monotonic()
+        world.enqueue(JOB)
+        assert worker.wait(30) == 0
+        assert not worker.events("attempt begun")
+        assert worker.events("attempt failed; message left to the queue")[0]["ending"] == "released"
+    with world.worker():
+        world.receiver.wait_for(1)
+        world.wait_until_settled()
+    assert time.monotonic() - enqueued < 30, "the visibility timeout of 45 s wasn't waited for"
+    assert len(world.receiver.callbacks) == 1
+
+
+def test_an_attempt_that_takes_too_long_ends_and_its_place_is_free_again(world: World) -> None:
+    world.upload(PHOTO, jpeg())
+    world.upload("29/raw/photo/horizontal/b.jpg", jpeg())
+    with (
+        Proxy(world.endpoint) as s3,
+        world.worker(AWS_ENDPOINT_URL_S3=s3.url, JOB_TIMEOUT="3", WORKER_CONCURRENCY="1") as worker,
+    ):
+        s3.delay(0.8)
+        world.enqueue(JOB)
+        worker.wait_for_event("attempt failed; message left to the queue")
+        s3.heal()
+        world.enqueue({"jobId": 22, "listingId": 29, "assets": ["29/raw/photo/horizontal/b.jpg"]})
+        callbacks = world.receiver.wait_for(2)
+        world.wait_until_settled()
+        assert "JOB_TIMEOUT" in worker.events("attempt failed; message left to the queue")[0]["why"]
+    assert [callback.payload["jobId"] for callback in callbacks] == [22, 21], "the late one comes back after 15 s"
+    assert {callback.payload["status"] for callback in callbacks} == {"SUCCEEDED"}
+
+
+def test_a_thread_that_cannot_be_stopped_ends_the_process_which_says_why(world: World) -> None:
+    world.upload(PHOTO, jpeg())
+    with world.worker("tests.faults.hangs", JOB_TIMEOUT="2", SHUTDOWN_GRACE="1") as worker:
+        world.enqueue(JOB)
+        assert worker.wait(90) == 1
+        (why,) = worker.events("a job is stuck; the process ends")
+        assert (why["level"], why["job_id"], why["step"]) == ("critical", 21, "thumbnails")
+    with world.worker():
+        world.receiver.wait_for(1)
+        world.wait_until_settled()
+    assert len(world.receiver.callbacks) == 1
+    assert world.receiver.callbacks[0].payload["status"] == "SUCCEEDED"
+
+
+@contextmanager
+def killed_above(resident: int, worker: Worker) -> Iterator[None]:
+    """Play the kernel's part in a container with a memory limit (bytes)."""
+    over = threading.Event()
+    status = Path(f"/proc/{worker.process.pid}/statm")
+
+    def watch() -> None:
+        while worker.running and not over.wait(0.005):
+            pages = status.read_text().split()
+            if len(pages) > 1 and int(pages[1]) * os.sysconf("SC_PAGE_SIZE") > resident:
+                worker.send(signal.SIGKILL)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    yield
+    over.set()
+    watcher.join()
+
+
+def test_a_picture_that_takes_the_process_beyond_its_memory_each_time_is_poison(
+    make_world: Callable[[int], World],
+) -> None:
+    world = make_world(3)
+    data = io.BytesIO()
+    Image.new("RGB", (9000, 9000), "teal").save(data, "PNG", compress_level=1)  # 243 MB once it is decoded
+    world.upload("28/raw/photo/horizontal/large.png", data.getvalue(), "image/png")
+    message_id = world.enqueue({"jobId": 21, "listingId": 28, "assets": ["28/raw/photo/horizontal/large.png"]})
+    for _ in range(2):
+        with world.worker(VISIBILITY_TIMEOUT="4", await_start=False) as worker, killed_above(200 * MIB, worker):
+            assert worker.wait(60) == -signal.SIGKILL
+            assert worker.events("attempt begun")
+    with world.worker(VISIBILITY_TIMEOUT="4") as worker, killed_above(200 * MIB, worker):
+        assert world.dead_letter(40) == message_id
+        assert worker.running
+    (poison,) = world.receiver.callbacks
+    assert poison.payload["error"]["code"] == "POISON_MESSAGE"
+    assert poison.payload["status"] == "PROCESSING_FAILED"
