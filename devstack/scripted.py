@@ -23,6 +23,9 @@ _S3 = {
 }  # fmt: skip
 _S3_PLAIN = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
 
+AwsAnswer = tuple[int, Mapping[str, str], bytes]
+"""Status, headers and body."""
+
 
 @dataclass(frozen=True, slots=True)
 class AwsError:
@@ -31,10 +34,13 @@ class AwsError:
     status: int
     code: str
 
-    def body(self, operation: str) -> bytes:
+    def answer(self, operation: str) -> AwsAnswer:
+        """As the operation's service would write it."""
         if operation.startswith(SQS):
-            return json.dumps({"__type": f"com.amazonaws.sqs#{self.code}", "message": "as ordered"}).encode()
-        return f"<Error><Code>{self.code}</Code><Message>as ordered</Message></Error>".encode()
+            body = json.dumps({"__type": f"com.amazonaws.sqs#{self.code}", "message": "as ordered"})
+        else:
+            body = f"<Error><Code>{self.code}</Code><Message>as ordered</Message></Error>"
+        return self.status, {"Content-Type": "application/json"}, body.encode()
 
 
 SLOW_DOWN = AwsError(503, "SlowDown")
@@ -63,19 +69,26 @@ class ScriptedEndpoint(LocalServer):
         with self._lock:
             self._script[operation].extend([error] * times)
 
+    def forgive(self) -> None:
+        """Forget the errors that are left."""
+        with self._lock:
+            self._script.clear()
+
     def left(self, operation: str) -> int:
         """How many errors are still to be answered."""
         return len(self._script[operation])
 
-    def answer(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AwsAnswer:
         """Status, headers and body, the emulator's or the script's."""
         operation = operation_of(method, path, headers)
         with self._lock:
             error = self._script[operation].popleft() if self._script[operation] else None
         if error:
-            return error.status, {"Content-Type": "application/json"}, error.body(operation)
+            return error.answer(operation)
+        return self.forward(method, path, headers, body)
+
+    def forward(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AwsAnswer:
+        """Status, headers and body, the emulator's."""
         connection = http.client.HTTPConnection(self._target, timeout=60)
         try:
             kept = {name: value for name, value in headers.items() if name.lower() not in HOP_BY_HOP}

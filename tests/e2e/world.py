@@ -38,6 +38,7 @@ class Worker(Child):
     """A `media-worker run` process, or what a test runs in its place."""
 
     def __init__(self, environment: dict[str, str], log: Path, *module: str) -> None:
+        self.environment = environment
         self.port = int(environment["HTTP_PORT"])
         command = [sys.executable, "-m", *(module or ("worker.cli", "run"))]
         super().__init__(command, log=log, environment=environment)
@@ -86,10 +87,9 @@ class World:
             "QueueUrl"
         ]
 
-    @contextmanager
-    def worker(self, *module: str, await_start: bool = True, **settings: str) -> Iterator[Worker]:
-        """A worker that has started, with these settings beside the required ones."""
-        environment = {
+    def environment(self, **settings: str) -> dict[str, str]:
+        """A worker's, with these settings beside the required ones."""
+        return {
             **variables(self.endpoint),
             "QUEUE_URL": self.queue_url,
             "MEDIA_BUCKET": self.bucket,
@@ -99,6 +99,11 @@ class World:
             "VISIBILITY_TIMEOUT": "6",
             **settings,
         }
+
+    @contextmanager
+    def worker(self, *module: str, await_start: bool = True, **settings: str) -> Iterator[Worker]:
+        """A worker that has started, with these settings beside the required ones."""
+        environment = self.environment(**settings)
         log = self._scratch / f"worker-{environment['HTTP_PORT']}.log"
         with Worker(environment, log, *module) as worker:
             if await_start:

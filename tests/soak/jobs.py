@@ -1,0 +1,98 @@
+"""The soak's work: listings with two jobs that race, some of them with what can't be processed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from tests.e2e.world import World, jpeg
+
+VIDEO_SIZE = (320, 180)
+
+
+class Kind(Enum):
+    PHOTO = auto()
+    DOCUMENT = auto()
+    VIDEO = auto()
+    BROKEN = auto()
+    MISSING = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """What was uploaded; `data` of a photo is its size and colour, of a document its bytes."""
+
+    key: str
+    kind: Kind
+    size: tuple[int, int] = (0, 0)
+    colour: tuple[int, int, int] = (0, 0, 0)
+    data: bytes = b""
+
+    @property
+    def good(self) -> bool:
+        return self.kind not in {Kind.BROKEN, Kind.MISSING}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message on the queue; one without a listing names no job."""
+
+    message_id: str
+    job_id: int
+    listing_id: int
+    assets: tuple[Asset, ...]
+    sent_at: float
+
+
+class Backend:
+    """Uploads and enqueues as the backend does, with a seed of its own."""
+
+    def __init__(self, world: World, seed: int, video: bytes) -> None:
+        self._world = world
+        self._rng = random.Random(seed + 1)
+        self._video = video
+        self._listings = 0
+        self.sent: list[Sent] = []
+
+    def send_listing(self, now: float) -> None:
+        """Two jobs of one listing, one right after the other; now and then a message that nobody can read."""
+        self._listings += 1
+        listing = self._listings
+        with_video = listing % 5 == 0
+        first = [self._photo(listing, "a"), self._photo(listing, "b")]
+        second = [self._document(listing), self._photo(listing, "c")]
+        if with_video:
+            first.append(self._upload(Asset(f"{listing}/raw/video/horizontal/tour.mp4", Kind.VIDEO, VIDEO_SIZE)))
+        match self._rng.randrange(10):
+            case 0:
+                second = [Asset(f"{listing}/raw/photo/horizontal/missing.jpg", Kind.MISSING)]
+            case 1:
+                second = [self._upload(Asset(f"{listing}/raw/photo/horizontal/broken.jpg", Kind.BROKEN))]
+            case 2:
+                first.append(self._upload(Asset(f"{listing}/raw/photo/vertical/broken.jpg", Kind.BROKEN)))
+            case 3:
+                self.sent.append(Sent(self._world.enqueue("no job at all"), 0, 0, (), now))
+        for job_id, assets in ((2 * listing, first), (2 * listing + 1, second)):
+            body = {"jobId": job_id, "listingId": listing, "assets": [asset.key for asset in assets]}
+            self.sent.append(Sent(self._world.enqueue(body), job_id, listing, tuple(assets), now))
+
+    def _photo(self, listing: int, name: str) -> Asset:
+        colour = (self._rng.randrange(256), self._rng.randrange(256), self._rng.randrange(256))
+        return self._upload(Asset(f"{listing}/raw/photo/vertical/{name}.jpg", Kind.PHOTO, (900, 1350), colour))
+
+    def _document(self, listing: int) -> Asset:
+        data = b"%PDF-1.7 " + self._rng.randbytes(2000)
+        return self._upload(Asset(f"{listing}/raw/project/doc/plan.pdf", Kind.DOCUMENT, data=data))
+
+    def _upload(self, asset: Asset) -> Asset:
+        match asset.kind:
+            case Kind.PHOTO:
+                self._world.upload(asset.key, jpeg(*asset.size, "#{:02x}{:02x}{:02x}".format(*asset.colour)))
+            case Kind.DOCUMENT:
+                self._world.upload(asset.key, asset.data, "application/pdf")
+            case Kind.VIDEO:
+                self._world.upload(asset.key, self._video, "video/mp4")
+            case Kind.BROKEN:
+                self._world.upload(asset.key, jpeg(600, 400)[:300])
+        return asset

@@ -1,0 +1,72 @@
+"""What goes wrong, when and where: the same for the same seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from devstack import scripted
+from devstack.scripted import SQS, AwsError
+
+KILL, TERMINATE = "SIGKILL", "SIGTERM"
+SIGNALS = (KILL, TERMINATE)
+SERVICES = ("S3", "SQS", "MediaConvert", "receiver")
+WIRE_FAULTS = ("cut", "reset", "stalled", "delayed", "slow")
+REFUSALS: Mapping[str, tuple[str, AwsError]] = {
+    "S3: SlowDown on PutObject": ("PutObject", scripted.SLOW_DOWN),
+    "S3: SlowDown on HeadObject": ("HeadObject", scripted.SLOW_DOWN),
+    "S3: 500 on GetObject": ("GetObject", scripted.INTERNAL_ERROR),
+    "S3: 500 on UploadPart": ("UploadPart", scripted.INTERNAL_ERROR),
+    "S3: 500 on CompleteMultipartUpload": ("CompleteMultipartUpload", scripted.INTERNAL_ERROR),
+    "S3: ExpiredToken on PutObject": ("PutObject", scripted.EXPIRED_TOKEN),
+    "SQS: RequestThrottled on ReceiveMessage": (f"{SQS}ReceiveMessage", scripted.REQUEST_THROTTLED),
+    "SQS: KmsThrottled on ReceiveMessage": (f"{SQS}ReceiveMessage", scripted.KMS_THROTTLED),
+    "SQS: QueueDoesNotExist on ReceiveMessage": (f"{SQS}ReceiveMessage", scripted.QUEUE_DOES_NOT_EXIST),
+    "SQS: 500 on DeleteMessage": (f"{SQS}DeleteMessage", scripted.INTERNAL_ERROR),
+    "SQS: ReceiptHandleIsInvalid on a heartbeat": (
+        f"{SQS}ChangeMessageVisibilityBatch",
+        scripted.HANDLE_IS_INVALID,
+    ),
+    "SQS: ExpiredToken on a heartbeat": (f"{SQS}ChangeMessageVisibilityBatch", scripted.EXPIRED_TOKEN),
+}
+TRANSCODER_THROTTLED = "MediaConvert: TooManyRequestsException"
+ANSWERS = ("receiver: 500", "receiver: 429 with Retry-After", "receiver: no answer")
+EVERY = 1.2
+"""Seconds between two faults, on average."""
+WEIGHTS = {KILL: 6.0, TERMINATE: 4.0}
+"""How often a fault comes among the others, where it isn't once; some of the others are no more than a hiccup."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`at` in seconds from the start; `seconds` is how long a broken wire lasts, `times` how many calls fail."""
+
+    at: float
+    name: str
+    worker: int
+    seconds: float
+    times: int
+
+
+def wire(name: str) -> tuple[str, str] | None:
+    """The service and the fault of a wire's fault, None of another."""
+    service, _, fault = name.partition(": ")
+    return (service, fault) if fault in WIRE_FAULTS else None
+
+
+def names() -> tuple[str, ...]:
+    """Every fault there is."""
+    wires = (f"{service}: {fault}" for service in SERVICES for fault in WIRE_FAULTS)
+    return (*SIGNALS, *wires, *REFUSALS, TRANSCODER_THROTTLED, *ANSWERS)
+
+
+def plan(seed: int, seconds: float, workers: int) -> Iterator[Fault]:
+    """Faults for so long, in the order of their time."""
+    rng = random.Random(seed)
+    weights = [WEIGHTS.get(name, 1.0) for name in names()]
+    at = rng.expovariate(1 / EVERY)
+    while at < seconds:
+        (name,) = rng.choices(names(), weights)
+        yield Fault(at, name, rng.randrange(workers), rng.uniform(0.5, 12), rng.randint(1, 6))
+        at += rng.expovariate(1 / EVERY)

@@ -1,0 +1,111 @@
+"""The soak: jobs and faults by plan, then quiet until the queue is empty, then the reckoning."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from devstack.clips import clip
+from devstack.mediaconvert import MediaConvertEmulator
+from devstack.receiver import Receiver
+from tests.e2e.world import SECRET, World
+from tests.soak.checks import Findings, check_bundles, check_endings, check_left_overs, check_outputs
+from tests.soak.endpoint import WatchedEndpoint
+from tests.soak.evidence import Evidence
+from tests.soak.fleet import WORKERS, Fleet
+from tests.soak.jobs import VIDEO_SIZE, Backend
+from tests.soak.plan import plan
+
+MAX_RECEIVE_COUNT = 6
+LISTING_EVERY = 2.5
+"""Seconds between two listings."""
+QUIET = 900.0
+"""Seconds after the last fault in which all must have ended: the longest delay of a retry."""
+TICK = 0.2
+EXITS = {0, 1, -9, -15}
+"""1: it couldn't start while a wire was broken; -15: told to stop before it had begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was survived, and what wasn't; `seconds` from the first fault to the empty queue."""
+
+    seed: int
+    seconds: float
+    faults: Counter[str]
+    exits: Counter[int]
+    found: Findings
+
+    def table(self) -> str:
+        """Markdown."""
+        faults = [f"| {name} | {times} |" for name, times in sorted(self.faults.items())]
+        counts = [f"| {what} | {count} |" for what, count in self.found.counts.items()]
+        exits = ", ".join(f"{status}: {count}" for status, count in sorted(self.exits.items()))
+        return "\n".join(
+            [
+                f"Seed {self.seed}: {self.faults.total()} faults, over and empty after {self.seconds:.0f} s. "
+                f"Processes ended, by exit status: {exits}.",
+                "", "| Fault | times |", "|---|---|", *faults,
+                "", "| Outcome | count |", "|---|---|", *counts,
+            ]
+        )  # fmt: skip
+
+
+def run(endpoint: str, scratch: Path, seed: int, seconds: float) -> Outcome:
+    """Let three workers live through the seed's faults for so long, and see what became of the jobs."""
+    video = clip(scratch / "tour.mp4", VIDEO_SIZE, seconds=1, sound=True).read_bytes()
+    with Receiver(SECRET) as receiver, WatchedEndpoint(endpoint) as aws:
+        world = World(endpoint, receiver, scratch, MAX_RECEIVE_COUNT)
+        with MediaConvertEmulator(world.s3) as transcoder:
+            backend = Backend(world, seed, video)
+            fleet = Fleet(world, aws, transcoder, scratch)
+            started = time.time()
+            with fleet.running():
+                _live_through(seed, seconds, backend, fleet)
+                fleet.calm()
+                _wait_until_empty(world, fleet)
+                lasted = time.time() - started
+            found = Findings()
+            found.must(EXITS.issuperset(fleet.exits), f"workers ended with other statuses: {Counter(fleet.exits)}")
+            evidence = Evidence(world, fleet, aws.deliveries, _dead_letters(world), MAX_RECEIVE_COUNT)
+            check_endings(backend.sent, evidence, found)
+            check_outputs(world, backend.sent, evidence, found, scratch)
+            check_bundles(world, backend.sent, evidence, found)
+            check_left_overs(world, backend.sent, evidence, transcoder, found)
+            found.wrong.extend(fleet.unexpected_errors())
+    faults = Counter(each.name for each in fleet.happened)
+    return Outcome(seed, lasted, faults, Counter(fleet.exits), found)
+
+
+def _live_through(seed: int, seconds: float, backend: Backend, fleet: Fleet) -> None:
+    events: list[tuple[float, Callable[[], None]]] = [
+        (number * LISTING_EVERY, lambda: backend.send_listing(time.time()))
+        for number in range(int(seconds / LISTING_EVERY))
+    ]
+    events += [(fault.at, lambda fault=fault: fleet.cause(fault)) for fault in plan(seed, seconds, WORKERS)]  # type: ignore[misc]
+    started = time.monotonic()
+    for at, happen in sorted(events, key=lambda event: event[0]):
+        while (left := started + at - time.monotonic()) > 0:
+            threading.Event().wait(min(left, TICK))
+            fleet.tend()
+        happen()
+
+
+def _wait_until_empty(world: World, fleet: Fleet) -> None:
+    deadline = time.monotonic() + QUIET
+    while world.depth(world.queue_url) and time.monotonic() < deadline:
+        threading.Event().wait(TICK)
+        fleet.tend()
+
+
+def _dead_letters(world: World) -> set[str]:
+    found: set[str] = set()
+    while messages := world.sqs.receive_message(
+        QueueUrl=world.dlq_url, MaxNumberOfMessages=10, VisibilityTimeout=3600
+    ).get("Messages", []):
+        found |= {message["MessageId"] for message in messages}
+    return found
