@@ -11,6 +11,7 @@ from devstack.localstack import localstack
 from devstack.moto import moto_server
 
 settings.register_profile("tests", deadline=None)  # two busy cores are slow now and then
+settings.register_profile("fuzz", deadline=None, max_examples=10_000)
 settings.load_profile("tests")
 
 

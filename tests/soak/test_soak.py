@@ -9,7 +9,7 @@ import pytest
 from tests.soak.plan import KILL, TERMINATE, plan
 from tests.soak.soak import run
 
-SEED = 4
+SEED = 6
 SECONDS = 60.0
 
 

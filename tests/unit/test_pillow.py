@@ -11,8 +11,6 @@ from typing import Any
 
 import pillow_heif
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageDraw
 
 from adapters.pillow import PillowImages
@@ -292,27 +290,6 @@ def test_images_in_memory_have_no_more_pixels_than_twice_the_limit() -> None:
     assert done.wait(30)
     for thread in (*holders, third):
         thread.join(30)
-
-
-SEEDS = [
-    encoded(quadrants(64, 48), form) for form in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF")
-]
-
-
-@given(st.sampled_from(SEEDS), st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), max_size=12))
-def test_any_damage_gives_renditions_or_an_error_that_says_so(seed: bytes, damage: list[tuple[int, int]]) -> None:
-    data = bytearray(seed)
-    for at, value in damage:
-        data[at % len(data)] = value
-    medium = sniff(bytes(data))
-    if medium is None or medium.kind is not Kind.PHOTO:
-        return
-    try:
-        picture = PillowImages(1, 1_000_000).render(bytes(data), medium)
-    except Permanent as error:
-        assert str(error)
-    else:
-        assert len(picture.renditions) == 4
 
 
 @pytest.mark.skipif(CORPUS is None, reason="MEDIA_CORPUS names no folder of camera photos")
