@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pillow_heif
 import pytest
-from hypothesis import example, given, note
+from hypothesis import event, example, given, note
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -130,6 +130,7 @@ def test_any_damage_gives_renditions_or_an_error_code_in_bounded_time_and_memory
     before, started = memory("VmRSS"), time.monotonic()
     what = outcome(data)
     seconds, taken = time.monotonic() - started, memory("VmHWM") - before
+    event(what)
     note(f"{what} after {seconds:.2f} s, {taken} bytes more")
     assert seconds < MOST_SECONDS
     assert taken < MOST_MEMORY
