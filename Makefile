@@ -8,7 +8,7 @@ UNIT_VENV := .venv-3.13
 PYTHON313 ?= $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13*/bin/python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help setup test test-faults soak fuzz lint demo bench test-localstack test-3.13 lock clean
+.PHONY: help setup test test-faults soak fuzz lint demo bench test-localstack test-3.13 audit lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -26,7 +26,7 @@ demo: setup  ## the whole service on this machine: make demo [MEDIA=folder]
 	$(BIN)/python -m devstack.demo $(if $(MEDIA),--media "$(MEDIA)")
 
 test: setup  ## every test that needs nothing but this machine
-	$(BIN)/pytest -n 3 -m "not localstack and not faults"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not localstack and not faults"
 
 test-faults: setup  ## broken wires, refusals and kills (minutes)
 	$(BIN)/pytest -n 3 -m faults
@@ -68,6 +68,9 @@ $(UNIT_VENV)/.ready: requirements/dev.txt pyproject.toml
 bench: setup  ## the figures of docs/figures.md, measured here (minutes)
 	$(BIN)/pip install -qq --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m benchmarks
+
+audit:  ## known vulnerabilities of what is locked (needs uv)
+	for file in requirements/*.txt; do uvx pip-audit --strict --require-hashes --disable-pip -r $$file || exit 1; done
 
 lock:  ## resolve requirements/*.txt anew (needs uv)
 	$(LOCK) --upgrade pyproject.toml -o requirements/run.txt

@@ -15,6 +15,11 @@ settings.register_profile("fuzz", deadline=None, max_examples=10_000)
 settings.load_profile("tests")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The soak first: it takes longest, and mostly waits."""
+    items.sort(key=lambda item: "test_soak" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
     with moto_server() as url:

@@ -41,6 +41,18 @@ def test_a_message_that_the_last_open_poll_brings_is_given_back_at_once(world: W
     assert len(world.receiver.callbacks) == 1
 
 
+def test_a_job_that_is_told_to_stop_before_its_callback_is_still_finished(world: World) -> None:
+    world.upload(PHOTO, jpeg())
+    with Proxy(world.endpoint) as s3, world.worker(AWS_ENDPOINT_URL_S3=s3.url) as worker:
+        s3.delay(0.2)
+        world.enqueue(JOB)
+        worker.wait_for_event("attempt begun")
+        worker.send(signal.SIGTERM)
+        assert worker.wait(60) == 0
+        assert worker.events("message deleted")
+    assert len(world.receiver.callbacks) == 1
+
+
 def test_an_attempt_that_takes_too_long_ends_and_its_place_is_free_again(world: World) -> None:
     world.upload(PHOTO, jpeg())
     world.upload("29/raw/photo/horizontal/b.jpg", jpeg())
