@@ -64,4 +64,6 @@ def failure(error: Exception, code: Code) -> Failure:
     """What the backend is told of an error; `code` is the step's own."""
     if isinstance(error, MediaError):
         return Failure(error.code or code, str(error))
+    if isinstance(error, Interrupted):
+        return Failure(code, str(error))
     return Failure(code, f"unexpected {type(error).__name__}; the worker's log has the traceback")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import structlog
 
@@ -78,9 +78,7 @@ class Handler:
     def handle(self, lease: Lease) -> None:
         """Work on the message and settle it. Raises nothing that a caller could do something about."""
         message = lease.message
-        with structlog.contextvars.bound_contextvars(
-            message_id=message.message_id, receive_count=message.receive_count
-        ):
+        with _logging(message):
             job: Job | None
             malformed: Malformed | None = None
             try:
@@ -104,13 +102,11 @@ class Handler:
         self._active[lease.message.receipt_handle] = attempt
         if self._last_wait_until is not None:
             attempt.drain(self._last_wait_until)
-        with structlog.contextvars.bound_contextvars(
-            job_id=job.job_id, listing_id=job.listing_id, trace_id=_trace_id(job)
-        ):
-            try:
+        try:
+            with _logging(lease.message, job):
                 yield attempt
-            finally:
-                self._active.pop(lease.message.receipt_handle, None)
+        finally:
+            self._active.pop(lease.message.receipt_handle, None)
 
     def _run(self, attempt: Attempt, malformed: Malformed | None) -> None:
         try:
@@ -168,7 +164,8 @@ class Handler:
     def release(self, attempt: Attempt) -> None:
         """Give up an attempt on behalf of its thread, which may be stuck: the process is about to end."""
         attempt.stop()
-        self._leave(attempt, Ending.RELEASED, Stopped("the worker shut down before the job was done"))
+        with _logging(attempt.lease.message, attempt.job):
+            self._leave(attempt, Ending.RELEASED, Stopped("the worker shut down before the job was done"))
 
     def release_unbegun(self, lease: Lease) -> None:
         """Give a message back that came when the process was shutting down already."""
@@ -235,5 +232,10 @@ class Handler:
             structlog.get_logger().warning("message comes back when its visibility timeout ends", why=str(error))
 
 
-def _trace_id(job: Job) -> str | None:
-    return job.traceparent.split("-")[1] if job.traceparent else None
+def _logging(message: Message, job: Job | None = None) -> AbstractContextManager[None]:
+    """Have each log line name the message, and the job once it is known."""
+    names: dict[str, object] = {"message_id": message.message_id, "receive_count": message.receive_count}
+    if job:
+        trace_id = job.traceparent.split("-")[1] if job.traceparent else None
+        names |= {"job_id": job.job_id, "listing_id": job.listing_id, "trace_id": trace_id}
+    return structlog.contextvars.bound_contextvars(**names)

@@ -7,6 +7,8 @@ import threading
 from typing import Any
 
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from adapters.wire import parse_message
 from domain.errors import Code, Transient
@@ -422,6 +424,26 @@ def test_a_job_released_on_its_last_receive_is_reported_since_it_goes_to_the_dlq
     message = world.queue.receive(1, 20, VISIBILITY)[0]
     world.handler.release_unbegun(world.leases.open(message, world.clock()))
     assert world.reports() == [Status.PROCESSING_FAILED]
+    assert world.backend.reports[0].error == Failure(
+        Code.PROCESSING_FAILED, "the worker shut down before the job was done"
+    )
+
+
+def test_what_the_shutdown_releases_is_named_in_the_log(world: World) -> None:
+    message_id = world.send()
+    message = world.queue.receive(1, 20, VISIBILITY)[0]
+
+    def release(report: Report) -> None:
+        shutdown = threading.Thread(target=world.handler.release, args=world.handler.active)
+        shutdown.start()
+        shutdown.join()
+
+    world.backend.before = release
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        world.handler.handle(world.leases.open(message, world.clock()))
+    (line,) = [line for line in logs if line["event"] == "attempt failed; message left to the queue"]
+    assert (line["message_id"], line["receive_count"]) == (message_id, 1)
+    assert (line["job_id"], line["listing_id"]) == (21, 28)
 
 
 def test_a_message_that_came_too_late_is_given_back_with_a_trace(world: World) -> None:
