@@ -61,8 +61,7 @@ def _check_dead(sent: Sent, evidence: Evidence, found: Findings, name: str) -> N
         codes = {each.payload["error"]["code"] for each in evidence.failures(sent)}
         good = any(asset.good for asset in sent.assets)
         what = "that could be processed" if good else "that couldn't be processed"
-        found.counts[f"jobs {what}, in the DLQ and reported"] += 1
-        found.counts[f"… of these as {', '.join(sorted(codes))}"] += 1
+        found.counts[f"jobs {what}, in the DLQ and reported as {', '.join(sorted(codes))}"] += 1
     elif lost:
         found.counts["jobs in the DLQ, killed or cut off on their last receive"] += 1
     else:

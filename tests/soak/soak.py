@@ -43,7 +43,7 @@ class Outcome:
     def table(self) -> str:
         """Markdown."""
         faults = [f"| {name} | {times} |" for name, times in sorted(self.faults.items())]
-        counts = [f"| {what} | {count} |" for what, count in self.found.counts.items()]
+        counts = [f"| {what} | {count} |" for what, count in sorted(self.found.counts.items())]
         exits = ", ".join(f"{status}: {count}" for status, count in sorted(self.exits.items()))
         return "\n".join(
             [
