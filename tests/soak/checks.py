@@ -7,7 +7,6 @@ import io
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image, ImageStat
@@ -71,9 +70,9 @@ def _check_dead(sent: Sent, evidence: Evidence, found: Findings, name: str) -> N
 def _check_repeats(done: Sequence[Callback], evidence: Evidence, found: Findings, name: str) -> None:
     found.must(len({each.headers["webhook-id"] for each in done}) <= 1, f"{name} was done under two webhook-ids")
     found.must(len({str(each.payload["outputs"]) for each in done}) <= 1, f"{name} was done in two ways")
-    for first, again in pairwise(done):
+    for first in done[:-1]:
         found.counts["acknowledged callbacks repeated under the same webhook-id"] += 1
-        found.must(evidence.repeat_is_explained(first, again), f"{name} called back twice for no reason")
+        found.must(evidence.repeat_is_explained(first), f"{name} called back twice for no reason")
 
 
 def check_outputs(world: World, sent: Sequence[Sent], evidence: Evidence, found: Findings, scratch: Path) -> None:

@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence, Set
 
 from devstack.receiver import Callback
 from tests.e2e.world import World
 from tests.soak.endpoint import Delivery
-from tests.soak.fleet import Fleet, Happened, worker_of
+from tests.soak.fleet import Fleet, worker_of
 from tests.soak.jobs import Sent
-from tests.soak.plan import KILL, SIGNALS
+from tests.soak.plan import KILL, TERMINATE, WIRE_FAULTS
 
 DONE = {"SUCCEEDED", "PARTIAL_SUCCESS"}
 MOMENT = 5.0
 """Seconds that an open poll may outlive its process, or an answer take on a broken wire."""
+ATTEMPT = 35.0
+"""Seconds that an attempt may take with the wires broken, the shutdown's last post included."""
+LEASE = 15.0
+"""Seconds in which a lease is lost, or a deletion given up."""
+LOSES_A_DELIVERY = {f"SQS: {fault}" for fault in WIRE_FAULTS}
+LOSES_A_SETTLEMENT = {
+    *LOSES_A_DELIVERY,
+    *(f"receiver: {fault}" for fault in WIRE_FAULTS),
+    "SQS: 500 on DeleteMessage",
+    "SQS: ReceiptHandleIsInvalid on a heartbeat",
+    "SQS: ExpiredToken on a heartbeat",
+}
 
 
 class Evidence:
@@ -48,42 +60,32 @@ class Evidence:
         return any(each.receive_count >= self._last_receive for each in self.deliveries[sent.message_id])
 
     def last_receive_was_lost(self, sent: Sent) -> bool:
-        """Whether the process that got the last receive was killed, or never got it: nobody could report then."""
+        """Whether the last receive went to a process that was killed with it, or to none: nobody could report."""
         last = max(self.deliveries[sent.message_id], key=lambda each: each.at)
-        if last.receive_count < self._last_receive:
-            return False
-        return self._killed(last.receiver, last.at) or any(
-            self._broken("SQS", worker_of(last.receiver), last.at - MOMENT, last.at + MOMENT)
+        died = self._fleet.died.get(last.receiver, 0.0)
+        worker = worker_of(last.receiver)
+        killed = last.at - MOMENT <= died <= last.at + ATTEMPT and self._befell(
+            worker, died - MOMENT, died, {KILL}
         )
+        cut_off = self._befell(worker, last.at - MOMENT, last.at + MOMENT, LOSES_A_DELIVERY)
+        return last.receive_count >= self._last_receive and (killed or cut_off)
 
-    def _killed(self, receiver: str, at: float) -> bool:
-        died = self._fleet.died.get(receiver)
-        worker = worker_of(receiver)
-        return died is not None and any(
-            abs(each.since - died) < MOMENT and died > at - MOMENT
-            for each in self._fleet.happened
-            if (each.name, each.worker) == (KILL, worker)
-        )
-
-    def _broken(self, service: str, worker: int, since: float, until: float) -> Iterator[Happened]:
-        for each in self._fleet.happened:
-            concerns = each.name.startswith(service) and each.worker in {worker, None}
-            if concerns and each.since <= until and each.until >= since:
-                yield each
-
-    def repeat_is_explained(self, first: Callback, again: Callback) -> bool:
-        """Whether the first one's process was killed, or its acknowledgement or deletion could be lost."""
-        since, until = first.received_at - MOMENT, again.received_at
+    def repeat_is_explained(self, first: Callback) -> bool:
+        """Whether the process was killed right after, or its acknowledgement, lease or deletion could be lost."""
+        at = first.received_at
         deliveries = self.deliveries[first.payload["externalId"]]
-        before = [each for each in deliveries if each.at <= first.received_at + MOMENT]
-        for worker in {worker_of(each.receiver) for each in before}:
-            if any(self._broken("SQS", worker, since, until)) or any(
-                self._broken("receiver", worker, since, until)
-            ):
+        for worker in {worker_of(each.receiver) for each in deliveries if each.at <= at}:
+            if self._befell(worker, at - MOMENT, at + MOMENT, {KILL}):
                 return True
-            if any(
-                each.name in SIGNALS and each.worker == worker and since <= each.since <= until
-                for each in self._fleet.happened
-            ):
+            if self._befell(worker, at - ATTEMPT, at + MOMENT, {TERMINATE}):
+                return True
+            if self._befell(worker, at - LEASE, at + LEASE, LOSES_A_SETTLEMENT):
                 return True
         return False
+
+    def _befell(self, worker: int, since: float, until: float, names: Set[str]) -> bool:
+        """Whether one of these faults hit the worker in this time."""
+        return any(
+            each.name in names and each.worker in {worker, None} and each.since <= until and each.until >= since
+            for each in self._fleet.happened
+        )

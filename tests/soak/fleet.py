@@ -28,6 +28,8 @@ SETTINGS = {
 }
 CANT_START = "media-worker can't start: "
 """What it says where a wire that it needs for its start is broken; ECS starts another then, as we do."""
+REFUSED = 20.0
+"""Seconds in which the calls that are to fail will have been made, give or take."""
 DELAY = 0.4
 BYTES_PER_SECOND = 60_000
 ANSWER: Mapping[str, Plan] = {
@@ -135,7 +137,7 @@ class Fleet:
             self._note(fault.name, fault.worker, now, now + fault.seconds)
         else:
             self._refuse(fault)
-            self._note(fault.name, None, now, now + 60)
+            self._note(fault.name, None, now, now + REFUSED)
 
     def _note(self, name: str, worker: int | None, since: float, until: float) -> None:
         self.happened.append(Happened(name, worker, since, until))
