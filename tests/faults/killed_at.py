@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from adapters.s3 import S3Upload
 from worker.attempt import Attempt
 from worker.cli import main
 
@@ -15,6 +16,7 @@ POINTS = (
     "before:validate",
     "after:validate",
     "after:thumbnails",
+    "within:zip",
     "after:zip",
     "after:consolidate",
     "after:callback",
@@ -22,7 +24,7 @@ POINTS = (
 
 
 def die_at(point: str) -> None:
-    """Have the process killed, as by the kernel, before or after a step."""
+    """Have the process killed, as by the kernel: before or after a step, or when the bundle's parts are sent."""
     step = Attempt.step
 
     @contextmanager
@@ -34,7 +36,12 @@ def die_at(point: str) -> None:
         if point == f"after:{name}":
             os.kill(os.getpid(), signal.SIGKILL)
 
+    def never_completed(self: S3Upload, etag: str | None) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
     Attempt.step = deadly  # type: ignore[method-assign]
+    if point == "within:zip":
+        S3Upload.complete = never_completed  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
