@@ -28,9 +28,11 @@ class Findings:
     wrong: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
 
-    def must(self, kept: bool, what: str) -> None:
+    def must(self, kept: bool, wrong: str, counted: str = "") -> None:
         if not kept:
-            self.wrong.append(what)
+            self.wrong.append(wrong)
+        elif counted:
+            self.counts[counted] += 1
 
 
 def check_endings(sent: Sequence[Sent], evidence: Evidence, found: Findings) -> None:
@@ -89,8 +91,7 @@ def check_outputs(world: World, sent: Sequence[Sent], evidence: Evidence, found:
                     found.must(asset.good, f"{asset.key} can't have been processed")
                     for label, key in output["outputs"].items():
                         wrong = _what_is_wrong(world, asset, label.partition("_")[0], key, scratch)
-                        found.must(not wrong, f"{key}: {wrong}")
-                        found.counts["derivatives named, found and right"] += 1
+                        found.must(not wrong, f"{key}: {wrong}", "derivatives named, found and right")
 
 
 def _what_is_wrong(world: World, asset: Asset, size: str, key: str, scratch: Path) -> str:
@@ -130,9 +131,11 @@ def check_bundles(world: World, sent: Sequence[Sent], evidence: Evidence, found:
         there = Counter(_digest(world.read(key)) for key in processed)
         # What a job left that died before its bundle is in the bundle of the next one, if there is one.
         wanted = Counter(_digest(world.read(key)) for key in keys) if listing in given_up else there
-        found.must(not wanted - held, f"the bundle of listing {listing} misses {(wanted - held).total()} objects")
-        found.must(not held - there, f"the bundle of listing {listing} holds what isn't in the bucket")
-        found.counts["bundles complete"] += 1
+        missing, foreign = wanted - held, held - there
+        wrong = (
+            f"the bundle of listing {listing} lacks {missing.total()} objects and has {foreign.total()} too many"
+        )
+        found.must(not missing and not foreign, wrong, "bundles complete")
 
 
 def check_left_overs(
