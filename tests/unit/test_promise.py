@@ -114,6 +114,7 @@ class Promise(RuleBasedStateMachine):
         self.objects, self.backend, self.journals = FakeObjects(), FakeBackend(), FakeJournals()
         self.sent: dict[str, list[Status]] = {}
         self.crashed_on_the_last_receive: set[str] = set()
+        self.acknowledged_too_late: set[str] = set()
         self.beats_fail = False
         self.listings = 0
         self.broken: list[str] = []
@@ -149,6 +150,7 @@ class Promise(RuleBasedStateMachine):
             self._must(attempt.last or self._holds(attempt), "deleted without a lease")
         if attempt:
             attempt.pause(method)
+            self._note_a_late_end(attempt)
         elif method == "hide" and self.beats_fail:
             raise Transient("SQS is out of reach")
 
@@ -160,6 +162,12 @@ class Promise(RuleBasedStateMachine):
         self._must(attempt.last or self._holds(attempt), "called back without a lease")
         attempt.pause("notify")
         attempt.acknowledged = True
+        self._note_a_late_end(attempt)
+
+    def _note_a_late_end(self, attempt: Paused) -> None:
+        """A last receive whose lease ended while the call was under way is in the DLQ, acknowledged or not."""
+        if attempt.acknowledged and attempt.last and not self._holds(attempt):
+            self.acknowledged_too_late.add(attempt.message.message_id)
 
     def _must(self, kept: bool, what: str) -> None:
         """An assertion in an attempt's thread would only look like a bug that the worker survives."""
@@ -268,12 +276,15 @@ class Promise(RuleBasedStateMachine):
         for message_id in self.queue.dead:
             failures = [status for status in self.sent.get(message_id, []) if status in FAILURES]
             if message_id not in self.crashed_on_the_last_receive:
-                assert len(failures) == 1, self.sent.get(message_id)
+                done = message_id in self.acknowledged_too_late and set(self.sent[message_id]) == {
+                    Status.SUCCEEDED
+                }
+                assert len(failures) == 1 or done, self.sent.get(message_id)
 
     def _finish(self, attempt: Paused) -> None:
         while not attempt.ended:
             attempt.go_on()
 
 
-Promise.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+Promise.TestCase.settings = settings(stateful_step_count=30, deadline=None)
 test_each_message_ends_as_promised = Promise.TestCase
