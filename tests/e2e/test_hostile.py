@@ -13,7 +13,7 @@ from devstack.receiver import Answer, Receiver
 from tests.e2e.world import SECRET, World, jpeg
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
-OTHERS = "29/raw/photo/horizontal/a.jpg"
+OTHERS = "29/raw/photo/horizontal/theirs.jpg"
 TOKEN, KEY = "session-token-of-the-tests", "secret-access-key-of-the-tests"
 HOSTILE = [
     OTHERS,
