@@ -17,6 +17,7 @@ from benchmarks.figure import Figure
 from benchmarks.thumbnails import photo
 from devstack.aws import session
 from devstack.moto import moto_server
+from devstack.processes import memory
 from domain.content import Medium
 from domain.errors import Permanent
 from domain.journal import Journal
@@ -31,14 +32,6 @@ BUNDLE_LIMIT_MIB = 64.0
 BUCKET = "bench"
 LARGE_MEMBERS = 3
 SMALL_MEMBERS = 200
-
-
-def peak(name: str) -> int:
-    """A memory figure of this process, in bytes: VmHWM is the peak, VmRSS the present."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(name + ":"):
-            return int(line.split()[1]) * 1024
-    raise LookupError(name)
 
 
 def in_a_process_of_its_own(work: Callable[[Connection], None]) -> tuple[float, ...]:
@@ -64,10 +57,10 @@ def render_48_megapixels(answer: Connection) -> None:
     in_a_process_of_its_own(write_photo)
     images = PillowImages(1, 100_000_000)
     images.render(small_photo(), Medium.JPEG)
-    idle = peak("VmRSS")
+    idle = memory("VmRSS")
     images.render(path.read_bytes(), Medium.JPEG)
     path.unlink()
-    answer.send((peak("VmHWM") - idle,))
+    answer.send((memory("VmHWM") - idle,))
 
 
 def write_photo(answer: Connection) -> None:
@@ -117,10 +110,10 @@ class BundleAt:
             now=lambda: datetime.now(UTC),
         )
         list(ports.objects.list("28/processed/nothing/"))
-        idle = peak("VmRSS")
+        idle = memory("VmRSS")
         started = time.monotonic()
         bundle = write_bundle(Job(21, 28, "m"), Shelf(0), Alone(), ports)
-        answer.send((peak("VmHWM") - idle, time.monotonic() - started, bundle.size))
+        answer.send((memory("VmHWM") - idle, time.monotonic() - started, bundle.size))
 
 
 class Unused:

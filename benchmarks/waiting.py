@@ -16,7 +16,7 @@ from devstack.aws import session, variables
 from devstack.clips import clip
 from devstack.mediaconvert import MediaConvertEmulator
 from devstack.moto import moto_server
-from devstack.processes import Child, free_port
+from devstack.processes import Child, free_port, memory
 from devstack.sample import enqueue
 
 JOBS = 200
@@ -39,7 +39,7 @@ def measure() -> Iterator[Figure]:
             with Child(command, log=Path(scratch) / "worker.log", environment=environment) as worker:
                 worker.wait_ready(f"http://127.0.0.1:{port}/livez", timeout=30)
                 time.sleep(2)
-                idle = resident(worker.process.pid)
+                idle = memory("VmRSS", worker.process.pid)
                 video = clip(Path(scratch) / "clip.mp4", (320, 180), seconds=1, sound=False).read_bytes()
                 send(endpoint, environment["QUEUE_URL"], video)
                 worker.wait_ready(lambda: waiting(port) == JOBS, timeout=300)
@@ -47,7 +47,7 @@ def measure() -> Iterator[Figure]:
                 time.sleep(SECONDS)
                 cpu = cpu_seconds(worker.process.pid) - cpu
                 asked = transcoder.calls.count("GetJob") - asked
-                total = resident(worker.process.pid)
+                total = memory("VmRSS", worker.process.pid)
                 worker.process.kill()
     yield Figure(f"{JOBS} waiting jobs: memory above the idle process", (total - idle) / MEGABYTE, "MB")
     yield Figure(f"{JOBS} waiting jobs: memory of the whole process", total / MEGABYTE, "MB", 100)
@@ -63,12 +63,6 @@ def send(endpoint: str, queue_url: str, video: bytes) -> None:
         key = f"{listing_id}/raw/video/horizontal/v.mp4"
         s3.put_object(Bucket="bench", Key=key, Body=video, ContentType="video/mp4")
         enqueue(sqs, queue_url, {"jobId": listing_id, "listingId": listing_id, "assets": [key]})
-
-
-def resident(pid: int) -> int:
-    """The process's memory in bytes, as proc(5) has it."""
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    return int(found[1]) * 1024 if found else 0
 
 
 def waiting(port: int) -> int:

@@ -110,6 +110,17 @@ class Child:
         return "\n".join(self.output().splitlines()[-lines:])
 
 
+def memory(name: str, process: int | str = "self") -> int:
+    """A process's memory in bytes, as proc(5) has it: `VmRSS` is the present, `VmHWM` the peak.
+
+    Raises `LookupError` when the process has ended.
+    """
+    for line in Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError(f"process {process} has no {name}")
+
+
 def answers(url: str, timeout: float = 2.0) -> bool:
     """True when a GET of an http URL answers 200 within `timeout` seconds; no proxy is asked."""
     parts = urlsplit(url)

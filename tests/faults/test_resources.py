@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import statistics
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from devstack.processes import memory
 from devstack.receiver import Hang
 from tests.e2e.world import Worker, World, jpeg
 
@@ -34,10 +34,8 @@ class Sample:
 
 def sample(worker: Worker, jobs: int) -> Sample:
     process = Path(f"/proc/{worker.process.pid}")
-    resident = re.search(r"VmRSS:\s+(\d+) kB", (process / "status").read_text())
-    assert resident
-    files = len(list((process / "fd").iterdir()))
-    return Sample(jobs, files, len(list((process / "task").iterdir())), int(resident[1]) * 1024)
+    files, threads = (len(list((process / kind).iterdir())) for kind in ("fd", "task"))
+    return Sample(jobs, files, threads, memory("VmRSS", worker.process.pid))
 
 
 @pytest.mark.timeout(1200)

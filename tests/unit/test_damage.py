@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import time
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from adapters.pillow import PillowImages
+from devstack.processes import memory
 from devstack.scenes import house, room
 from domain.content import Kind, require
 from domain.errors import Permanent
@@ -93,14 +93,8 @@ def damaged(data: bytes, damages: list[Damage]) -> bytes:
     return data
 
 
-def memory(name: str) -> int:
-    """Bytes: `VmRSS` now, `VmHWM` the most since `forget_the_peak`."""
-    line = re.search(rf"{name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert line
-    return int(line[1]) * 1024
-
-
 def forget_the_peak() -> None:
+    """Let `VmHWM` begin at what is held now (proc(5))."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
