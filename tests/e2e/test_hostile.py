@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from devstack.receiver import Answer, Receiver
-from tests.e2e.world import SECRET, World, jpeg
+from tests.e2e.world import SECRET, World, command, jpeg
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 OTHERS = "29/raw/photo/horizontal/theirs.jpg"
@@ -65,11 +63,7 @@ def test_hostile_keys_leave_neither_their_listing_nor_their_log_line(world: Worl
         assert len(worker.events("message deleted")) == 1
         assert len(worker.events("asset failed")) == len(HOSTILE)
     assert "\x1b[31mred" not in output
-    assert '\n{"event": "message deleted"}' not in output.replace(json_lines(output), "")
-
-
-def json_lines(output: str) -> str:
-    return "\n".join(line for line in output.splitlines() if line.startswith("{") and "timestamp" in line)
+    assert '\n{"event": "message deleted"}' not in output
 
 
 def test_a_message_has_no_say_in_where_its_callback_goes_and_with_which_headers(world: World) -> None:
@@ -115,9 +109,7 @@ def test_no_secret_is_in_logs_tracebacks_metrics_journals_callbacks_or_the_comma
 
 def test_no_secret_is_in_what_a_bad_setting_says(world: World) -> None:
     environment = world.environment(CALLBACK_SECRET="too-short", CALLBACK_URL="no URL with pa55word")
-    answer = subprocess.run(
-        [sys.executable, "-m", "worker.cli", "run"], env=environment, capture_output=True, text=True, check=False
-    )
+    answer = command("run", environment=environment)
     assert answer.returncode == 2
     assert "CALLBACK_SECRET: " in answer.stderr
     assert "CALLBACK_URL: " in answer.stderr

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import io
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 from PIL import Image
 
 from devstack.receiver import Answer, Hang
-from tests.e2e.world import SECRET, World
+from tests.e2e.world import SECRET, World, command
 
 KEY = "28/raw/photo/horizontal/a.jpg"
 JOB = {"jobId": 21, "listingId": 28, "assets": [KEY]}
@@ -24,17 +22,6 @@ def uploaded(world: World) -> World:
     Image.new("RGB", (640, 480), "teal").save(data, "JPEG")
     world.upload(KEY, data.getvalue())
     return world
-
-
-def command(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "worker.cli", *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def test_help_and_version_work_everywhere() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -32,6 +33,18 @@ def jpeg(width: int = 640, height: int = 480, colour: str = "teal") -> bytes:
     data = io.BytesIO()
     Image.new("RGB", (width, height), colour).save(data, "JPEG")
     return data.getvalue()
+
+
+def command(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """The `media-worker` command, run to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "worker.cli", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 class Worker(Child):
