@@ -42,7 +42,6 @@ class Sent:
     job_id: int
     listing_id: int
     assets: tuple[Asset, ...]
-    sent_at: float
 
 
 class Backend:
@@ -55,7 +54,7 @@ class Backend:
         self._listings = 0
         self.sent: list[Sent] = []
 
-    def send_listing(self, now: float) -> None:
+    def send_listing(self) -> None:
         """Two jobs of one listing, one right after the other; now and then a message that nobody can read."""
         self._listings += 1
         listing = self._listings
@@ -72,10 +71,10 @@ class Backend:
             case 2:
                 first.append(self._upload(Asset(f"{listing}/raw/photo/vertical/broken.jpg", Kind.BROKEN)))
             case 3:
-                self.sent.append(Sent(self._world.enqueue("no job at all"), 0, 0, (), now))
+                self.sent.append(Sent(self._world.enqueue("no job at all"), 0, 0, ()))
         for job_id, assets in ((2 * listing, first), (2 * listing + 1, second)):
             body = {"jobId": job_id, "listingId": listing, "assets": [asset.key for asset in assets]}
-            self.sent.append(Sent(self._world.enqueue(body), job_id, listing, tuple(assets), now))
+            self.sent.append(Sent(self._world.enqueue(body), job_id, listing, tuple(assets)))
 
     def _photo(self, listing: int, name: str) -> Asset:
         colour = (self._rng.randrange(256), self._rng.randrange(256), self._rng.randrange(256))

@@ -83,8 +83,7 @@ def run(endpoint: str, scratch: Path, seed: int, seconds: float) -> Outcome:
 
 def _live_through(seed: int, seconds: float, backend: Backend, fleet: Fleet) -> None:
     events: list[tuple[float, Callable[[], None]]] = [
-        (number * LISTING_EVERY, lambda: backend.send_listing(time.time()))
-        for number in range(int(seconds / LISTING_EVERY))
+        (number * LISTING_EVERY, backend.send_listing) for number in range(int(seconds / LISTING_EVERY))
     ]
     events += [(fault.at, lambda fault=fault: fleet.cause(fault)) for fault in plan(seed, seconds, WORKERS)]  # type: ignore[misc]
     started = time.monotonic()
