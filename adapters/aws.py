@@ -56,8 +56,8 @@ def _require_the_whole_answer(
 ) -> None:
     """Raise where the connection ended within the body.
 
-    botocore doesn't look: of a listing that is cut off after its headers it makes an empty one, and the bundle
-    of a listing without objects would be empty, too. A body that is streamed is checked while it is read.
+    botocore doesn't look: of a list of keys that is cut off after its headers it makes an empty one, and the
+    bundle would be empty, too. A body that is streamed is checked while it is read.
     """
     body, length = response_dict["body"], response_dict["headers"].get("content-length")
     if operation_model.http["method"] != "HEAD" and isinstance(body, bytes) and length and len(body) < int(length):

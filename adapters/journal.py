@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from adapters.aws import errors_mapped
 from domain import keys
 from domain.errors import Code, Conflict, NotFound, Transient
 from domain.journal import Ended, Ending, Journal
-from domain.model import Job, MediaType, Product, Size, Transcoding
+from domain.model import AssetType, Derivatives, Job, Size, Transcoding
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -36,10 +36,10 @@ class _Attempt(_Wire):
     code: Code | None
 
 
-class _Product(_Wire):
+class _Derivatives(_Wire):
     raw_key: str
     etag: str
-    type: MediaType
+    type: AssetType
     keys: dict[Size, str]
     width: int | None
     height: int | None
@@ -51,13 +51,13 @@ class _Transcoding(_Wire):
     id: str
     width: int | None
     height: int | None
-    second: bool
+    resubmitted: bool = Field(alias="second")
 
 
 class _Journal(_Wire):
     message_id: str
     attempts: list[_Attempt]
-    products: list[_Product]
+    derivatives: list[_Derivatives] = Field(alias="products")
     transcodings: list[_Transcoding] = []
 
 
@@ -116,15 +116,19 @@ class S3Journals:
 def _to_wire(job: Job, journal: Journal) -> _Journal:
     return _Journal(
         message_id=job.message_id,
-        attempts=[_Attempt.model_validate(each, from_attributes=True) for each in journal.attempts],
-        products=[_Product.model_validate(each, from_attributes=True) for each in journal.products],
-        transcodings=[_Transcoding.model_validate(each, from_attributes=True) for each in journal.transcodings],
+        attempts=[_Attempt.model_validate(ended, from_attributes=True) for ended in journal.attempts],
+        derivatives=[_Derivatives.model_validate(made, from_attributes=True) for made in journal.derivatives],
+        transcodings=[
+            _Transcoding.model_validate(submitted, from_attributes=True) for submitted in journal.transcodings
+        ],
     )
 
 
 def _from_wire(journal: _Journal) -> Journal:
     return Journal(
         tuple(Ended(a.number, a.at, a.ending, a.message, a.code) for a in journal.attempts),
-        tuple(Product(p.raw_key, p.etag, p.type, p.keys, p.width, p.height) for p in journal.products),
-        tuple(Transcoding(t.raw_key, t.etag, t.id, t.width, t.height, t.second) for t in journal.transcodings),
+        tuple(Derivatives(p.raw_key, p.etag, p.type, p.keys, p.width, p.height) for p in journal.derivatives),
+        tuple(
+            Transcoding(t.raw_key, t.etag, t.id, t.width, t.height, t.resubmitted) for t in journal.transcodings
+        ),
     )

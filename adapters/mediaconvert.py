@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 from adapters.aws import errors_mapped
 from domain import keys
-from domain.content import Medium
+from domain.content import FileFormat
 from domain.errors import Permanent
-from domain.model import Job, MediaType, Size, Source, Transcoding, Verdict
+from domain.model import AssetType, Job, Size, Source, Transcoding, TranscodingResult
 
 if TYPE_CHECKING:
     from mypy_boto3_mediaconvert import MediaConvertClient
@@ -62,29 +62,31 @@ class MediaConvert:
         self._role = role
         self._queue = queue
 
-    def submit(self, job: Job, source: Source, second: bool) -> Transcoding:
+    def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
         shape = self._probe(source)
-        request = job_request(job, source, shape, self._bucket, self._role, second)
+        request = job_request(job, source, shape, self._bucket, self._role, resubmitted)
         if self._queue:
             request["Queue"] = self._queue
         with errors_mapped(f"submit {source.raw.key} to MediaConvert"):
             submitted = self._client.create_job(**request)["Job"]
-        return Transcoding(source.raw.key, source.etag, submitted["Id"], shape.width, shape.height, second)
+        return Transcoding(source.raw.key, source.etag, submitted["Id"], shape.width, shape.height, resubmitted)
 
-    def verdict(self, transcoding_id: str) -> Verdict | None:
+    def result(self, transcoding_id: str) -> TranscodingResult | None:
         try:
             with errors_mapped(f"ask after MediaConvert job {transcoding_id}"):
                 job = self._client.get_job(Id=transcoding_id)["Job"]
         except Permanent as error:
-            return Verdict(False, str(error))
+            return TranscodingResult(False, str(error))
         status = job.get("Status")
         if status == "COMPLETE":
-            return Verdict(True)
+            return TranscodingResult(True)
         if status == "CANCELED":
-            return Verdict(False, f"MediaConvert job {transcoding_id} was canceled")
+            return TranscodingResult(False, f"MediaConvert job {transcoding_id} was canceled")
         if status == "ERROR":
             code, why = job.get("ErrorCode"), job.get("ErrorMessage", "no reason given")
-            return Verdict(False, f"MediaConvert job {transcoding_id} failed: {code}, {why}", code in CURABLE)
+            return TranscodingResult(
+                False, f"MediaConvert job {transcoding_id} failed: {code}, {why}", code in CURABLE
+            )
         return None
 
     def _probe(self, source: Source) -> Shape:
@@ -105,7 +107,7 @@ class MediaConvert:
 
 
 def _assumed(source: Source) -> Shape:
-    return Shape(None, None, source.type is MediaType.VIDEO_VERTICAL, sound=True)
+    return Shape(None, None, source.type is AssetType.VIDEO_VERTICAL, sound=True)
 
 
 def shape_of(answer: ProbeResponseTypeDef, source: Source) -> Shape:
@@ -113,25 +115,25 @@ def shape_of(answer: ProbeResponseTypeDef, source: Source) -> Shape:
     tracks = [
         track for result in answer["ProbeResults"] for track in result.get("Container", {}).get("Tracks", [])
     ]
-    video = next((each["VideoProperties"] for each in tracks if "VideoProperties" in each), None)
+    video = next((track["VideoProperties"] for track in tracks if "VideoProperties" in track), None)
     if video is None or "Width" not in video or "Height" not in video:
         return _assumed(source)
     width, height = video["Width"], video["Height"]
     if video.get("Rotation", 0) % 180 == 90:
         width, height = height, width
-    return Shape(width, height, height > width, any(each.get("TrackType") == "audio" for each in tracks))
+    return Shape(width, height, height > width, any(track.get("TrackType") == "audio" for track in tracks))
 
 
 def job_request(
-    job: Job, source: Source, shape: Shape, bucket: str, role: str, second: bool
+    job: Job, source: Source, shape: Shape, bucket: str, role: str, resubmitted: bool
 ) -> CreateJobRequestTypeDef:
     """One video's job: the MP4 and two frames, two seconds apart."""
-    video = source.derived(Size.ORIGINAL).removesuffix(Medium.MP4.extension)
+    video = source.derived(Size.ORIGINAL).removesuffix(FileFormat.MP4.extension)
     frames = keys.frames(source.raw, source.etag)
     token = keys.fingerprint(source.raw, source.etag)
     return {
         "Role": role,
-        "ClientRequestToken": f"{token}-2" if second else token,
+        "ClientRequestToken": f"{token}-2" if resubmitted else token,
         "UserMetadata": {
             "app": "media-worker",
             "jobId": str(job.job_id),

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from domain.errors import Code, Permanent
-from domain.model import Job, Source, Transcoding, Verdict
+from domain.model import Job, Source, Transcoding, TranscodingResult
 
 
 class NoTranscoder:
     """The `Transcoder` port without MEDIACONVERT_ROLE_ARN: every video fails for good, and says why."""
 
-    def submit(self, job: Job, source: Source, second: bool) -> Transcoding:
+    def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
         raise _not_set_up(source.raw.file)
 
-    def verdict(self, transcoding_id: str) -> Verdict | None:
+    def result(self, transcoding_id: str) -> TranscodingResult | None:
         raise _not_set_up(f"transcoding {transcoding_id}")
 
 

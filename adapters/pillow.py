@@ -11,7 +11,7 @@ from typing import Any
 import pillow_heif
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from domain.content import Medium
+from domain.content import FileFormat
 from domain.errors import MediaError, Permanent, Transient
 from domain.model import WIDTHS, Picture, Rendition, Size
 
@@ -28,12 +28,12 @@ _TRANSPOSITIONS = {
     8: Image.Transpose.ROTATE_90,
 }
 _QUARTER_TURNS = frozenset({5, 6, 7, 8})
-_BECOMES = {Medium.PNG: Medium.PNG, Medium.GIF: Medium.PNG, Medium.WEBP: Medium.WEBP}
+_BECOMES = {FileFormat.PNG: FileFormat.PNG, FileFormat.GIF: FileFormat.PNG, FileFormat.WEBP: FileFormat.WEBP}
 """What the renditions of a source are; those of every other one are JPEGs, which every browser can show."""
-_SAVE: dict[Medium, dict[str, Any]] = {
-    Medium.JPEG: {"format": "JPEG", "quality": QUALITY, "subsampling": "4:2:0"},
-    Medium.PNG: {"format": "PNG"},
-    Medium.WEBP: {"format": "WEBP", "quality": QUALITY},
+_SAVE: dict[FileFormat, dict[str, Any]] = {
+    FileFormat.JPEG: {"format": "JPEG", "quality": QUALITY, "subsampling": "4:2:0"},
+    FileFormat.PNG: {"format": "PNG"},
+    FileFormat.WEBP: {"format": "WEBP", "quality": QUALITY},
 }
 _FIRST_FILTER = {1: Image.Resampling.LANCZOS, 4: Image.Resampling.HAMMING}
 """By how many source pixels the decoder made one of. At full scale sharpness shows; at half scale, where most
@@ -61,21 +61,21 @@ class PillowImages:
         self._slots = threading.BoundedSemaphore(threads)
         self._in_memory = _Budget(2 * max_pixels)
 
-    def render(self, data: bytes, medium: Medium) -> Picture:
+    def render(self, data: bytes, file_format: FileFormat) -> Picture:
         with self._slots:
-            large, width, height = self._decode(data, medium)
-            return Picture(width, height, tuple(_cascade(large, width, height, medium)))
+            large, width, height = self._decode(data, file_format)
+            return Picture(width, height, tuple(_cascade(large, width, height, file_format)))
 
-    def _decode(self, data: bytes, medium: Medium) -> tuple[Image.Image, int, int]:
+    def _decode(self, data: bytes, file_format: FileFormat) -> tuple[Image.Image, int, int]:
         """The large rendition's pixels, and the upright source's width and height."""
-        with _undecodable(medium):
-            image: Image.Image = Image.open(io.BytesIO(data), formats=[medium.name])
+        with _undecodable(file_format):
+            image: Image.Image = Image.open(io.BytesIO(data), formats=[file_format.name])
             width, height = image.size
             if width * height > self._max_pixels:
                 raise Permanent(f"{width}×{height} are more than {self._max_pixels} pixels")
             weight = _draft(image)
         with self._in_memory.spending(weight):
-            with _undecodable(medium):
+            with _undecodable(file_format):
                 image.load()
             orientation = _orientation(image)
             if orientation in _QUARTER_TURNS:
@@ -180,10 +180,10 @@ def _source_profile(mode: str, profile: bytes | None) -> ImageCms.ImageCmsProfil
     return source if fits and not is_srgb else None
 
 
-def _cascade(large: Image.Image, width: int, height: int, medium: Medium) -> Iterator[Rendition]:
+def _cascade(large: Image.Image, width: int, height: int, file_format: FileFormat) -> Iterator[Rendition]:
     """Each rendition is made from the next larger one; equal ones are encoded once."""
-    target = _BECOMES.get(medium, Medium.JPEG)
-    image = _flattened(large) if target is Medium.JPEG else large
+    target = _BECOMES.get(file_format, FileFormat.JPEG)
+    image = _flattened(large) if target is FileFormat.JPEG else large
     image.info.clear()  # Pillow would write the source's comment or profile
     encoded = b""
     for size, limit in WIDTHS.items():
@@ -203,17 +203,17 @@ def _flattened(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(white, image).convert("RGB")
 
 
-def _encode(image: Image.Image, medium: Medium) -> bytes:
+def _encode(image: Image.Image, file_format: FileFormat) -> bytes:
     sink = io.BytesIO()
     try:
-        image.save(sink, **_SAVE[medium])
+        image.save(sink, **_SAVE[file_format])
     except OSError as error:  # such as more rows than a JPEG can have
-        raise Permanent(f"{image.width}×{image.height} can't be stored as {medium.name}: {error}") from error
+        raise Permanent(f"{image.width}×{image.height} can't be stored as {file_format.name}: {error}") from error
     return sink.getvalue()
 
 
 @contextmanager
-def _undecodable(medium: Medium) -> Iterator[None]:
+def _undecodable(file_format: FileFormat) -> Iterator[None]:
     """Whatever a decoder raises on hostile bytes is the file's fault, for good. What comes after it is ours."""
     try:
         yield
@@ -222,9 +222,9 @@ def _undecodable(medium: Medium) -> Iterator[None]:
     except MemoryError as error:
         raise Transient("there wasn't enough memory to decode it") from error
     except UnidentifiedImageError as error:
-        raise Permanent(f"it begins like a {medium.name} but isn't a readable one") from error
+        raise Permanent(f"it begins like a {file_format.name} but isn't a readable one") from error
     except Exception as error:
-        raise Permanent(f"it can't be decoded as {medium.name}: {error}") from error
+        raise Permanent(f"it can't be decoded as {file_format.name}: {error}") from error
 
 
 class _Budget:

@@ -129,7 +129,7 @@ class S3Objects:
         tag: TagTypeDef = {"Key": STAGE, "Value": stage}
         with errors_mapped(f"tag {key}"):
             tags = self._s3.get_object_tagging(Bucket=self._bucket, Key=key)["TagSet"]
-            others = [each for each in tags if each["Key"] != STAGE]
+            others = [other for other in tags if other["Key"] != STAGE]
             if tag in tags:
                 return
             if len(others) >= MAX_TAGS:

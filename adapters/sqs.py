@@ -44,17 +44,17 @@ class SqsQueue:
             )
         return [
             Message(
-                message_id=each["MessageId"],
-                receipt_handle=each["ReceiptHandle"],
-                body=each["Body"],
-                receive_count=int(each["Attributes"]["ApproximateReceiveCount"]),
+                message_id=received["MessageId"],
+                receipt_handle=received["ReceiptHandle"],
+                body=received["Body"],
+                receive_count=int(received["Attributes"]["ApproximateReceiveCount"]),
                 attributes={
                     name: value["StringValue"]
-                    for name, value in each.get("MessageAttributes", {}).items()
+                    for name, value in received.get("MessageAttributes", {}).items()
                     if "StringValue" in value
                 },
             )
-            for each in answer.get("Messages", [])
+            for received in answer.get("Messages", [])
         ]
 
     def delete(self, receipt_handle: str) -> None:
@@ -71,9 +71,9 @@ class SqsQueue:
                 ],
             )
         failed = answer.get("Failed", [])
-        if unknown := [each["Code"] for each in failed if not _is_refusal(each)]:
+        if unknown := [entry["Code"] for entry in failed if not _is_refusal(entry)]:
             raise Transient(f"change the visibility timeout: {unknown[0]}")
-        return frozenset(receipt_handles[int(each["Id"])] for each in failed)
+        return frozenset(receipt_handles[int(entry["Id"])] for entry in failed)
 
     def max_receive_count(self) -> int:
         """How often a message is received before the queue moves it to its DLQ.

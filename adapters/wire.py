@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from domain.model import Asset, Failure, Job, Manifest, Product, Report, Result, Size
+from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Result, Size
 from domain.queue import Message
 from domain.rejections import Malformed
 
@@ -112,7 +112,7 @@ def _named(body: object, message: Message) -> Job | None:
     )
     return Job(
         job_id=name.job_id,
-        listing_id=next(each for each in listings if each is not None),
+        listing_id=next(named for named in listings if named is not None),
         message_id=message.message_id,
         traceparent=next((t for t in traceparents if isinstance(t, str) and _TRACEPARENT.fullmatch(t)), None),
     )
@@ -126,13 +126,13 @@ def _asset(entry: object) -> Asset:
         asset = _Asset.model_validate(entry)
     except ValidationError as error:
         key = entry.get("key") if isinstance(entry, dict) else None
-        return Asset(key if isinstance(key, str) else "", defect=f"the entry is malformed: {_explain(error)}")
+        return Asset(key if isinstance(key, str) else "", problem=f"the entry is malformed: {_explain(error)}")
     return Asset(asset.key, asset.type, Manifest(asset.size, asset.sha256, asset.etag, asset.content_type))
 
 
 def _explain(error: ValidationError) -> str:
     """Which fields are wrong and how, without their values: those come from outside and end up in logs."""
-    return "; ".join(f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}" for each in error.errors())
+    return "; ".join(f"{'.'.join(map(str, wrong['loc'])) or 'body'}: {wrong['msg']}" for wrong in error.errors())
 
 
 def callback_body(report: Report, provider: str) -> bytes:
@@ -183,9 +183,9 @@ def _output(result: Result) -> dict[str, Any]:
     }
 
 
-def sorted_by_width(product: Product) -> list[tuple[Size, str]]:
+def sorted_by_width(derivatives: Derivatives) -> list[tuple[Size, str]]:
     """The derivatives from the thumbnail up."""
-    return [(size, product.keys[size]) for size in reversed(Size) if size in product.keys]
+    return [(size, derivatives.keys[size]) for size in reversed(Size) if size in derivatives.keys]
 
 
 def _optional(name: str, value: object) -> dict[str, Any]:

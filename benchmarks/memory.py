@@ -18,12 +18,12 @@ from benchmarks.thumbnails import photo
 from devstack.aws import session
 from devstack.moto import moto_server
 from devstack.processes import memory
-from domain.content import Medium
+from domain.content import FileFormat
 from domain.errors import Permanent
 from domain.journal import Journal
-from domain.model import Job, Product, Report, Source, Transcoding, Verdict
+from domain.model import Derivatives, Job, Report, Source, Transcoding, TranscodingResult
 from domain.ports import Limits, Ports
-from domain.shelf import Shelf
+from domain.rendition_cache import RenditionCache
 from domain.steps.zip import write_bundle
 
 MIB = 1024 * 1024
@@ -56,9 +56,9 @@ def render_48_megapixels(answer: Connection) -> None:
     path = Path("/tmp/bench-48mp.jpg")
     in_a_process_of_its_own(write_photo)
     images = PillowImages(1, 100_000_000)
-    images.render(small_photo(), Medium.JPEG)
+    images.render(small_photo(), FileFormat.JPEG)
     idle = memory("VmRSS")
-    images.render(path.read_bytes(), Medium.JPEG)
+    images.render(path.read_bytes(), FileFormat.JPEG)
     path.unlink()
     answer.send((memory("VmHWM") - idle,))
 
@@ -112,17 +112,17 @@ class BundleAt:
         list(ports.objects.list("28/processed/nothing/"))
         idle = memory("VmRSS")
         started = time.monotonic()
-        bundle = write_bundle(Job(21, 28, "m"), Shelf(0), Alone(), ports)
+        bundle = write_bundle(Job(21, 28, "m"), RenditionCache(0), Alone(), ports)
         answer.send((memory("VmHWM") - idle, time.monotonic() - started, bundle.size))
 
 
 class Unused:
     """A port that bundling doesn't touch."""
 
-    def submit(self, job: Job, source: Source, second: bool) -> Transcoding:
+    def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
         raise Permanent("unused")
 
-    def verdict(self, transcoding_id: str) -> Verdict | None:
+    def result(self, transcoding_id: str) -> TranscodingResult | None:
         raise Permanent("unused")
 
     def notify(self, report: Report, checkpoint: Callable[[], None]) -> None:
@@ -143,10 +143,10 @@ class Alone:
     def checkpoint(self) -> None:
         """Go on."""
 
-    def recall(self, source: Source) -> Product | None:
+    def recall(self, source: Source) -> Derivatives | None:
         return None
 
-    def record(self, product: Product) -> None:
+    def record(self, derivatives: Derivatives) -> None:
         """Nothing comes after."""
 
     def recall_transcoding(self, source: Source) -> Transcoding | None:
@@ -159,5 +159,5 @@ class Alone:
     def idle(self) -> Iterator[None]:
         yield
 
-    def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, Verdict]:
+    def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, TranscodingResult]:
         return {}

@@ -13,7 +13,7 @@ from skimage.metrics import structural_similarity
 
 from adapters.pillow import QUALITY, PillowImages
 from benchmarks.figure import Figure
-from domain.content import Medium
+from domain.content import FileFormat
 from domain.model import WIDTHS
 
 SIZES = {"12 MP": (4000, 3000), "24 MP": (6000, 4000), "48 MP": (8000, 6000)}
@@ -90,7 +90,7 @@ def measure() -> Iterator[Figure]:
         data = photo(*size)
         references = reference(data)
         ways: dict[str, Callable[[], object]] = {
-            "worker": lambda data=data: images.render(data, Medium.JPEG),  # type: ignore[misc]
+            "worker": lambda data=data: images.render(data, FileFormat.JPEG),  # type: ignore[misc]
             "floor": floor_of(data, references),
             "naive": lambda data=data: naive(data),  # type: ignore[misc]
         }
@@ -111,9 +111,9 @@ def measure() -> Iterator[Figure]:
 def likeness(images: PillowImages, name: str, data: bytes) -> Figure:
     references, plain = reference(data), naive(data)
     differences = [
-        ssim(references[WIDTHS[each.size]], each.data)
-        - ssim(references[WIDTHS[each.size]], plain[WIDTHS[each.size]])
-        for each in images.render(data, Medium.JPEG).renditions
+        ssim(references[WIDTHS[rendition.size]], rendition.data)
+        - ssim(references[WIDTHS[rendition.size]], plain[WIDTHS[rendition.size]])
+        for rendition in images.render(data, FileFormat.JPEG).renditions
     ]
     worst = min(differences)
     return Figure(

@@ -16,8 +16,8 @@ class Kind(StrEnum):
     DOCUMENT = "document"
 
 
-class Medium(Enum):
-    """A file format: its kind, its usual extension and its media type."""
+class FileFormat(Enum):
+    """A file format: its kind, its usual extension and its content type."""
 
     JPEG = (Kind.PHOTO, ".jpg", "image/jpeg")
     PNG = (Kind.PHOTO, ".png", "image/png")
@@ -40,18 +40,18 @@ class Medium(Enum):
 
 
 _SIGNATURES = (
-    (b"\xff\xd8\xff", Medium.JPEG),
-    (b"\x89PNG\r\n\x1a\n", Medium.PNG),
-    (b"GIF87a", Medium.GIF),
-    (b"GIF89a", Medium.GIF),
-    (b"II*\x00", Medium.TIFF),
-    (b"MM\x00*", Medium.TIFF),
-    (b"II+\x00", Medium.TIFF),
-    (b"MM\x00+", Medium.TIFF),
-    (b"BM", Medium.BMP),
-    (b"\x1aE\xdf\xa3", Medium.MATROSKA),
+    (b"\xff\xd8\xff", FileFormat.JPEG),
+    (b"\x89PNG\r\n\x1a\n", FileFormat.PNG),
+    (b"GIF87a", FileFormat.GIF),
+    (b"GIF89a", FileFormat.GIF),
+    (b"II*\x00", FileFormat.TIFF),
+    (b"MM\x00*", FileFormat.TIFF),
+    (b"II+\x00", FileFormat.TIFF),
+    (b"MM\x00+", FileFormat.TIFF),
+    (b"BM", FileFormat.BMP),
+    (b"\x1aE\xdf\xa3", FileFormat.MATROSKA),
 )
-_RIFF = {b"WEBP": Medium.WEBP, b"AVI ": Medium.AVI}
+_RIFF = {b"WEBP": FileFormat.WEBP, b"AVI ": FileFormat.AVI}
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _QUICKTIME_ATOMS = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"})
@@ -59,37 +59,37 @@ _JPEG_NAMES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 _TS_PACKET = 188
 
 
-def sniff(head: bytes) -> Medium | None:
+def sniff(head: bytes) -> FileFormat | None:
     """The format of a file that begins with `head` (HEAD_BYTES of it, or all); None where it is none of ours."""
-    for signature, medium in _SIGNATURES:
+    for signature, file_format in _SIGNATURES:
         if head.startswith(signature):
-            return medium
+            return file_format
     if head.startswith(b"RIFF"):
         return _RIFF.get(head[8:12])
     if head[4:8] == b"ftyp":
         return _iso_media(head)
     if head[4:8] in _QUICKTIME_ATOMS:
-        return Medium.MP4
+        return FileFormat.MP4
     if b"%PDF-" in head[:HEAD_BYTES]:
-        return Medium.PDF
+        return FileFormat.PDF
     if head[:1] == b"G" and head[_TS_PACKET : _TS_PACKET + 1] == b"G":
-        return Medium.MPEG_TS
+        return FileFormat.MPEG_TS
     return None
 
 
-def _iso_media(head: bytes) -> Medium:
+def _iso_media(head: bytes) -> FileFormat:
     """ISO base media files name their brands: the major one first, then, after a version, the compatible ones."""
     length = int.from_bytes(head[:4], "big")
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, min(length, len(head)), 4))]
     for brand in brands:
         if brand in _AVIF_BRANDS:
-            return Medium.AVIF
+            return FileFormat.AVIF
         if brand in _HEIF_BRANDS - {b"mif1", b"msf1"}:
-            return Medium.HEIF
-    return Medium.HEIF if brands[0] in _HEIF_BRANDS else Medium.MP4
+            return FileFormat.HEIF
+    return FileFormat.HEIF if brands[0] in _HEIF_BRANDS else FileFormat.MP4
 
 
-def require(kind: Kind, head: bytes, name: str, content_type: str) -> Medium | None:
+def require(kind: Kind, head: bytes, name: str, content_type: str) -> FileFormat | None:
     """The format of an upload that claims to be of this kind.
 
     A photo or a video must be in a format that is served. A document may be anything, as long as one that
@@ -98,19 +98,19 @@ def require(kind: Kind, head: bytes, name: str, content_type: str) -> Medium | N
     Raises:
         Permanent: VALIDATION_ERROR, where the bytes say otherwise.
     """
-    medium = sniff(head)
+    file_format = sniff(head)
     if kind is Kind.DOCUMENT:
-        claims_pdf = name.lower().endswith(".pdf") or content_type == Medium.PDF.content_type
-        if claims_pdf and medium is not Medium.PDF:
+        claims_pdf = name.lower().endswith(".pdf") or content_type == FileFormat.PDF.content_type
+        if claims_pdf and file_format is not FileFormat.PDF:
             raise Permanent("the document says that it is a PDF but isn't one", Code.VALIDATION_ERROR)
-    elif medium is None or medium.kind is not kind:
-        what = medium.content_type if medium else "an unknown format"
+    elif file_format is None or file_format.kind is not kind:
+        what = file_format.content_type if file_format else "an unknown format"
         raise Permanent(f"a {kind} was announced, but the bytes are {what}", Code.VALIDATION_ERROR)
-    return medium
+    return file_format
 
 
-def has_extension(name: str, medium: Medium) -> bool:
+def has_extension(name: str, file_format: FileFormat) -> bool:
     """Whether the name already ends in an extension of the format."""
     _, dot, extension = name.rpartition(".")
     usual = dot + extension.lower()
-    return usual in _JPEG_NAMES if medium is Medium.JPEG else usual == medium.extension
+    return usual in _JPEG_NAMES if file_format is FileFormat.JPEG else usual == file_format.extension

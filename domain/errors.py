@@ -79,7 +79,7 @@ class Stopped(Interrupted):
 
 
 @contextmanager
-def blame(code: Code) -> Iterator[None]:
+def coded_as(code: Code) -> Iterator[None]:
     """Give the code to a failure of the block that has none of its own."""
     try:
         yield

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from domain.errors import Code
-from domain.model import Job, Product, Transcoding
+from domain.model import Derivatives, Job, Transcoding
 
 
 class Ending(StrEnum):
@@ -36,14 +36,14 @@ class Journal:
     """The trace of one message; that of another message for the same job is not its own and is not read."""
 
     attempts: tuple[Ended, ...] = ()
-    products: tuple[Product, ...] = ()
+    derivatives: tuple[Derivatives, ...] = ()
     transcodings: tuple[Transcoding, ...] = ()
 
     def with_added(self, news: Journal) -> Journal:
-        """The journal with what is new; the latest of an upload's products and transcodings counts."""
-        products = {(each.raw_key, each.type): each for each in self.products + news.products}
-        transcodings = {each.raw_key: each for each in self.transcodings + news.transcodings}
-        return Journal(self.attempts + news.attempts, tuple(products.values()), tuple(transcodings.values()))
+        """The journal with what is new; the latest of an upload's derivatives and transcodings counts."""
+        derivatives = {(made.raw_key, made.type): made for made in self.derivatives + news.derivatives}
+        transcodings = {submitted.raw_key: submitted for submitted in self.transcodings + news.transcodings}
+        return Journal(self.attempts + news.attempts, tuple(derivatives.values()), tuple(transcodings.values()))
 
 
 class Journals(Protocol):

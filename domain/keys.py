@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from domain.content import Kind, Medium
+from domain.content import FileFormat, Kind
 from domain.errors import Code, Permanent
 
 MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
@@ -59,7 +59,7 @@ def _bad(key: str, why: str) -> Permanent:
 
 def derived(raw: RawKey, kind: Kind, size: str) -> str:
     """A derivative's key: the raw object's name under the size segment; a video and its poster have the MP4's."""
-    file = stem(raw.file) + Medium.MP4.extension if kind is Kind.VIDEO else raw.file
+    file = stem(raw.file) + FileFormat.MP4.extension if kind is Kind.VIDEO else raw.file
     return f"{raw.listing_id}/processed/{raw.media}/{size}/{file}"
 
 

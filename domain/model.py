@@ -9,12 +9,12 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from domain import keys
-from domain.content import Kind, Medium
+from domain.content import FileFormat, Kind
 from domain.errors import Code
 from domain.keys import RawKey
 
 
-class MediaType(StrEnum):
+class AssetType(StrEnum):
     """The type of an asset, as the backend names it; the plain PHOTO and VIDEO are the older names."""
 
     PHOTO_VERTICAL = "PHOTO_VERTICAL"
@@ -33,7 +33,7 @@ class MediaType(StrEnum):
 
     @property
     def kind(self) -> Kind:
-        if self is MediaType.PROJECT_DOC:
+        if self is AssetType.PROJECT_DOC:
             return Kind.DOCUMENT
         return Kind.VIDEO if self.value.startswith("VIDEO") else Kind.PHOTO
 
@@ -78,12 +78,12 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One entry of a message. `defect` says what is wrong with the entry itself, if anything is."""
+    """One entry of a message. `problem` says what is wrong with the entry itself, if anything is."""
 
     key: str
     type: str | None = None
     manifest: Manifest = Manifest()
-    defect: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Source:
     """A raw object that passed validation. `sha256` is set where it is still to be checked against the bytes."""
 
     raw: RawKey
-    type: MediaType
+    type: AssetType
     etag: str
     size: int
     sha256: bytes | None = None
@@ -117,8 +117,8 @@ class Source:
 class Transcoding:
     """A video's job at the transcoder, for the upload with this ETag: `id` is the transcoder's.
 
-    `width` and `height` are the source's in pixels, rotation applied; None where they aren't known. `second`
-    says that another one failed before it.
+    `width` and `height` are the source's in pixels, rotation applied; None where they aren't known.
+    `resubmitted` says that another one failed before it.
     """
 
     raw_key: str
@@ -126,12 +126,12 @@ class Transcoding:
     id: str
     width: int | None = None
     height: int | None = None
-    second: bool = False
+    resubmitted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a transcoding ended: `done`, or why not, and whether a second one may do better."""
+class TranscodingResult:
+    """How a transcoding ended: `done`, or why not, and whether another one may do better."""
 
     done: bool
     message: str = ""
@@ -144,7 +144,7 @@ class Rendition:
 
     size: Size
     data: bytes
-    medium: Medium
+    format: FileFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +157,12 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
+class Derivatives:
     """What the bucket holds of a processed raw object: the derivatives' keys by size, best first."""
 
     raw_key: str
     etag: str
-    type: MediaType
+    type: AssetType
     keys: Mapping[Size, str]
     width: int | None = None
     height: int | None = None
@@ -176,7 +176,7 @@ class Failure:
     message: str
 
 
-Outcome = Product | Failure
+Outcome = Derivatives | Failure
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from domain.content import Kind
-from domain.errors import Code, blame
+from domain.errors import Code, coded_as
 from domain.model import Asset, Failure, Job, Outcome, Report, Source
 from domain.ports import Attempt, Ports
-from domain.shelf import Shelf
+from domain.rendition_cache import RenditionCache
 from domain.steps.consolidate import consolidate
 from domain.steps.documents import documents
 from domain.steps.thumbnails import thumbnails
@@ -17,7 +17,7 @@ from domain.steps.validate import validate
 from domain.steps.videos import submit, wait
 from domain.steps.zip import write_bundle
 
-SHELF_BYTES = 16 * 1024 * 1024
+CACHE_BYTES = 16 * 1024 * 1024
 """How much of what a job rendered stays in memory for its bundle."""
 
 
@@ -28,7 +28,7 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
         Transient, Permanent: the attempt failed; Interrupted: it may not go on.
     """
     started_at = ports.now()
-    shelf = Shelf(SHELF_BYTES)
+    renditions = RenditionCache(CACHE_BYTES)
     with attempt.step("validate") as counts:
         checked = validate(job, attempt, ports)
         counts |= _tally(checked.values())
@@ -37,16 +37,16 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
         videos = _of(Kind.VIDEO, sources)
         orders = submit(job, videos, attempt, ports)
         made: dict[Source, Outcome] = {
-            **thumbnails(_of(Kind.PHOTO, sources), shelf, attempt, ports),
+            **thumbnails(_of(Kind.PHOTO, sources), renditions, attempt, ports),
             **documents(_of(Kind.DOCUMENT, sources), attempt, ports),
-            **wait(job, videos, orders, shelf, attempt, ports),
+            **wait(job, videos, orders, renditions, attempt, ports),
         }
         counts |= _tally(made.values())
     outcomes = _outcomes(checked, made)
     bundle = None
     if any(not isinstance(outcome, Failure) for outcome in outcomes.values()):
-        with attempt.step("zip") as counts, blame(Code.ZIP_FAILED):
-            bundle = write_bundle(job, shelf, attempt, ports)
+        with attempt.step("zip") as counts, coded_as(Code.ZIP_FAILED):
+            bundle = write_bundle(job, renditions, attempt, ports)
             counts |= {"members": bundle.count, "bytes": bundle.size}
     with attempt.step("consolidate"):
         report = consolidate(job, outcomes, bundle, started_at, ports.now())

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from domain.content import Medium
-from domain.model import Job, Picture, Product, Report, Source, Transcoding, Verdict
+from domain.content import FileFormat
+from domain.model import Derivatives, Job, Picture, Report, Source, Transcoding, TranscodingResult
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One object of a listing: `size` in bytes."""
+    """One object of the bucket: `size` in bytes."""
 
     key: str
     etag: str
@@ -83,7 +83,7 @@ class Objects(Protocol):
 class Images(Protocol):
     """What decodes, resizes and encodes."""
 
-    def render(self, data: bytes, medium: Medium) -> Picture:
+    def render(self, data: bytes, file_format: FileFormat) -> Picture:
         """The four renditions of an image, large first.
 
         Raises:
@@ -109,14 +109,14 @@ class Transcoder(Protocol):
     where a retry can help.
     """
 
-    def submit(self, job: Job, source: Source, second: bool) -> Transcoding:
-        """Order them. Within a minute the same order is the same transcoding; a `second` one never is the first.
+    def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
+        """Order them. Within a minute the same order is the same transcoding; a `resubmitted` one is another.
 
         Raises:
             Permanent: it isn't taken, and never will be.
         """
 
-    def verdict(self, transcoding_id: str) -> Verdict | None:
+    def result(self, transcoding_id: str) -> TranscodingResult | None:
         """How it ended; None while it goes on."""
 
 
@@ -137,10 +137,10 @@ class Attempt(Protocol):
     def checkpoint(self) -> None:
         """Raise Interrupted or TimedOut where the attempt must not go on."""
 
-    def recall(self, source: Source) -> Product | None:
+    def recall(self, source: Source) -> Derivatives | None:
         """What an earlier attempt at this message, or this one, made of these very bytes."""
 
-    def record(self, product: Product) -> None:
+    def record(self, derivatives: Derivatives) -> None:
         """Remember it for the attempts to come."""
 
     def recall_transcoding(self, source: Source) -> Transcoding | None:
@@ -152,7 +152,7 @@ class Attempt(Protocol):
     def idle(self) -> AbstractContextManager[None]:
         """Hold nothing but the lease until the block ends: the process may take on another job meanwhile."""
 
-    def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, Verdict]:
+    def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, TranscodingResult]:
         """Wait until at least one has ended and return those that have; none where the time to wait is up.
 
         Raises:

@@ -11,20 +11,20 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from domain import keys
-from domain.content import Medium
+from domain.content import FileFormat
 from domain.errors import Conflict, NotFound
 from domain.journal import Journal
 from domain.model import (
     WIDTHS,
+    Derivatives,
     Job,
     Picture,
-    Product,
     Rendition,
     Report,
     Size,
     Source,
     Transcoding,
-    Verdict,
+    TranscodingResult,
 )  # fmt: skip
 from domain.ports import Entry, Head, Limits, Ports
 from domain.queue import Message
@@ -129,7 +129,7 @@ class FakeObjects:
 
     def abort_uploads(self, key: str) -> None:
         self._note("abort_uploads", key)
-        for upload in [each for each in self.open_uploads if each.key == key]:
+        for upload in [opened for opened in self.open_uploads if opened.key == key]:
             upload.aborted = True
             self.open_uploads.remove(upload)
 
@@ -180,10 +180,10 @@ class FakeImages:
         self.rendered: list[bytes] = []
         self.before: Callable[[bytes], None] = lambda data: None
 
-    def render(self, data: bytes, medium: Medium) -> Picture:
+    def render(self, data: bytes, file_format: FileFormat) -> Picture:
         self.before(data)
         self.rendered.append(data)
-        renditions = (Rendition(size, JPEG + size.encode() + data, medium) for size in WIDTHS)
+        renditions = (Rendition(size, JPEG + size.encode() + data, file_format) for size in WIDTHS)
         return Picture(800, 600, tuple(renditions))
 
 
@@ -203,7 +203,7 @@ class FakeBackend:
 class FakeTranscoder:
     """Finishes each video as soon as it is asked after, unless the test says otherwise.
 
-    `before` is called with the method's name and may raise. `verdicts` holds what a transcoding's id is answered
+    `before` is called with the method's name and may raise. `results` holds what a transcoding's id is answered
     with instead, None for one that goes on.
     """
 
@@ -211,29 +211,31 @@ class FakeTranscoder:
         self._objects = objects
         self.submitted: list[tuple[str, bool]] = []
         self.asked: list[str] = []
-        self.verdicts: dict[str, Verdict | None] = {}
+        self.results: dict[str, TranscodingResult | None] = {}
         self.captured = 2
         self.before: Callable[[str], None] = lambda method: None
         self._ids: dict[tuple[str, str, bool], str] = {}
         self._sources: dict[str, Source] = {}
 
-    def submit(self, job: Job, source: Source, second: bool) -> Transcoding:
+    def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
         self.before("submit")
-        self.submitted.append((source.raw.key, second))
-        transcoding_id = self._ids.setdefault((source.raw.key, source.etag, second), f"t-{len(self._ids) + 1}")
+        self.submitted.append((source.raw.key, resubmitted))
+        transcoding_id = self._ids.setdefault(
+            (source.raw.key, source.etag, resubmitted), f"t-{len(self._ids) + 1}"
+        )
         self._sources[transcoding_id] = source
-        return Transcoding(source.raw.key, source.etag, transcoding_id, 640, 360, second)
+        return Transcoding(source.raw.key, source.etag, transcoding_id, 640, 360, resubmitted)
 
-    def verdict(self, transcoding_id: str) -> Verdict | None:
+    def result(self, transcoding_id: str) -> TranscodingResult | None:
         self.asked.append(transcoding_id)
-        self.before("verdict")
-        if transcoding_id in self.verdicts:
-            return self.verdicts[transcoding_id]
+        self.before("result")
+        if transcoding_id in self.results:
+            return self.results[transcoding_id]
         source = self._sources[transcoding_id]
         self._objects.put(source.derived(Size.ORIGINAL), MP4, "video/mp4")
         for number in range(self.captured):
             self._objects.put(keys.frame(source.raw, source.etag, number), JPEG + b" frame %d" % number)
-        return Verdict(True)
+        return TranscodingResult(True)
 
 
 class FakeJournals:
@@ -268,7 +270,7 @@ class FakeAttempt:
         self.transcodings: list[Transcoding] = []
         self.steps: list[str] = []
         self.counts: dict[str, dict[str, int]] = {}
-        self.products: list[Product] = []
+        self.derivatives: list[Derivatives] = []
         self.before_checkpoint: Callable[[], None] = lambda: None
 
     @contextmanager
@@ -281,15 +283,15 @@ class FakeAttempt:
     def checkpoint(self) -> None:
         self.before_checkpoint()
 
-    def recall(self, source: Source) -> Product | None:
-        known = {(product.raw_key, product.etag): product for product in self.products}
+    def recall(self, source: Source) -> Derivatives | None:
+        known = {(made.raw_key, made.etag): made for made in self.derivatives}
         return known.get((source.raw.key, source.etag))
 
-    def record(self, product: Product) -> None:
-        self.products.append(product)
+    def record(self, derivatives: Derivatives) -> None:
+        self.derivatives.append(derivatives)
 
     def recall_transcoding(self, source: Source) -> Transcoding | None:
-        known = {(each.raw_key, each.etag): each for each in self.transcodings}
+        known = {(known.raw_key, known.etag): known for known in self.transcodings}
         return known.get((source.raw.key, source.etag))
 
     def record_transcoding(self, transcoding: Transcoding) -> None:
@@ -301,11 +303,11 @@ class FakeAttempt:
         yield
         self.idle_now = False
 
-    def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, Verdict]:
+    def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, TranscodingResult]:
         assert self.idle_now
         assert self.transcoder
-        verdicts = {each: self.transcoder.verdict(each) for each in transcoding_ids}
-        return {each: verdict for each, verdict in verdicts.items() if verdict}
+        results = {asked: self.transcoder.result(asked) for asked in transcoding_ids}
+        return {asked: result for asked, result in results.items() if result}
 
 
 class SameThread(Executor):
@@ -359,29 +361,29 @@ class FakeQueue:
     def receive(self, at_most: int, wait: int, visibility_timeout: int) -> list[Message]:
         self.receives.append(at_most)
         self.before("receive")
-        visible = [each for each in self.held if each.visible_at <= self._clock()]
-        for each in [each for each in visible if each.receive_count >= self._max_receive_count]:
-            visible.remove(each)
-            self.held.remove(each)
-            self.dead.append(each.message_id)
-        for each in visible[:at_most]:
-            each.receive_count += 1
-            each.handles.append(f"{each.message_id}#{each.receive_count}")
-            each.visible_at = self._clock() + visibility_timeout
+        visible = [held for held in self.held if held.visible_at <= self._clock()]
+        for held in [held for held in visible if held.receive_count >= self._max_receive_count]:
+            visible.remove(held)
+            self.held.remove(held)
+            self.dead.append(held.message_id)
+        for held in visible[:at_most]:
+            held.receive_count += 1
+            held.handles.append(f"{held.message_id}#{held.receive_count}")
+            held.visible_at = self._clock() + visibility_timeout
         return [
-            Message(each.message_id, each.handles[-1], each.body, each.receive_count, each.attributes)
-            for each in visible[:at_most]
+            Message(held.message_id, held.handles[-1], held.body, held.receive_count, held.attributes)
+            for held in visible[:at_most]
         ]
 
     def delete(self, receipt_handle: str) -> None:
         self.before("delete")
-        for each in [each for each in self.held if each.handles[-1:] == [receipt_handle]]:
-            self.held.remove(each)
-            self.deleted.append(each.message_id)
+        for held in [held for held in self.held if held.handles[-1:] == [receipt_handle]]:
+            self.held.remove(held)
+            self.deleted.append(held.message_id)
 
     def hide(self, receipt_handles: Sequence[str], seconds: int) -> frozenset[str]:
         self.before("hide")
-        known = {handle: each for each in self.held for handle in each.handles}
+        known = {handle: held for held in self.held for handle in held.handles}
         for handle in receipt_handles:
             if handle in known:
                 known[handle].visible_at = self._clock() + seconds

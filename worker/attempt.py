@@ -11,7 +11,7 @@ import structlog
 
 from domain.errors import LeaseLost, Stopped, TimedOut
 from domain.journal import Journal, Journals
-from domain.model import Job, Product, Source, Transcoding, Verdict
+from domain.model import Derivatives, Job, Source, Transcoding, TranscodingResult
 from worker.lease import Lease, Leases
 from worker.metrics import Metrics
 from worker.slots import Slots
@@ -49,7 +49,7 @@ class Attempt:
         self._clock = clock
         self._metrics = metrics
         self._stopped = threading.Event()
-        self._made: dict[tuple[str, str], Product] = {}
+        self._made: dict[tuple[str, str], Derivatives] = {}
         self._submitted: dict[str, Transcoding] = {}
         self._settler = threading.Lock()
         self._journal_lock = threading.Lock()
@@ -67,9 +67,9 @@ class Attempt:
         return self.lease.message.receive_count
 
     @property
-    def products(self) -> tuple[Product, ...]:
+    def derivatives(self) -> tuple[Derivatives, ...]:
         """What this attempt or an earlier one made."""
-        return (*self.journal.products, *self._made.values())
+        return (*self.journal.derivatives, *self._made.values())
 
     @property
     def transcodings(self) -> tuple[Transcoding, ...]:
@@ -121,14 +121,14 @@ class Attempt:
         self._metrics.steps.labels(name).observe(seconds)
         log.info("step done", seconds=round(seconds, 3), **counts)
 
-    def recall(self, source: Source) -> Product | None:
-        for product in self.products:
-            if (product.raw_key, product.etag, product.type) == (source.raw.key, source.etag, source.type):
-                return product
+    def recall(self, source: Source) -> Derivatives | None:
+        for made in self.derivatives:
+            if (made.raw_key, made.etag, made.type) == (source.raw.key, source.etag, source.type):
+                return made
         return None
 
-    def record(self, product: Product) -> None:
-        self._made[product.raw_key, product.type] = product
+    def record(self, derivatives: Derivatives) -> None:
+        self._made[derivatives.raw_key, derivatives.type] = derivatives
 
     def recall_transcoding(self, source: Source) -> Transcoding | None:
         for transcoding in reversed(self.transcodings):
@@ -147,7 +147,7 @@ class Attempt:
             # It is tried again when the attempt ends; only if the process dies before that, it is paid for twice.
             log.exception("a submitted transcoding couldn't be written to the journal yet")
         else:
-            log.info("transcoding submitted", second=transcoding.second)
+            log.info("transcoding submitted", second=transcoding.resubmitted)
 
     @contextmanager
     def idle(self) -> Iterator[None]:
@@ -159,7 +159,7 @@ class Attempt:
         finally:
             self._metrics.waiting.dec()
 
-    def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, Verdict]:
+    def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, TranscodingResult]:
         ended = self._watcher.wait(transcoding_ids, self._must_not_wait)
         self.checkpoint()
         if not ended and self._draining:

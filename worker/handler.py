@@ -200,14 +200,14 @@ class Handler:
         code = getattr(error, "code", None)
         ended = Ended(attempt.number, self._ports.now(), ending, str(error) or type(error).__name__, code)
         try:
-            self._journals.add(attempt.job, Journal((ended,), attempt.products, attempt.transcodings))
+            self._journals.add(attempt.job, Journal((ended,), attempt.derivatives, attempt.transcodings))
         except Exception:
             structlog.get_logger().exception("the journal wasn't written: this attempt leaves no trace")
 
     def _report_failure(self, attempt: Attempt, error: Exception) -> None:
         attempt.current_step = "callback"  # a shutdown lets a callback under way end
         now = self._ports.now()
-        report = give_up(attempt.job, error, attempt.products, attempt.started_at, now)
+        report = give_up(attempt.job, error, attempt.derivatives, attempt.started_at, now)
         try:
             self._ports.backend.notify(report, attempt.note_progress)
         except Exception:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 import structlog
 
 from domain.errors import Transient
-from domain.model import Verdict
+from domain.model import TranscodingResult
 from domain.ports import Transcoder
 
 FIRST_DELAY = 2.0
@@ -26,7 +26,7 @@ class _Wait:
     def __init__(self, transcoding_ids: Collection[str], over: Callable[[], bool]) -> None:
         self.transcoding_ids = frozenset(transcoding_ids)
         self.over = over
-        self.ended: dict[str, Verdict] = {}
+        self.ended: dict[str, TranscodingResult] = {}
         self.awake = threading.Event()
 
 
@@ -51,7 +51,7 @@ class Watcher:
         self._pause = FIRST_DELAY
         self._changed = threading.Condition()
 
-    def wait(self, transcoding_ids: Collection[str], over: Callable[[], bool]) -> Mapping[str, Verdict]:
+    def wait(self, transcoding_ids: Collection[str], over: Callable[[], bool]) -> Mapping[str, TranscodingResult]:
         """Block until at least one has ended and return those that have; none where `over` was true before."""
         wait = _Wait(transcoding_ids, over)
         with self._changed:
@@ -95,7 +95,7 @@ class Watcher:
 
     def _ask(self, transcoding_id: str, poll: _Poll) -> None:
         try:
-            verdict = self._transcoder.verdict(transcoding_id)
+            result = self._transcoder.result(transcoding_id)
         except Transient as error:
             self._back_off(str(error))
             return
@@ -104,16 +104,16 @@ class Watcher:
             self._back_off("see the error before")
             return
         self._pause = FIRST_DELAY
-        if verdict is None:
+        if result is None:
             poll.due = self._clock() + self._jittered(poll.delay)
             poll.delay = min(LONGEST_DELAY, poll.delay * GROWTH)
             return
         structlog.get_logger().info(
-            "transcoding ended", transcoding=transcoding_id, done=verdict.done, why=verdict.message
+            "transcoding ended", transcoding=transcoding_id, done=result.done, why=result.message
         )
         for wait in self._waiting():
             if transcoding_id in wait.transcoding_ids:
-                wait.ended[transcoding_id] = verdict
+                wait.ended[transcoding_id] = result
                 wait.awake.set()
 
     def _back_off(self, why: str) -> None:

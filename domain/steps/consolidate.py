@@ -8,7 +8,7 @@ from datetime import datetime
 from domain.content import Kind
 from domain.each import failure
 from domain.errors import Code
-from domain.model import Asset, Bundle, Failure, Job, MediaType, Outcome, Product, Report, Result, Status
+from domain.model import Asset, AssetType, Bundle, Derivatives, Failure, Job, Outcome, Report, Result, Status
 from domain.rejections import NothingProcessed
 
 PARTIAL = "DERIVATIVE_ERRORS_DETECTED"
@@ -33,7 +33,7 @@ def consolidate(
         status = Status.PARTIAL_SUCCESS if failures else Status.SUCCEEDED
         reason = PARTIAL if failures else ""
         return Report(job, status, started_at, now, results, bundle, reason)
-    invalid = all(each.code is Code.VALIDATION_ERROR for each in failures)
+    invalid = all(cause.code is Code.VALIDATION_ERROR for cause in failures)
     status = Status.VALIDATION_FAILED if invalid else Status.PROCESSING_FAILED
     code = Code.VALIDATION_ERROR if invalid else Code.PROCESSING_FAILED
     error = Failure(code, f"none of {len(results)} assets could be processed; the first: {failures[0].message}")
@@ -41,13 +41,13 @@ def consolidate(
 
 
 def give_up(
-    job: Job, error: Exception, products: Iterable[Product], started_at: datetime, now: datetime
+    job: Job, error: Exception, derivatives: Iterable[Derivatives], started_at: datetime, now: datetime
 ) -> Report:
     """The report of a job that failed as a whole; what was processed before that is still named."""
     if isinstance(error, NothingProcessed):
         return error.report
     reason = failure(error, Code.PROCESSING_FAILED)
-    made = {product.raw_key: product for product in products}
+    made = {done.raw_key: done for done in derivatives}
     results = tuple(Result(asset, made.get(asset.key) or _undone(asset, reason)) for asset in job.assets)
     invalid = reason.code is Code.VALIDATION_ERROR
     status = Status.VALIDATION_FAILED if invalid else Status.PROCESSING_FAILED
@@ -55,8 +55,8 @@ def give_up(
 
 
 def _undone(asset: Asset, reason: Failure) -> Failure:
-    media_type = next(
-        (each for each in MediaType if asset.type == each or f"/raw/{each.segments}/" in asset.key), None
+    asset_type = next(
+        (known for known in AssetType if asset.type == known or f"/raw/{known.segments}/" in asset.key), None
     )
-    code = _CODE_OF_KIND[media_type.kind] if media_type else Code.VALIDATION_ERROR
+    code = _CODE_OF_KIND[asset_type.kind] if asset_type else Code.VALIDATION_ERROR
     return Failure(code, f"not processed, because the job failed: {reason.message}")

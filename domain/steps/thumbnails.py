@@ -9,35 +9,35 @@ from domain import content
 from domain.content import HEAD_BYTES, Kind
 from domain.each import each
 from domain.errors import Code, Permanent
-from domain.model import Failure, Product, Source
+from domain.model import Derivatives, Failure, Source
 from domain.ports import Attempt, Ports
+from domain.rendition_cache import RenditionCache
 from domain.renditions import store
-from domain.shelf import Shelf
 
 
 def thumbnails(
-    sources: Iterable[Source], shelf: Shelf, attempt: Attempt, ports: Ports
-) -> dict[Source, Product | Failure]:
+    sources: Iterable[Source], renditions: RenditionCache, attempt: Attempt, ports: Ports
+) -> dict[Source, Derivatives | Failure]:
     """Fetch each photo once, decode it once, and store its renditions side by side."""
 
-    def one(source: Source) -> Product:
+    def one(source: Source) -> Derivatives:
         attempt.checkpoint()
-        return attempt.recall(source) or _render(source, shelf, attempt, ports)
+        return attempt.recall(source) or _render(source, renditions, attempt, ports)
 
     return each(sources, one, ports.assets, attempt, Code.THUMBNAIL_PROCESSING_FAILED)
 
 
-def _render(source: Source, shelf: Shelf, attempt: Attempt, ports: Ports) -> Product:
+def _render(source: Source, renditions: RenditionCache, attempt: Attempt, ports: Ports) -> Derivatives:
     data = b"".join(ports.objects.read(source.raw.key, source.etag))
     if source.sha256 is not None and hashlib.sha256(data).digest() != source.sha256:
         raise Permanent("the object's SHA-256 isn't the manifest's", Code.VALIDATION_ERROR)
-    medium = content.require(Kind.PHOTO, data[:HEAD_BYTES], source.raw.file, "")
-    assert medium is not None  # noqa: S101 - a photo's medium is always known; this tells the type checker
-    picture = ports.images.render(data, medium)
+    file_format = content.require(Kind.PHOTO, data[:HEAD_BYTES], source.raw.file, "")
+    assert file_format is not None  # noqa: S101 - a photo's file_format is always known; this tells the type checker
+    picture = ports.images.render(data, file_format)
     del data
     attempt.checkpoint()
-    stored = store(picture, source, shelf, ports)
+    stored = store(picture, source, renditions, ports)
     ports.objects.mark_processed(source.raw.key)
-    product = Product(source.raw.key, source.etag, source.type, stored, picture.width, picture.height)
-    attempt.record(product)
-    return product
+    derivatives = Derivatives(source.raw.key, source.etag, source.type, stored, picture.width, picture.height)
+    attempt.record(derivatives)
+    return derivatives

@@ -9,7 +9,7 @@ from domain import content, keys
 from domain.content import HEAD_BYTES, Kind
 from domain.each import each
 from domain.errors import Code, Permanent
-from domain.model import SIZES, Asset, Failure, Job, Manifest, MediaType, Source
+from domain.model import SIZES, Asset, AssetType, Failure, Job, Manifest, Source
 from domain.ports import Attempt, Head, Limits, Objects, Ports
 
 SHA256_BYTES = 32
@@ -30,22 +30,22 @@ def validate(job: Job, attempt: Attempt, ports: Ports) -> dict[Asset, Source | F
 
 
 def _look(asset: Asset, listing_id: int, ports: Ports) -> Source:
-    if asset.defect:
-        raise Permanent(asset.defect)
+    if asset.problem:
+        raise Permanent(asset.problem)
     raw = keys.parse_raw(asset.key, listing_id)
-    media_type = media_type_of(asset, raw)
-    keys.check_derived(raw, media_type.kind)
+    asset_type = asset_type_of(asset, raw)
+    keys.check_derived(raw, asset_type.kind)
     head = ports.objects.head(asset.key)
     if head is None:
         raise Permanent(f"there is no object {asset.key}: was it uploaded?")
-    _check_size(head.size, media_type.kind, ports.limits)
+    _check_size(head.size, asset_type.kind, ports.limits)
     wanted = _check_manifest(asset.manifest, head)
-    if media_type.kind is not Kind.PHOTO:
-        _check_first_bytes(raw, media_type.kind, head, ports.objects)
-    return Source(raw, media_type, head.etag, head.size, wanted)
+    if asset_type.kind is not Kind.PHOTO:
+        _check_first_bytes(raw, asset_type.kind, head, ports.objects)
+    return Source(raw, asset_type, head.etag, head.size, wanted)
 
 
-def media_type_of(asset: Asset, raw: keys.RawKey) -> MediaType:
+def asset_type_of(asset: Asset, raw: keys.RawKey) -> AssetType:
     """The declared type, or the one that the key's media type names.
 
     Raises:
@@ -53,7 +53,7 @@ def media_type_of(asset: Asset, raw: keys.RawKey) -> MediaType:
     """
     name = raw.media.upper().replace("/", "_") if asset.type is None else asset.type
     try:
-        return MediaType(name)
+        return AssetType(name)
     except ValueError:
         raise Permanent(f"{name!r} is no media type of the contract", Code.VALIDATION_ERROR) from None
 

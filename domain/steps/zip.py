@@ -15,7 +15,7 @@ from domain.errors import Conflict, NotFound, Transient
 from domain.model import Bundle, Job
 from domain.part_sink import MIN_PART_SIZE, PartSink
 from domain.ports import Attempt, Entry, Ports
-from domain.shelf import Shelf
+from domain.rendition_cache import RenditionCache
 
 REBUILDS = 8
 """How often one attempt builds the bundle anew because another job of the listing was faster."""
@@ -35,23 +35,23 @@ class _Bundling:
     """One try at the bundle: who asks, and through what."""
 
     job: Job
-    shelf: Shelf
+    renditions: RenditionCache
     attempt: Attempt
     ports: Ports
 
 
-def write_bundle(job: Job, shelf: Shelf, attempt: Attempt, ports: Ports) -> Bundle:
+def write_bundle(job: Job, renditions: RenditionCache, attempt: Attempt, ports: Ports) -> Bundle:
     """Make the bundle hold every processed object that the listing has now.
 
-    The bundle's ETag is read before the listing and is the condition of its replacement: where another job
-    replaced it in between, it is built again, so the last writer can't lose another one's work. A bundle
+    The bundle's ETag is read before the bucket is listed and is the condition of its replacement: where another
+    job replaced it in between, it is built again, so the last writer can't lose another one's work. A bundle
     whose fingerprint says that it holds these very members is left as it is.
 
     Raises:
         Transient: the bundle was replaced by others again and again.
     """
     key = keys.bundle_key(ports.bundle_template, job.listing_id, job.batch_id, job.job_id)
-    bundling = _Bundling(job, shelf, attempt, ports)
+    bundling = _Bundling(job, renditions, attempt, ports)
     if not attempt.first:
         # A process that was killed couldn't. Another job's upload is hit, too: that one builds its bundle again.
         ports.objects.abort_uploads(key)
@@ -106,9 +106,9 @@ def _write(sink: PartSink, members: Iterable[Entry], bundling: _Bundling) -> Non
 
 def _free_path(key: str, first: bytes, listing_id: int, taken: set[str]) -> str:
     """The member's path in the bundle, with the extension of what it really is, and of no other member."""
-    medium = None if keys.is_original(key) else content.sniff(first)
-    wrong = medium is not None and not content.has_extension(key, medium)
-    path = keys.inner_path(key, listing_id, medium.extension if medium and wrong else None)
+    file_format = None if keys.is_original(key) else content.sniff(first)
+    wrong = file_format is not None and not content.has_extension(key, file_format)
+    path = keys.inner_path(key, listing_id, file_format.extension if file_format and wrong else None)
     free = next(candidate for candidate in keys.numbered(path) if candidate not in taken)
     taken.add(free)
     return free
@@ -127,7 +127,7 @@ def _fetched(members: Iterable[Entry], bundling: _Bundling) -> Iterator[tuple[En
 
 
 def _fetch(member: Entry, bundling: _Bundling) -> Callable[[], Iterator[bytes]]:
-    kept = bundling.shelf.take(member.key, member.etag)
+    kept = bundling.renditions.get(member.key, member.etag)
     if kept is not None:
         return lambda: iter([kept])
     if member.size > SMALL:

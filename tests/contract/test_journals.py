@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from domain.errors import Code, Transient
 from domain.journal import Ended, Ending, Journal, Journals
-from domain.model import Job, MediaType, Product, Size, Transcoding
+from domain.model import AssetType, Derivatives, Job, Size, Transcoding
 from tests.contract.aws import Bucket
 from tests.fakes import NOW, FakeJournals
 
 JOB = Job(21, 28, "m-1")
-PHOTO = Product("28/raw/photo/a.jpg", "e1", MediaType.PHOTO, {Size.LARGE: "28/processed/photo/large/a.jpg"}, 4, 3)
-PLAN = Product("28/raw/project/doc/p.pdf", "e2", MediaType.PROJECT_DOC, {Size.ORIGINAL: "28/processed/p.pdf"})
+PHOTO = Derivatives(
+    "28/raw/photo/a.jpg", "e1", AssetType.PHOTO, {Size.LARGE: "28/processed/photo/large/a.jpg"}, 4, 3
+)
+PLAN = Derivatives("28/raw/project/doc/p.pdf", "e2", AssetType.PROJECT_DOC, {Size.ORIGINAL: "28/processed/p.pdf"})
 FIRST = Ended(1, NOW, Ending.TRANSIENT, "S3 was down", Code.ZIP_FAILED)
 SECOND = Ended(2, NOW, Ending.RELEASED, "shut down")
+
+WRITTEN = {
+    "messageId": "m-1",
+    "attempts": [
+        {
+            "number": 1,
+            "at": "2026-01-05T12:00:00Z",
+            "ending": "transient",
+            "message": "S3 was down",
+            "code": "ZIP_FAILED",
+        }
+    ],
+    "products": [
+        {
+            "rawKey": "28/raw/photo/a.jpg",
+            "etag": "e1",
+            "type": "PHOTO",
+            "keys": {"large": "28/processed/photo/large/a.jpg"},
+            "width": 4,
+            "height": 3,
+        }
+    ],
+    "transcodings": [
+        {"rawKey": "28/raw/video/v.mp4", "etag": "e4", "id": "t-1", "width": 640, "height": 360, "second": True}
+    ],
+}
+"""The journal of FIRST, PHOTO and a transcoding, as the first version wrote it."""
 
 
 @pytest.fixture
@@ -35,7 +65,7 @@ def test_there_is_nothing_before_something_is_added(journals: Journals) -> None:
     assert journals.load(JOB) == Journal()
 
 
-def test_what_is_added_is_loaded_and_later_products_replace_earlier_ones(journals: Journals) -> None:
+def test_what_is_added_is_loaded_and_later_derivatives_replace_earlier_ones(journals: Journals) -> None:
     journals.add(JOB, Journal((FIRST,), (PHOTO,)))
     assert journals.load(JOB) == Journal((FIRST,), (PHOTO,))
     newer = replace(PHOTO, etag="e3")
@@ -48,7 +78,7 @@ def test_a_transcoding_is_loaded_and_a_later_one_of_the_same_upload_replaces_it(
     other = Transcoding("28/raw/video/w.mp4", "e2", "t-2")
     journals.add(JOB, Journal(transcodings=(first, other)))
     assert journals.load(JOB) == Journal(transcodings=(first, other))
-    second = replace(first, id="t-3", second=True)
+    second = replace(first, id="t-3", resubmitted=True)
     journals.add(JOB, Journal((FIRST,), (), (second,)))
     assert journals.load(JOB) == Journal((FIRST,), (), (second, other))
 
@@ -71,6 +101,17 @@ CONDITIONAL = pytest.mark.parametrize("bucket", [LOCALSTACK], indirect=True)
 def test_it_is_tagged_so_that_it_expires_and_is_not_under_processed(bucket: Bucket) -> None:
     bucket.journals.add(JOB, Journal((FIRST,)))
     assert bucket.tags("28/work/21.json") == {"stage": "work"}
+
+
+@BUCKETS
+def test_its_json_has_the_names_that_running_deployments_wrote(bucket: Bucket) -> None:
+    """A worker that is replaced by a newer one leaves journals behind: a name that changes loses them."""
+    bucket.put("28/work/21.json", json.dumps(WRITTEN).encode())
+    known = Journal((FIRST,), (PHOTO,), (Transcoding("28/raw/video/v.mp4", "e4", "t-1", 640, 360, True),))
+    assert bucket.journals.load(JOB) == known
+    bucket.journals.add(JOB, Journal())
+    written = bucket.client.get_object(Bucket=bucket.name, Key="28/work/21.json")["Body"].read()
+    assert json.loads(written) == WRITTEN
 
 
 @BUCKETS

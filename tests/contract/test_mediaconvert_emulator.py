@@ -15,7 +15,7 @@ from devstack.aws import session
 from devstack.ffmpeg import FfmpegError, executable, ffmpeg, inspect
 from devstack.mediaconvert import MediaConvertEmulator
 from domain import keys
-from domain.model import Job, MediaType, Source
+from domain.model import AssetType, Job, Source
 from tests.contract.aws import Bucket
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Studio:
         self._scratch = scratch
 
     def request(self, **changes: Any) -> dict[str, Any]:
-        source = Source(keys.parse_raw(KEY, 28), MediaType.VIDEO, "e", 1)
+        source = Source(keys.parse_raw(KEY, 28), AssetType.VIDEO, "e", 1)
         request = job_request(Job(21, 28, "m-1"), source, SHAPE, self.bucket.name, "arn", False)
         return copy.deepcopy({**request, **changes})
 

@@ -129,14 +129,14 @@ def test_writing_returns_the_etag_that_head_and_list_show(store: Store, key: str
     assert (entry.key, entry.etag, entry.size) == (key, etag, 9)
 
 
-def test_listing_takes_one_prefix_in_the_order_of_the_keys_bytes(store: Store) -> None:
+def test_the_list_of_keys_takes_one_prefix_in_the_order_of_the_keys_bytes(store: Store) -> None:
     keys = ["28/b", "28/Z", "28/é", "28/a/1", "28/a", "280/a", "2/a"]
     for key in keys:
         store.put(key, b"x")
     assert [entry.key for entry in store.objects.list("28/")] == ["28/Z", "28/a", "28/a/1", "28/b", "28/é"]
 
 
-def test_listing_goes_on_after_a_thousand_keys(moto_bucket: Bucket) -> None:
+def test_the_list_of_keys_goes_on_after_a_thousand_keys(moto_bucket: Bucket) -> None:
     for number in range(1001):
         moto_bucket.put(f"28/{number:04}", b"x")
     assert len(list(moto_bucket.objects.list("28/"))) == 1001

@@ -13,7 +13,7 @@ from devstack.aws import session
 from devstack.mediaconvert import MediaConvertEmulator
 from domain import keys
 from domain.errors import Code, Permanent, Transient
-from domain.model import Job, MediaType, Size, Source, Verdict
+from domain.model import AssetType, Job, Size, Source, TranscodingResult
 from domain.ports import Objects, Transcoder
 from tests.contract.aws import Bucket
 from tests.fakes import FakeObjects, FakeTranscoder, ManualClock
@@ -39,12 +39,12 @@ class Studio:
         self.put(KEY, data)
         head = self.objects.head(KEY)
         assert head
-        return Source(keys.parse_raw(KEY, 28), MediaType.VIDEO_VERTICAL, head.etag, len(data))
+        return Source(keys.parse_raw(KEY, 28), AssetType.VIDEO_VERTICAL, head.etag, len(data))
 
-    def verdict(self, transcoding_id: str) -> Verdict:
-        while (verdict := self.transcoder.verdict(transcoding_id)) is None:
+    def result(self, transcoding_id: str) -> TranscodingResult:
+        while (result := self.transcoder.result(transcoding_id)) is None:
             pass
-        return verdict
+        return result
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def fake_studio() -> Studio:
     transcoder = FakeTranscoder(objects)
 
     def fail(curable: bool) -> None:
-        transcoder.verdicts["t-1"] = Verdict(False, "as ordered", curable)
+        transcoder.results["t-1"] = TranscodingResult(False, "as ordered", curable)
 
     return Studio(transcoder, objects, objects.put, fail)
 
@@ -91,10 +91,10 @@ def any_studio(request: pytest.FixtureRequest) -> Studio:
 
 def test_the_video_and_its_frames_are_there_when_it_is_done(any_studio: Studio, clips: Mapping[str, Path]) -> None:
     source = any_studio.upload(clips["sound"].read_bytes())
-    submitted = any_studio.transcoder.submit(JOB, source, second=False)
-    assert (submitted.raw_key, submitted.etag, submitted.second) == (KEY, source.etag, False)
+    submitted = any_studio.transcoder.submit(JOB, source, resubmitted=False)
+    assert (submitted.raw_key, submitted.etag, submitted.resubmitted) == (KEY, source.etag, False)
     assert (submitted.width, submitted.height) == (640, 360)
-    assert any_studio.verdict(submitted.id) == Verdict(True)
+    assert any_studio.result(submitted.id) == TranscodingResult(True)
     assert any_studio.objects.head(source.derived(Size.ORIGINAL))
     for number in range(2):
         assert any_studio.objects.head(keys.frame(source.raw, source.etag, number))
@@ -104,19 +104,19 @@ def test_the_same_order_is_the_same_transcoding_and_a_second_one_never_is(
     any_studio: Studio, clips: Mapping[str, Path]
 ) -> None:
     source = any_studio.upload(clips["sound"].read_bytes())
-    first = any_studio.transcoder.submit(JOB, source, second=False)
-    assert any_studio.transcoder.submit(JOB, source, second=False) == first
-    second = any_studio.transcoder.submit(JOB, source, second=True)
+    first = any_studio.transcoder.submit(JOB, source, resubmitted=False)
+    assert any_studio.transcoder.submit(JOB, source, resubmitted=False) == first
+    second = any_studio.transcoder.submit(JOB, source, resubmitted=True)
     assert second.id != first.id
-    assert second.second
-    assert any_studio.transcoder.submit(JOB, source, second=True) == second
+    assert second.resubmitted
+    assert any_studio.transcoder.submit(JOB, source, resubmitted=True) == second
 
 
 def test_another_upload_under_the_same_key_is_another_transcoding(
     any_studio: Studio, clips: Mapping[str, Path]
 ) -> None:
-    first = any_studio.transcoder.submit(JOB, any_studio.upload(clips["sound"].read_bytes()), second=False)
-    other = any_studio.transcoder.submit(JOB, any_studio.upload(clips["rotated"].read_bytes()), second=False)
+    first = any_studio.transcoder.submit(JOB, any_studio.upload(clips["sound"].read_bytes()), resubmitted=False)
+    other = any_studio.transcoder.submit(JOB, any_studio.upload(clips["rotated"].read_bytes()), resubmitted=False)
     assert first.id != other.id
 
 
@@ -125,24 +125,26 @@ def test_a_failure_says_why_and_whether_a_second_one_may_do_better(
     any_studio: Studio, clips: Mapping[str, Path], curable: bool
 ) -> None:
     any_studio.fail(curable)
-    submitted = any_studio.transcoder.submit(JOB, any_studio.upload(clips["sound"].read_bytes()), second=False)
-    verdict = any_studio.verdict(submitted.id)
-    assert not verdict.done
-    assert verdict.curable is curable
-    assert "as ordered" in verdict.message
+    submitted = any_studio.transcoder.submit(
+        JOB, any_studio.upload(clips["sound"].read_bytes()), resubmitted=False
+    )
+    result = any_studio.result(submitted.id)
+    assert not result.done
+    assert result.curable is curable
+    assert "as ordered" in result.message
 
 
 def test_the_same_order_an_hour_later_is_another_job(
     studio: Studio, clips: Mapping[str, Path], clock: ManualClock
 ) -> None:
     source = studio.upload(clips["sound"].read_bytes())
-    first = studio.transcoder.submit(JOB, source, second=False)
+    first = studio.transcoder.submit(JOB, source, resubmitted=False)
     clock.advance(3600)
-    assert studio.transcoder.submit(JOB, source, second=False).id != first.id
+    assert studio.transcoder.submit(JOB, source, resubmitted=False).id != first.id
 
 
 def test_a_job_says_whose_it_is(studio: Studio, emulator: MediaConvertEmulator, clips: Mapping[str, Path]) -> None:
-    studio.transcoder.submit(JOB, studio.upload(clips["sound"].read_bytes()), second=False)
+    studio.transcoder.submit(JOB, studio.upload(clips["sound"].read_bytes()), resubmitted=False)
     (job,) = emulator.jobs
     assert job.request["userMetadata"] == {
         "app": "media-worker", "jobId": "21", "listingId": "28", "rawKey": KEY,
@@ -158,14 +160,14 @@ def test_a_queue_is_named_where_there_is_one(
     arn = "arn:aws:mediaconvert:us-east-1:000000000000:queues/videos"
     client = session().client("mediaconvert", endpoint_url=emulator.url)
     source = studio.upload(clips["sound"].read_bytes())
-    MediaConvert(client, "bucket", ROLE, arn).submit(JOB, source, second=False)
+    MediaConvert(client, "bucket", ROLE, arn).submit(JOB, source, resubmitted=False)
     assert emulator.jobs[0].request["queue"] == arn
 
 
 def test_an_upright_source_has_an_upright_box_and_no_sound_is_made_up(
     studio: Studio, emulator: MediaConvertEmulator, clips: Mapping[str, Path]
 ) -> None:
-    submitted = studio.transcoder.submit(JOB, studio.upload(clips["rotated"].read_bytes()), second=False)
+    submitted = studio.transcoder.submit(JOB, studio.upload(clips["rotated"].read_bytes()), resubmitted=False)
     assert (submitted.width, submitted.height) == (360, 640)
     settings = emulator.jobs[0].request["settings"]
     assert "audioSelectors" not in settings["inputs"][0]
@@ -180,7 +182,7 @@ def test_where_it_will_not_probe_the_type_decides(
     studio: Studio, emulator: MediaConvertEmulator, clips: Mapping[str, Path], status: int
 ) -> None:
     emulator.refuse("Probe", status, "RefusedException", 10)
-    submitted = studio.transcoder.submit(JOB, studio.upload(clips["sound"].read_bytes()), second=False)
+    submitted = studio.transcoder.submit(JOB, studio.upload(clips["sound"].read_bytes()), resubmitted=False)
     assert (submitted.width, submitted.height) == (None, None)
     settings = emulator.jobs[0].request["settings"]
     assert settings["outputGroups"][0]["outputs"][0]["videoDescription"]["width"] == 1080
@@ -202,7 +204,7 @@ def test_what_a_retry_can_cure_is_transient(
     source = studio.upload(clips["sound"].read_bytes())
     emulator.refuse(operation, status, code, 100)
     with pytest.raises(Transient, match="as ordered"):
-        studio.verdict(studio.transcoder.submit(JOB, source, second=False).id)
+        studio.result(studio.transcoder.submit(JOB, source, resubmitted=False).id)
 
 
 def test_a_request_that_is_refused_fails_for_good_and_a_missing_permission_may_be_given(
@@ -211,28 +213,28 @@ def test_a_request_that_is_refused_fails_for_good_and_a_missing_permission_may_b
     source = studio.upload(clips["sound"].read_bytes())
     emulator.refuse("CreateJob", 400, "BadRequestException", 1)
     with pytest.raises(Permanent, match="as ordered"):
-        studio.transcoder.submit(JOB, source, second=False)
+        studio.transcoder.submit(JOB, source, resubmitted=False)
     emulator.refuse("CreateJob", 403, "ForbiddenException", 1)
     with pytest.raises(Transient, match="as ordered"):
-        studio.transcoder.submit(JOB, source, second=False)
+        studio.transcoder.submit(JOB, source, resubmitted=False)
 
 
 def test_a_canceled_job_and_one_that_is_not_known_have_failed(
     studio: Studio, emulator: MediaConvertEmulator, clips: Mapping[str, Path]
 ) -> None:
     emulator.hold()
-    submitted = studio.transcoder.submit(JOB, studio.upload(clips["sound"].read_bytes()), second=False)
-    assert studio.transcoder.verdict(submitted.id) is None
+    submitted = studio.transcoder.submit(JOB, studio.upload(clips["sound"].read_bytes()), resubmitted=False)
+    assert studio.transcoder.result(submitted.id) is None
     session().client("mediaconvert", endpoint_url=emulator.url).cancel_job(Id=submitted.id)
     for transcoding_id, why in ((submitted.id, "canceled"), ("1795-nobody", "there is none")):
-        verdict = studio.verdict(transcoding_id)
-        assert (verdict.done, verdict.curable) == (False, False)
-        assert why in verdict.message
+        result = studio.result(transcoding_id)
+        assert (result.done, result.curable) == (False, False)
+        assert why in result.message
 
 
 def test_without_a_role_every_video_fails_for_good() -> None:
-    source = Source(keys.parse_raw(KEY, 28), MediaType.VIDEO, "e", 1)
-    for ask in (lambda: NoTranscoder().submit(JOB, source, False), lambda: NoTranscoder().verdict("t-1")):
+    source = Source(keys.parse_raw(KEY, 28), AssetType.VIDEO, "e", 1)
+    for ask in (lambda: NoTranscoder().submit(JOB, source, False), lambda: NoTranscoder().result("t-1")):
         with pytest.raises(Permanent, match="MEDIACONVERT_ROLE_ARN") as refused:
             ask()
         assert refused.value.code is Code.VIDEO_PROCESSING_FAILED

@@ -6,12 +6,12 @@ import sys
 import threading
 
 from adapters.pillow import PillowImages
-from domain.content import Medium
+from domain.content import FileFormat
 from domain.model import Picture
 from worker.cli import main
 
 
-def never(self: PillowImages, data: bytes, medium: Medium) -> Picture:
+def never(self: PillowImages, data: bytes, file_format: FileFormat) -> Picture:
     threading.Event().wait()
     raise AssertionError("nobody sets it")
 

@@ -13,7 +13,7 @@ import pytest
 
 from domain.errors import Interrupted, LeaseLost, Stopped, Transient
 from domain.keys import parse_raw
-from domain.model import Job, MediaType, Source, Transcoding, Verdict
+from domain.model import AssetType, Job, Source, Transcoding, TranscodingResult
 from tests.fakes import NOW, FakeJournals, FakeObjects, FakeQueue, FakeTranscoder, ManualClock, threads
 from worker.attempt import Attempt
 from worker.lease import Leases
@@ -34,7 +34,7 @@ class World:
         self.journals = FakeJournals()
         self.metrics = Metrics()
         self.transcoder = FakeTranscoder(FakeObjects())
-        self.transcoder.verdicts["t-1"] = None
+        self.transcoder.results["t-1"] = None
         self.watcher = Watcher(self.transcoder, self.clock, random.Random(7))
         queue = FakeQueue(self.clock)
         queue.send("{}")
@@ -86,9 +86,9 @@ def world() -> World:
 
 def test_it_ends_with_the_video(world: World) -> None:
     with world.waiting() as got:
-        world.transcoder.verdicts["t-1"] = Verdict(True)
+        world.transcoder.results["t-1"] = TranscodingResult(True)
         world.let_pass(1)
-    assert got == [{"t-1": Verdict(True)}]
+    assert got == [{"t-1": TranscodingResult(True)}]
 
 
 def test_it_holds_no_place_meanwhile_but_its_lease(world: World) -> None:
@@ -161,12 +161,12 @@ def test_a_shutdown_before_it_ends_it_too(world: World) -> None:
 
 
 def test_what_was_submitted_is_recalled_for_the_same_bytes_alone(world: World) -> None:
-    source = Source(parse_raw(VIDEO.raw_key, 28), MediaType.VIDEO, "e1", 1)
+    source = Source(parse_raw(VIDEO.raw_key, 28), AssetType.VIDEO, "e1", 1)
     assert world.attempt.recall_transcoding(source) is None
     world.attempt.record_transcoding(VIDEO)
     assert world.attempt.recall_transcoding(source) == VIDEO
     assert world.journals.journals["m-1"].transcodings == (VIDEO,)
-    again = Source(source.raw, MediaType.VIDEO, "e2", 1)
+    again = Source(source.raw, AssetType.VIDEO, "e2", 1)
     assert world.attempt.recall_transcoding(again) is None
 
 

@@ -14,11 +14,11 @@ from devstack.signatures import GENUINE
 from domain.errors import Code, LeaseLost, Transient
 from domain.model import (
     Asset,
+    AssetType,
     Bundle,
+    Derivatives,
     Failure,
     Job,
-    MediaType,
-    Product,
     Report,
     Result,
     Size,
@@ -40,7 +40,7 @@ REPORT = Report(
     STARTED,
     STARTED + timedelta(seconds=7.9),
     (
-        Result(JOB.assets[0], Product(PHOTO, "etag", MediaType.PHOTO_HORIZONTAL, KEYS, 4032, 3024)),
+        Result(JOB.assets[0], Derivatives(PHOTO, "etag", AssetType.PHOTO_HORIZONTAL, KEYS, 4032, 3024)),
         Result(JOB.assets[1], Failure(Code.VALIDATION_ERROR, "it is no key")),
     ),
     Bundle("28/processed/zip/28.zip", 4, 1048576, 1047000),
@@ -150,8 +150,8 @@ def test_a_failed_job_says_why(backend: SignedCallback, receiver: Receiver) -> N
 
 def test_the_best_derivative_is_the_processed_key(backend: SignedCallback, receiver: Receiver) -> None:
     keys = {Size.THUMBNAIL: "t", Size.ORIGINAL: "o", Size.LARGE: "l"}
-    product = Product("28/raw/video/vertical/v.mov", "etag", MediaType.VIDEO_VERTICAL, keys)
-    results = (Result(JOB.assets[0], product),)
+    derivatives = Derivatives("28/raw/video/vertical/v.mov", "etag", AssetType.VIDEO_VERTICAL, keys)
+    results = (Result(JOB.assets[0], derivatives),)
     backend.notify(Report(JOB, Status.SUCCEEDED, STARTED, STARTED, results), no_checkpoint)
     (output,) = receiver.callbacks[0].payload["outputs"]
     assert output["processedKey"] == "o"

@@ -240,7 +240,7 @@ def test_draining_tries_a_message_on_its_last_receive_instead_of_sending_it_to_t
 
 def test_draining_gives_back_what_only_waits_for_a_video_once_no_poll_of_ours_could_get_it() -> None:
     world = World()
-    world.transcoder.verdicts["t-1"] = None
+    world.transcoder.results["t-1"] = None
     message_id = world.send_video()
     with running(world):
         while b"media_worker_waiting 1.0" not in world.metrics.render():
@@ -260,7 +260,7 @@ def test_draining_gives_back_what_only_waits_for_a_video_once_no_poll_of_ours_co
 
 def test_draining_lets_a_video_on_its_last_receive_have_half_of_the_grace_period() -> None:
     world = World()
-    world.transcoder.verdicts["t-1"] = None
+    world.transcoder.results["t-1"] = None
     message_id = world.send_video()
     world.queue.held[0].receive_count = 2
     world.journals.journals[message_id] = Journal((Ended(1, NOW, Ending.TRANSIENT, "S3 was down"),))

@@ -101,9 +101,9 @@ def forget_the_peak() -> None:
 def outcome(data: bytes) -> str:
     """What the worker would make of the upload: "renditions", or its error code."""
     try:
-        medium = require(Kind.PHOTO, data[:1024], "a.jpg", "image/jpeg")
-        assert medium
-        picture = PillowImages(1, MAX_PIXELS).render(data, medium)
+        file_format = require(Kind.PHOTO, data[:1024], "a.jpg", "image/jpeg")
+        assert file_format
+        picture = PillowImages(1, MAX_PIXELS).render(data, file_format)
     except Permanent as error:
         assert str(error)
         return error.code or "THUMBNAIL_PROCESSING_FAILED"

@@ -460,7 +460,7 @@ def test_a_submitted_transcoding_is_in_the_journal_before_anything_else_happens(
     seen: list[str] = []
 
     def before(method: str) -> None:
-        if method == "verdict":
+        if method == "result":
             seen.extend(each.id for each in world.journals.journals[message_id].transcodings)
 
     world.transcoder.before = before
@@ -508,8 +508,8 @@ def test_a_last_receive_that_came_during_the_shutdown_does_not_wait_for_ever(wor
     message_id = world.send(VIDEO, PHOTO)
     world.queue.held[0].receive_count = MAX_RECEIVES - 1
     world.journals.journals[message_id] = Journal((Ended(1, NOW, Ending.TRANSIENT, "S3 was down"),))
-    world.transcoder.verdicts["t-1"] = None
-    world.transcoder.before = lambda method: world.clock.advance(11 if method == "verdict" else 0)
+    world.transcoder.results["t-1"] = None
+    world.transcoder.before = lambda method: world.clock.advance(11 if method == "result" else 0)
     world.handler.drain(world.clock() + 10)
     world.receive()
     assert world.reports() == [Status.PARTIAL_SUCCESS]

@@ -9,7 +9,7 @@ from botocore.validate import ParamValidator
 from adapters.mediaconvert import Shape, job_request, shape_of
 from devstack.service_model import request_shape, violations
 from domain import keys
-from domain.model import Job, MediaType, Size, Source
+from domain.model import AssetType, Job, Size, Source
 
 JOB = Job(21, 28, "m-1")
 BUCKET = "media-bucket"
@@ -20,13 +20,13 @@ CREATE_JOB = request_shape("mediaconvert", "CreateJob")
 
 
 def source(
-    key: str = "28/raw/video/horizontal/2026-01-05/tour.1.mov", kind: MediaType = MediaType.VIDEO
+    key: str = "28/raw/video/horizontal/2026-01-05/tour.1.mov", kind: AssetType = AssetType.VIDEO
 ) -> Source:
     return Source(keys.parse_raw(key, 28), kind, "e1", 1)
 
 
-def request(shape: Shape = LANDSCAPE, second: bool = False) -> dict[str, Any]:
-    return dict(job_request(JOB, source(), shape, BUCKET, ROLE, second))
+def request(shape: Shape = LANDSCAPE, resubmitted: bool = False) -> dict[str, Any]:
+    return dict(job_request(JOB, source(), shape, BUCKET, ROLE, resubmitted))
 
 
 def parts(shape: Shape = LANDSCAPE) -> tuple[Any, Any, Any]:
@@ -38,9 +38,9 @@ def parts(shape: Shape = LANDSCAPE) -> tuple[Any, Any, Any]:
 
 
 @pytest.mark.parametrize("shape", [LANDSCAPE, SILENT_PORTRAIT])
-@pytest.mark.parametrize("second", [False, True])
-def test_the_request_is_what_the_service_allows(shape: Shape, second: bool) -> None:
-    assert list(violations(CREATE_JOB, request(shape, second))) == []
+@pytest.mark.parametrize("resubmitted", [False, True])
+def test_the_request_is_what_the_service_allows(shape: Shape, resubmitted: bool) -> None:
+    assert list(violations(CREATE_JOB, request(shape, resubmitted))) == []
 
 
 def test_that_check_sees_what_botocores_own_does_not() -> None:
@@ -128,8 +128,8 @@ def test_what_is_made_lands_where_the_worker_looks_for_it() -> None:
 def test_the_token_stands_for_listing_key_and_etag() -> None:
     token = request()["ClientRequestToken"]
     assert token == request(SILENT_PORTRAIT)["ClientRequestToken"]
-    assert request(second=True)["ClientRequestToken"] != token
-    other = Source(source().raw, MediaType.VIDEO, "e2", 1)
+    assert request(resubmitted=True)["ClientRequestToken"] != token
+    other = Source(source().raw, AssetType.VIDEO, "e2", 1)
     assert job_request(JOB, other, LANDSCAPE, BUCKET, ROLE, False)["ClientRequestToken"] != token
 
 
@@ -157,9 +157,9 @@ def probed(video: Mapping[str, Any] | None, *tracks: str) -> Any:
     ],
 )
 def test_what_probe_says_of_a_vertical_video(answer: Any, expected: Shape) -> None:
-    assert shape_of(answer, source(kind=MediaType.VIDEO_VERTICAL)) == expected
+    assert shape_of(answer, source(kind=AssetType.VIDEO_VERTICAL)) == expected
 
 
 def test_what_is_assumed_of_any_other_video_is_landscape() -> None:
-    for kind in (MediaType.VIDEO, MediaType.VIDEO_HORIZONTAL):
+    for kind in (AssetType.VIDEO, AssetType.VIDEO_HORIZONTAL):
         assert shape_of({"ProbeResults": []}, source(kind=kind)) == Shape(None, None, False, True)  # type: ignore[typeddict-item]

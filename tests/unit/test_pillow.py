@@ -15,7 +15,7 @@ from PIL import Image, ImageCms, ImageDraw
 
 from adapters.pillow import PillowImages
 from devstack.icc import display_p3
-from domain.content import Kind, Medium, sniff
+from domain.content import FileFormat, Kind, sniff
 from domain.errors import Permanent
 from domain.model import WIDTHS, Picture, Size
 from tests.heif import with_irot
@@ -33,32 +33,32 @@ def images() -> PillowImages:
 
 
 def render(images: PillowImages, data: bytes) -> Picture:
-    medium = sniff(data)
-    assert medium is not None
-    assert medium.kind is Kind.PHOTO
-    return images.render(data, medium)
+    file_format = sniff(data)
+    assert file_format is not None
+    assert file_format.kind is Kind.PHOTO
+    return images.render(data, file_format)
 
 
 def rendition(picture: Picture, size: Size) -> Image.Image:
-    (data,) = [each.data for each in picture.renditions if each.size is size]
+    (data,) = [rendition.data for rendition in picture.renditions if rendition.size is size]
     return opened(data)
 
 
-FORMATS: dict[str, tuple[str, str, dict[str, Any], Medium]] = {
-    "jpeg": ("RGB", "JPEG", {"quality": 95}, Medium.JPEG),
-    "progressive jpeg": ("RGB", "JPEG", {"quality": 95, "progressive": True}, Medium.JPEG),
-    "cmyk jpeg": ("CMYK", "JPEG", {"quality": 95}, Medium.JPEG),
-    "png": ("RGB", "PNG", {}, Medium.PNG),
-    "palette png": ("P", "PNG", {}, Medium.PNG),
-    "webp": ("RGB", "WEBP", {"quality": 95}, Medium.WEBP),
-    "lossless webp": ("RGBA", "WEBP", {"lossless": True}, Medium.WEBP),
-    "gif": ("P", "GIF", {}, Medium.PNG),
-    "tiff": ("RGB", "TIFF", {"compression": "tiff_lzw"}, Medium.JPEG),
-    "cmyk tiff": ("CMYK", "TIFF", {}, Medium.JPEG),
-    "lab tiff": ("LAB", "TIFF", {}, Medium.JPEG),
-    "bmp": ("RGB", "BMP", {}, Medium.JPEG),
-    "avif": ("RGB", "AVIF", {"quality": 95}, Medium.JPEG),
-    "heic": ("RGB", "HEIF", {"quality": 95}, Medium.JPEG),
+FORMATS: dict[str, tuple[str, str, dict[str, Any], FileFormat]] = {
+    "jpeg": ("RGB", "JPEG", {"quality": 95}, FileFormat.JPEG),
+    "progressive jpeg": ("RGB", "JPEG", {"quality": 95, "progressive": True}, FileFormat.JPEG),
+    "cmyk jpeg": ("CMYK", "JPEG", {"quality": 95}, FileFormat.JPEG),
+    "png": ("RGB", "PNG", {}, FileFormat.PNG),
+    "palette png": ("P", "PNG", {}, FileFormat.PNG),
+    "webp": ("RGB", "WEBP", {"quality": 95}, FileFormat.WEBP),
+    "lossless webp": ("RGBA", "WEBP", {"lossless": True}, FileFormat.WEBP),
+    "gif": ("P", "GIF", {}, FileFormat.PNG),
+    "tiff": ("RGB", "TIFF", {"compression": "tiff_lzw"}, FileFormat.JPEG),
+    "cmyk tiff": ("CMYK", "TIFF", {}, FileFormat.JPEG),
+    "lab tiff": ("LAB", "TIFF", {}, FileFormat.JPEG),
+    "bmp": ("RGB", "BMP", {}, FileFormat.JPEG),
+    "avif": ("RGB", "AVIF", {"quality": 95}, FileFormat.JPEG),
+    "heic": ("RGB", "HEIF", {"quality": 95}, FileFormat.JPEG),
 }
 
 
@@ -76,12 +76,12 @@ def test_every_format_comes_out_as_it_looks_and_is_what_it_says(images: PillowIm
     mode, form, options, becomes = FORMATS[name]
     picture = render(images, encoded(in_mode(quadrants(1600, 1000), mode), form, **options))
     assert (picture.width, picture.height) == (1600, 1000)
-    assert [each.size for each in picture.renditions] == list(WIDTHS)
-    for each in picture.renditions:
-        image = opened(each.data)
-        assert each.medium is becomes
-        assert sniff(each.data) is becomes
-        assert image.size == (WIDTHS[each.size], WIDTHS[each.size] * 1000 // 1600)
+    assert [rendition.size for rendition in picture.renditions] == list(WIDTHS)
+    for rendition in picture.renditions:
+        image = opened(rendition.data)
+        assert rendition.format is becomes
+        assert sniff(rendition.data) is becomes
+        assert image.size == (WIDTHS[rendition.size], WIDTHS[rendition.size] * 1000 // 1600)
         assert alike(image, quadrants(*image.size), tolerance=40)
 
 
@@ -115,11 +115,11 @@ def test_no_metadata_is_left(images: PillowImages, form: str) -> None:
     options: dict[str, Any] = {"exif": exif(1), "icc_profile": display_p3()}
     if form == "JPEG":
         options |= {"comment": b"the address of somebody's home", "xmp": b"<x:xmpmeta>home</x:xmpmeta>"}
-    for each in render(images, encoded(quadrants(800, 600), form, **options)).renditions:
-        image = opened(each.data)
+    for rendition in render(images, encoded(quadrants(800, 600), form, **options)).renditions:
+        image = opened(rendition.data)
         assert not image.getexif()
         assert not {"icc_profile", "exif", "comment", "xmp", "photoshop"} & image.info.keys()
-        assert b"home" not in each.data
+        assert b"home" not in rendition.data
 
 
 def test_wide_gamut_colours_are_converted(images: PillowImages) -> None:
@@ -201,15 +201,15 @@ def test_the_first_frame_of_an_animation_and_the_first_page_of_a_tiff(images: Pi
 )
 def test_nothing_is_enlarged_and_no_side_vanishes(images: PillowImages, width: int, height: int) -> None:
     picture = render(images, encoded(Image.new("RGB", (width, height), "teal"), "JPEG"))
-    for each in picture.renditions:
-        target = min(width, WIDTHS[each.size])
-        assert opened(each.data).size == (target, max(1, round(height * target / width)))
+    for rendition in picture.renditions:
+        target = min(width, WIDTHS[rendition.size])
+        assert opened(rendition.data).size == (target, max(1, round(height * target / width)))
 
 
 def test_jpegs_have_quality_85_and_4_2_0(images: PillowImages) -> None:
     reference = opened(encoded(quadrants(), "JPEG", quality=85))
-    for each in render(images, encoded(quadrants(2000, 1500), "JPEG")).renditions:
-        image: Any = opened(each.data)
+    for rendition in render(images, encoded(quadrants(2000, 1500), "JPEG")).renditions:
+        image: Any = opened(rendition.data)
         assert image.quantization == reference.quantization  # type: ignore[attr-defined]
         assert [layer[1:3] for layer in image.layer] == [(2, 2), (1, 1), (1, 1)]
 
@@ -254,7 +254,7 @@ def test_a_bomb_in_a_text_or_profile_chunk_is_harmless(images: PillowImages, kin
 
 def test_a_file_is_opened_by_the_plugin_of_its_first_bytes_alone(images: PillowImages) -> None:
     with pytest.raises(Permanent, match="begins like a JPEG"):
-        images.render(encoded(quadrants(), "PNG"), Medium.JPEG)
+        images.render(encoded(quadrants(), "PNG"), FileFormat.JPEG)
 
 
 def test_images_in_memory_have_no_more_pixels_than_twice_the_limit() -> None:
@@ -280,7 +280,7 @@ def test_images_in_memory_have_no_more_pixels_than_twice_the_limit() -> None:
     done = threading.Event()
 
     def render_third() -> None:
-        images.render(data, Medium.PNG)
+        images.render(data, FileFormat.PNG)
         done.set()
 
     third = threading.Thread(target=render_third)

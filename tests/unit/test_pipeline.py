@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from domain.errors import Code, Permanent, Transient
-from domain.model import Asset, Failure, Job, Manifest, Product, Report, Size, Status
+from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Size, Status
 from domain.pipeline import process
 from domain.ports import Ports
 from domain.rejections import NothingProcessed
@@ -57,7 +57,7 @@ def world() -> World:
     return World()
 
 
-def outcome_of(report: Report, key: str) -> Product | Failure:
+def outcome_of(report: Report, key: str) -> Derivatives | Failure:
     return next(result.outcome for result in report.results if result.asset.key == key)
 
 
@@ -74,21 +74,21 @@ def test_the_steps_come_in_the_order_of_the_sentence(world: World) -> None:
 
 
 def test_a_photo_is_fetched_and_decoded_once_and_stored_in_four_sizes(world: World) -> None:
-    product = outcome_of(world.run(Asset(PHOTO)), PHOTO)
-    assert isinstance(product, Product)
-    assert list(product.keys) == [Size.LARGE, Size.MEDIUM, Size.SMALL, Size.THUMBNAIL]
+    derivatives = outcome_of(world.run(Asset(PHOTO)), PHOTO)
+    assert isinstance(derivatives, Derivatives)
+    assert list(derivatives.keys) == [Size.LARGE, Size.MEDIUM, Size.SMALL, Size.THUMBNAIL]
     assert world.objects.called("read") == [PHOTO]
     assert world.images.rendered == [JPEG]
-    for size, key in product.keys.items():
+    for size, key in derivatives.keys.items():
         assert key == f"28/processed/photo/horizontal/{size}/a.jpg"
         assert world.objects.stored[key].content_type == "image/jpeg"
     assert world.objects.processed == {PHOTO}
 
 
 def test_a_document_is_copied_unchanged_without_being_fetched_but_for_its_first_bytes(world: World) -> None:
-    product = outcome_of(world.run(Asset(DOCUMENT)), DOCUMENT)
-    assert isinstance(product, Product)
-    copy = world.objects.stored[product.keys[Size.ORIGINAL]]
+    derivatives = outcome_of(world.run(Asset(DOCUMENT)), DOCUMENT)
+    assert isinstance(derivatives, Derivatives)
+    copy = world.objects.stored[derivatives.keys[Size.ORIGINAL]]
     assert (copy.data, copy.content_type) == (PDF, "application/pdf")
     assert world.objects.processed == {DOCUMENT}
 
@@ -110,7 +110,7 @@ def test_a_bad_asset_fails_alone(world: World) -> None:
     assert report.status is Status.PARTIAL_SUCCESS
     assert report.failure_reason == "DERIVATIVE_ERRORS_DETECTED"
     assert outcome_of(report, PHOTO) == Failure(Code.THUMBNAIL_PROCESSING_FAILED, "it can't be decoded")
-    assert isinstance(outcome_of(report, OTHER), Product)
+    assert isinstance(outcome_of(report, OTHER), Derivatives)
     assert PHOTO not in world.objects.processed
 
 
@@ -171,7 +171,7 @@ def test_a_transient_error_leaves_the_job_and_what_was_done_is_recorded(world: W
     attempt = FakeAttempt()
     with pytest.raises(Transient):
         world.run(Asset(PHOTO), Asset(OTHER), attempt=attempt)
-    assert [product.raw_key for product in attempt.products] == [PHOTO]
+    assert [made.raw_key for made in attempt.derivatives] == [PHOTO]
     assert world.backend.reports == []
 
 

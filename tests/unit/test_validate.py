@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from domain.errors import Code, Permanent, Transient
-from domain.model import Asset, Failure, Job, Manifest, MediaType, Source
+from domain.model import Asset, AssetType, Failure, Job, Manifest, Source
 from domain.ports import Head
 from domain.steps.validate import decode_sha256, validate
 from tests.fakes import JPEG, MP4, PDF, FakeAttempt, FakeObjects, make_ports
@@ -41,24 +41,24 @@ def test_a_good_asset_becomes_a_source(objects: FakeObjects) -> None:
     (source,) = check(objects, Asset(PHOTO, "PHOTO_VERTICAL"))
     assert isinstance(source, Source)
     assert source.raw.key == PHOTO
-    assert source.type is MediaType.PHOTO_VERTICAL
+    assert source.type is AssetType.PHOTO_VERTICAL
     assert source.etag == objects.stored[PHOTO].etag
     assert source.size == len(JPEG)
 
 
 @pytest.mark.parametrize(
-    ("segments", "media_type"),
+    ("segments", "asset_type"),
     [
-        ("photo/vertical", MediaType.PHOTO_VERTICAL),
-        ("photo/horizontal", MediaType.PHOTO_HORIZONTAL),
-        ("photo", MediaType.PHOTO),
-        ("project/render", MediaType.PROJECT_RENDER),
+        ("photo/vertical", AssetType.PHOTO_VERTICAL),
+        ("photo/horizontal", AssetType.PHOTO_HORIZONTAL),
+        ("photo", AssetType.PHOTO),
+        ("project/render", AssetType.PROJECT_RENDER),
     ],
 )
-def test_a_missing_type_comes_from_the_key(objects: FakeObjects, segments: str, media_type: MediaType) -> None:
+def test_a_missing_type_comes_from_the_key(objects: FakeObjects, segments: str, asset_type: AssetType) -> None:
     (source,) = check(objects, Asset(objects.put(f"28/raw/{segments}/b.jpg", JPEG)))
     assert isinstance(source, Source)
-    assert source.type is media_type
+    assert source.type is asset_type
 
 
 def test_each_fault_of_an_asset_is_a_validation_error_of_its_own(objects: FakeObjects) -> None:
@@ -68,7 +68,7 @@ def test_each_fault_of_an_asset_is_a_validation_error_of_its_own(objects: FakeOb
     assert "begin with 28/raw/" in why(objects, Asset("29/raw/photo/horizontal/a.jpg"))
     assert "media type" in why(objects, Asset(PHOTO, "AUDIO"))
     assert "media type" in why(objects, Asset(objects.put("28/raw/attic/a.jpg", JPEG)))
-    assert "malformed" in why(objects, Asset(PHOTO, defect="the entry is malformed"))
+    assert "malformed" in why(objects, Asset(PHOTO, problem="the entry is malformed"))
 
 
 def test_a_limit_is_the_largest_size_that_passes(objects: FakeObjects) -> None:

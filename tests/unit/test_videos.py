@@ -6,7 +6,7 @@ import pytest
 
 from domain import keys
 from domain.errors import Code, LeaseLost, Permanent, Transient
-from domain.model import Asset, Failure, Job, Manifest, Product, Report, Size, Status, Verdict
+from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Size, Status, TranscodingResult
 from domain.pipeline import process
 from domain.rejections import NothingProcessed
 from tests.fakes import JPEG, MP4, FakeAttempt, FakeImages, FakeObjects, FakeTranscoder, make_ports
@@ -14,8 +14,8 @@ from tests.fakes import JPEG, MP4, FakeAttempt, FakeImages, FakeObjects, FakeTra
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 VIDEO = "28/raw/video/vertical/v.mov"
 OTHER = "28/raw/video/vertical/w.mp4"
-CURABLE = Verdict(False, "failed: 1550", curable=True)
-FAILED = Verdict(False, "failed: 1040")
+CURABLE = TranscodingResult(False, "failed: 1550", curable=True)
+FAILED = TranscodingResult(False, "failed: 1040")
 
 
 class World:
@@ -31,7 +31,7 @@ class World:
         attempt = attempt or FakeAttempt()
         attempt.transcoder = self.transcoder
         ports = make_ports(objects=self.objects, images=self.images, transcoder=self.transcoder)
-        entries = tuple(Asset(each) if isinstance(each, str) else each for each in assets)
+        entries = tuple(Asset(entry) if isinstance(entry, str) else entry for entry in assets)
         return process(Job(21, 28, "m-1", entries), attempt, ports)
 
     def frame(self, number: int) -> str:
@@ -43,17 +43,17 @@ def world() -> World:
     return World()
 
 
-def outcome_of(report: Report, key: str) -> Product | Failure:
+def outcome_of(report: Report, key: str) -> Derivatives | Failure:
     return next(result.outcome for result in report.results if result.asset.key == key)
 
 
 def test_a_video_has_its_original_and_the_four_sizes_of_its_poster(world: World) -> None:
-    product = outcome_of(world.run(VIDEO), VIDEO)
-    assert isinstance(product, Product)
-    assert product.keys == {size: f"28/processed/video/vertical/{size}/v.mp4" for size in Size}
-    assert (product.width, product.height) == (640, 360)
-    assert world.objects.stored[product.keys[Size.ORIGINAL]].data == MP4
-    assert world.objects.stored[product.keys[Size.SMALL]].content_type == "image/jpeg"
+    derivatives = outcome_of(world.run(VIDEO), VIDEO)
+    assert isinstance(derivatives, Derivatives)
+    assert derivatives.keys == {size: f"28/processed/video/vertical/{size}/v.mp4" for size in Size}
+    assert (derivatives.width, derivatives.height) == (640, 360)
+    assert world.objects.stored[derivatives.keys[Size.ORIGINAL]].data == MP4
+    assert world.objects.stored[derivatives.keys[Size.SMALL]].content_type == "image/jpeg"
     assert world.objects.processed == {VIDEO}
     assert world.objects.work == {world.frame(0), world.frame(1)}, "the frames expire"
 
@@ -93,10 +93,10 @@ def test_the_same_video_under_two_types_is_submitted_once(world: World) -> None:
 
 def test_a_transcoding_that_an_earlier_attempt_submitted_is_waited_for_and_not_paid_again(world: World) -> None:
     attempt = FakeAttempt()
-    world.transcoder.verdicts["t-1"] = None
+    world.transcoder.results["t-1"] = None
     with pytest.raises(Transient, match="t-1 hasn't ended in time"):
         world.run(PHOTO, VIDEO, attempt=attempt)
-    world.transcoder.verdicts.clear()
+    world.transcoder.results.clear()
     report = world.run(PHOTO, VIDEO, attempt=attempt)
     assert report.status is Status.SUCCEEDED
     assert world.transcoder.submitted == [(VIDEO, False)]
@@ -120,7 +120,7 @@ def test_an_upload_of_the_same_name_is_another_video(world: World) -> None:
 
 def test_one_that_is_uploaded_again_while_it_is_transcoded_fails_the_attempt(world: World) -> None:
     def upload_again(method: str) -> None:
-        if method == "verdict":
+        if method == "result":
             world.objects.put(VIDEO, MP4 + b" uploaded again", "video/mp4")
 
     world.transcoder.before = upload_again
@@ -130,23 +130,23 @@ def test_one_that_is_uploaded_again_while_it_is_transcoded_fails_the_attempt(wor
 
 def test_a_failure_that_a_retry_can_cure_is_submitted_again(world: World) -> None:
     attempt = FakeAttempt()
-    world.transcoder.verdicts["t-1"] = CURABLE
+    world.transcoder.results["t-1"] = CURABLE
     assert world.run(VIDEO, OTHER, attempt=attempt).status is Status.SUCCEEDED
     assert world.transcoder.submitted == [(VIDEO, False), (OTHER, False), (VIDEO, True)]
-    assert [each.second for each in attempt.transcodings] == [False, False, True]
+    assert [submitted.resubmitted for submitted in attempt.transcodings] == [False, False, True]
 
 
 def test_a_failure_is_submitted_again_while_another_video_goes_on(world: World) -> None:
     attempt = FakeAttempt(last=True)
-    world.transcoder.verdicts |= {"t-1": CURABLE, "t-2": None}
+    world.transcoder.results |= {"t-1": CURABLE, "t-2": None}
     report = world.run(VIDEO, OTHER, attempt=attempt)
-    assert isinstance(outcome_of(report, VIDEO), Product)
+    assert isinstance(outcome_of(report, VIDEO), Derivatives)
     assert isinstance(outcome_of(report, OTHER), Failure)
 
 
 def test_it_is_submitted_again_only_once_a_message(world: World) -> None:
     attempt = FakeAttempt()
-    world.transcoder.verdicts |= {"t-1": CURABLE, "t-2": CURABLE}
+    world.transcoder.results |= {"t-1": CURABLE, "t-2": CURABLE}
     for _ in range(2):
         with pytest.raises(NothingProcessed):
             world.run(VIDEO, attempt=attempt)
@@ -154,7 +154,7 @@ def test_it_is_submitted_again_only_once_a_message(world: World) -> None:
 
 
 def test_any_other_failure_is_final_and_the_assets_alone(world: World) -> None:
-    world.transcoder.verdicts["t-1"] = FAILED
+    world.transcoder.results["t-1"] = FAILED
     report = world.run(VIDEO, PHOTO)
     assert report.status is Status.PARTIAL_SUCCESS
     assert outcome_of(report, VIDEO) == Failure(Code.VIDEO_PROCESSING_FAILED, "failed: 1040")
@@ -179,7 +179,7 @@ def test_a_submission_that_fails_for_now_lets_the_photos_be_done(world: World, l
     else:
         with pytest.raises(Transient, match="throttled"):
             world.run(VIDEO, PHOTO, attempt=attempt)
-    assert [product.raw_key for product in attempt.products] == [PHOTO]
+    assert [made.raw_key for made in attempt.derivatives] == [PHOTO]
 
 
 def test_a_bug_in_a_submission_fails_the_attempt_and_on_the_last_receive_the_asset(world: World) -> None:
@@ -193,7 +193,7 @@ def test_a_bug_in_a_submission_fails_the_attempt_and_on_the_last_receive_the_ass
 
 def test_a_second_submission_that_fails_for_now_is_left_to_the_next_attempt(world: World) -> None:
     attempt = FakeAttempt()
-    world.transcoder.verdicts["t-1"] = CURABLE
+    world.transcoder.results["t-1"] = CURABLE
 
     def throttle(method: str) -> None:
         if method == "submit" and world.transcoder.submitted:
@@ -208,7 +208,7 @@ def test_a_second_submission_that_fails_for_now_is_left_to_the_next_attempt(worl
 
 
 def test_on_the_last_receive_a_video_that_has_not_ended_is_that_assets_failure(world: World) -> None:
-    world.transcoder.verdicts["t-1"] = None
+    world.transcoder.results["t-1"] = None
     report = world.run(VIDEO, PHOTO, attempt=FakeAttempt(last=True))
     assert report.status is Status.PARTIAL_SUCCESS
     failure = outcome_of(report, VIDEO)
@@ -217,7 +217,7 @@ def test_on_the_last_receive_a_video_that_has_not_ended_is_that_assets_failure(w
 
 
 def test_a_transcoding_that_is_complete_but_left_nothing_fails(world: World) -> None:
-    world.transcoder.verdicts["t-1"] = Verdict(True)
+    world.transcoder.results["t-1"] = TranscodingResult(True)
     failure = outcome_of(world.run(VIDEO, PHOTO), VIDEO)
     assert isinstance(failure, Failure)
     assert "there is no 28/processed/video/vertical/original/v.mp4" in failure.message
@@ -233,7 +233,7 @@ def test_a_poster_that_cannot_be_made_has_its_own_code(world: World) -> None:
 
 
 def test_a_lost_lease_ends_the_wait_and_nothing_is_submitted_after_it(world: World) -> None:
-    refuse(world, "verdict", LeaseLost("gone"))
+    refuse(world, "result", LeaseLost("gone"))
     with pytest.raises(LeaseLost):
         world.run(VIDEO)
     attempt = FakeAttempt()
@@ -256,7 +256,7 @@ def test_a_digest_that_the_bucket_does_not_hold_is_checked_before_anything_is_pa
 def test_a_second_submission_does_not_read_the_video_again(world: World) -> None:
     reads: list[str] = []
     world.objects.before = lambda method, key: reads.append(key) if method == "read" else None
-    world.transcoder.verdicts["t-1"] = CURABLE
+    world.transcoder.results["t-1"] = CURABLE
     digest = hashlib.sha256(world.objects.stored[VIDEO].data).hexdigest()
     assert world.run(Asset(VIDEO, manifest=Manifest(sha256=digest))).status is Status.SUCCEEDED
     assert world.transcoder.submitted == [(VIDEO, False), (VIDEO, True)]
@@ -266,7 +266,7 @@ def test_a_second_submission_does_not_read_the_video_again(world: World) -> None
 def test_two_videos_that_differ_by_their_extension_cannot_both_be_processed(world: World) -> None:
     same = world.objects.put("28/raw/video/vertical/v.mp4", MP4, "video/mp4")
     report = world.run(VIDEO, same)
-    assert isinstance(outcome_of(report, VIDEO), Product)
+    assert isinstance(outcome_of(report, VIDEO), Derivatives)
     failure = outcome_of(report, same)
     assert isinstance(failure, Failure)
     assert failure.code is Code.VALIDATION_ERROR

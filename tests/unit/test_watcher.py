@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import pytest
 
 from domain.errors import Transient
-from domain.model import Job, Source, Transcoding, Verdict
+from domain.model import Job, Source, Transcoding, TranscodingResult
 from tests.fakes import ManualClock
 from worker.watcher import FIRST_DELAY, JITTER, LONGEST_DELAY, Watcher
 
-DONE = Verdict(True)
+DONE = TranscodingResult(True)
 STEP = 0.1
 
 
@@ -22,18 +22,18 @@ class Answers:
 
     def __init__(self, clock: ManualClock) -> None:
         self._clock = clock
-        self.verdicts: dict[str, Verdict] = {}
+        self.results: dict[str, TranscodingResult] = {}
         self.error: Exception | None = None
         self.asked: list[tuple[float, str]] = []
 
-    def submit(self, job: Job, source: Source, second: bool) -> Transcoding:
+    def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
         raise NotImplementedError
 
-    def verdict(self, transcoding_id: str) -> Verdict | None:
+    def result(self, transcoding_id: str) -> TranscodingResult | None:
         self.asked.append((self._clock(), transcoding_id))
         if self.error:
             raise self.error
-        return self.verdicts.get(transcoding_id)
+        return self.results.get(transcoding_id)
 
 
 class World:
@@ -44,9 +44,9 @@ class World:
         self.over = False
 
     @contextmanager
-    def waiting(self, *ids: str) -> Iterator[list[Mapping[str, Verdict]]]:
+    def waiting(self, *ids: str) -> Iterator[list[Mapping[str, TranscodingResult]]]:
         """A job that waits in a thread of its own while the block goes on; it must have ended with it."""
-        got: list[Mapping[str, Verdict]] = []
+        got: list[Mapping[str, TranscodingResult]] = []
         begun = threading.Event()
 
         def over() -> bool:
@@ -85,14 +85,14 @@ def world() -> World:
 
 
 def test_a_finished_one_is_told_at_once(world: World) -> None:
-    world.transcoder.verdicts["t-1"] = DONE
+    world.transcoder.results["t-1"] = DONE
     with world.waiting("t-1") as got:
         world.watcher.turn()
     assert got == [{"t-1": DONE}]
 
 
 def test_the_first_that_ends_wakes_the_job(world: World) -> None:
-    world.transcoder.verdicts["t-2"] = DONE
+    world.transcoder.results["t-2"] = DONE
     with world.waiting("t-1", "t-2") as got:
         world.watcher.turn()
     assert got == [{"t-2": DONE}]
@@ -112,7 +112,7 @@ def test_the_delay_grows_from_2_to_30_seconds_and_is_jittered(world: World) -> N
 
 
 def test_two_jobs_that_wait_for_the_same_one_cost_one_question(world: World) -> None:
-    world.transcoder.verdicts["t-1"] = DONE
+    world.transcoder.results["t-1"] = DONE
     with world.waiting("t-1") as first, world.waiting("t-1") as second:
         world.watcher.turn()
     assert first == second == [{"t-1": DONE}]
@@ -138,7 +138,7 @@ def test_one_that_fails_for_a_minute_is_asked_less_and_less_by_all_jobs_together
         assert world.gaps() == sorted(world.gaps())
         assert got == []
         world.transcoder.error = None
-        world.transcoder.verdicts = dict.fromkeys(ids, DONE)
+        world.transcoder.results = dict.fromkeys(ids, DONE)
         world.let_pass(60, until=lambda: bool(got))
     assert got[0]
 
@@ -175,7 +175,7 @@ def test_a_bug_in_the_transcoder_ends_nothing(world: World) -> None:
     with world.waiting("t-1") as got:
         world.let_pass(10)
         world.transcoder.error = None
-        world.transcoder.verdicts["t-1"] = DONE
+        world.transcoder.results["t-1"] = DONE
         world.let_pass(60, until=lambda: bool(got))
     assert got == [{"t-1": DONE}]
 
@@ -188,6 +188,6 @@ def test_the_watcher_has_a_thread_of_its_own_that_survives_errors(world: World) 
             raise RuntimeError("a bug")
         return False
 
-    world.transcoder.verdicts["t-1"] = DONE
+    world.transcoder.results["t-1"] = DONE
     threading.Thread(target=world.watcher.run, daemon=True).start()
     assert world.watcher.wait(["t-1"], over) == {"t-1": DONE}

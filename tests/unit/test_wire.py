@@ -113,7 +113,7 @@ def test_a_thousand_assets_are_fine() -> None:
 )
 def test_a_bad_entry_is_a_bad_asset_and_not_a_bad_message(entry: object) -> None:
     job = parse_message(message(body(assets=[entry, PHOTO])))
-    assert job.assets[0].defect
+    assert job.assets[0].problem
     assert job.assets[1] == Asset(PHOTO)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from domain.errors import LeaseLost, Transient
 from domain.model import Bundle, Job
-from domain.shelf import Shelf
+from domain.rendition_cache import RenditionCache
 from domain.steps.zip import REBUILDS, SMALL, write_bundle
 from tests.fakes import JPEG, PDF, FakeAttempt, FakeObjects, make_ports
 
@@ -16,9 +16,11 @@ KEY = "28/processed/zip/28.zip"
 PNG = b"\x89PNG\r\n\x1a\n picture"
 
 
-def bundle(objects: FakeObjects, shelf: Shelf | None = None, attempt: FakeAttempt | None = None) -> Bundle:
+def bundle(
+    objects: FakeObjects, renditions: RenditionCache | None = None, attempt: FakeAttempt | None = None
+) -> Bundle:
     ports = make_ports(objects=objects)
-    return write_bundle(Job(21, 28, "m-1"), shelf or Shelf(0), attempt or FakeAttempt(), ports)
+    return write_bundle(Job(21, 28, "m-1"), renditions or RenditionCache(0), attempt or FakeAttempt(), ports)
 
 
 def contents(objects: FakeObjects) -> dict[str, bytes]:
@@ -122,7 +124,7 @@ def test_a_bundle_that_another_job_replaced_meanwhile_is_built_again(objects: Fa
 
 
 def test_what_another_job_does_between_our_two_looks_is_not_lost(objects: FakeObjects) -> None:
-    """The bundle's ETag must be the older look: then the newer listing can only hold more than it stands for."""
+    """The bundle's ETag must be the older look: then the newer list of keys can only hold more."""
     looks = iter(["first", "second"])
 
     def before(method: str, key: str) -> None:
@@ -153,7 +155,7 @@ def test_an_upload_that_another_job_aborted_is_begun_again(objects: FakeObjects)
     assert len(objects.called("replace")) == 2
 
 
-def test_a_member_that_vanishes_or_changes_after_the_listing_is_no_failure(objects: FakeObjects) -> None:
+def test_a_member_that_vanishes_or_changes_after_the_bucket_was_listed_is_no_failure(objects: FakeObjects) -> None:
     changes = iter([b"changed", None])
 
     def before(method: str, key: str) -> None:
@@ -181,28 +183,28 @@ def test_a_bundle_that_is_replaced_again_and_again_is_for_a_later_attempt(object
 
 
 def test_what_this_attempt_rendered_is_not_fetched_again(objects: FakeObjects) -> None:
-    shelf = Shelf(1000)
+    renditions = RenditionCache(1000)
     key = "28/processed/photo/vertical/large/a.jpg"
-    shelf.keep(key, objects.stored[key].etag, JPEG)
-    bundle(objects, shelf)
+    renditions.keep(key, objects.stored[key].etag, JPEG)
+    bundle(objects, renditions)
     assert objects.called("read") == ["28/processed/project/doc/original/plan.pdf"]
     assert contents(objects)["photo/vertical/large/a.jpg"] == JPEG
 
 
 def test_what_was_rendered_but_replaced_since_is_fetched(objects: FakeObjects) -> None:
-    shelf = Shelf(1000)
-    shelf.keep("28/processed/photo/vertical/large/a.jpg", "an older etag", b"older")
-    bundle(objects, shelf)
+    renditions = RenditionCache(1000)
+    renditions.keep("28/processed/photo/vertical/large/a.jpg", "an older etag", b"older")
+    bundle(objects, renditions)
     assert contents(objects)["photo/vertical/large/a.jpg"] == JPEG
 
 
 def test_the_shelf_keeps_no_more_than_its_budget() -> None:
-    shelf = Shelf(10)
-    shelf.keep("a", "1", b"12345678")
-    shelf.keep("b", "1", b"123")
-    assert shelf.take("a", "1") == b"12345678"
-    assert shelf.take("b", "1") is None
-    assert shelf.take("a", "2") is None
+    renditions = RenditionCache(10)
+    renditions.keep("a", "1", b"12345678")
+    renditions.keep("b", "1", b"123")
+    assert renditions.get("a", "1") == b"12345678"
+    assert renditions.get("b", "1") is None
+    assert renditions.get("a", "2") is None
 
 
 def test_a_large_member_comes_through_unharmed(objects: FakeObjects) -> None:

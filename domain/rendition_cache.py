@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 
-class Shelf:
+class RenditionCache:
     """Keeps objects that were just written, up to a budget in bytes; the rest is read from the bucket again."""
 
     def __init__(self, budget: int) -> None:
@@ -25,6 +25,6 @@ class Shelf:
             self._room += sum(map(len, self._kept.values()))
             self._kept.clear()
 
-    def take(self, key: str, etag: str) -> bytes | None:
+    def get(self, key: str, etag: str) -> bytes | None:
         """The object's bytes, if they are kept and the bucket still holds that very version."""
         return self._kept.get((key, etag))
