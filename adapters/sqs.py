@@ -12,8 +12,12 @@ from domain.queue import Message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import BatchResultErrorEntryTypeDef
+    from mypy_boto3_sqs.type_defs import BatchResultErrorEntryTypeDef, MessageTypeDef
 
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+LARGEST_BATCH = 10
+LONGEST_POLL = 20
+"""Seconds."""
 _STALE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValueException"})
 
 
@@ -27,35 +31,48 @@ class SqsQueue:
     Polling and settling have a client each, so that a long poll never stands in a heartbeat's way.
     """
 
+    largest_batch = LARGEST_BATCH
+
     def __init__(self, poll: SQSClient, lease: SQSClient, url: str) -> None:
         self._poll = poll
         self._lease = lease
         self._url = url
+        self._max_receive_count = 0  # not known yet
+
+    def require(self) -> None:
+        """Look at the queue and remember its `maxReceiveCount`.
+
+        Raises:
+            NoRedrivePolicy: the queue has none.
+            Transient: it can't be asked.
+        """
+        self._max_receive_count = self.max_receive_count()
 
     def receive(self, at_most: int, wait: int, visibility_timeout: int) -> list[Message]:
+        if not self._max_receive_count:
+            self.require()
         with errors_mapped("receive"):
             answer = self._poll.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=at_most,
-                WaitTimeSeconds=wait,
+                WaitTimeSeconds=min(wait, LONGEST_POLL),
                 VisibilityTimeout=visibility_timeout,
                 MessageSystemAttributeNames=["ApproximateReceiveCount"],
                 MessageAttributeNames=["All"],
             )
-        return [
-            Message(
-                message_id=received["MessageId"],
-                receipt_handle=received["ReceiptHandle"],
-                body=received["Body"],
-                receive_count=int(received["Attributes"]["ApproximateReceiveCount"]),
-                attributes={
-                    name: value["StringValue"]
-                    for name, value in received.get("MessageAttributes", {}).items()
-                    if "StringValue" in value
-                },
-            )
-            for received in answer.get("Messages", [])
-        ]
+        return [self._delivery(message) for message in answer.get("Messages", [])]
+
+    def _delivery(self, message: MessageTypeDef) -> Message:
+        receive_count = int(message["Attributes"]["ApproximateReceiveCount"])
+        sent = message.get("MessageAttributes", {})
+        return Message(
+            message_id=message["MessageId"],
+            receipt_handle=message["ReceiptHandle"],
+            body=message["Body"],
+            receive_count=receive_count,
+            attributes={name: value["StringValue"] for name, value in sent.items() if "StringValue" in value},
+            last=receive_count >= self._max_receive_count,
+        )
 
     def delete(self, receipt_handle: str) -> None:
         with errors_mapped("delete the message"):

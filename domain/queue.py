@@ -9,29 +9,47 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One delivery of a message. `receive_count` counts this one; `attributes` are the sender's, strings only."""
+    """One delivery of a message.
+
+    `receive_count` counts this delivery. `attributes` are the sender's, strings only. `last` says that the queue
+    moves the message to its DLQ instead of delivering it once more.
+    """
 
     message_id: str
     receipt_handle: str
     body: str
     receive_count: int
     attributes: Mapping[str, str]
+    last: bool = False
 
 
 class Queue(Protocol):
     """At-least-once delivery with a visibility timeout and a dead-letter queue."""
 
-    def receive(self, at_most: int, wait: int, visibility_timeout: int) -> Sequence[Message]:
-        """Long-poll for 1 to 10 messages, `wait` seconds at most; each is then hidden for the visibility timeout.
+    @property
+    def largest_batch(self) -> int:
+        """The most messages that one call receives or hides."""
 
-        Raises Transient where it can't be asked.
+    def receive(self, at_most: int, wait: int, visibility_timeout: int) -> Sequence[Message]:
+        """Long-poll for 1 to `at_most` messages, which is no more than `largest_batch`.
+
+        The poll takes `wait` seconds, or as long as the queue allows. Each message is then hidden for the
+        visibility timeout (seconds).
+
+        Raises:
+            Transient: the queue can't be asked.
         """
 
     def delete(self, receipt_handle: str) -> None:
-        """Settle a message for good. Raises Transient where that is not known to have happened."""
+        """Settle a message for good.
+
+        Raises:
+            Transient: it is not known whether it happened.
+        """
 
     def hide(self, receipt_handles: Sequence[str], seconds: int) -> frozenset[str]:
-        """Hide up to 10 messages for so long from now (0: show them at once); returns the handles that refused.
+        """Hide messages for so long from now, 0 to show them at once; returns the handles that were refused.
 
-        Raises Transient where it is not known to have happened.
+        Raises:
+            Transient: it is not known whether it happened.
         """

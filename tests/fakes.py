@@ -283,6 +283,9 @@ class FakeAttempt:
     def checkpoint(self) -> None:
         self.before_checkpoint()
 
+    def begin_report(self) -> None:
+        pass
+
     def recall(self, source: Source) -> Derivatives | None:
         known = {(made.raw_key, made.etag): made for made in self.derivatives}
         return known.get((source.raw.key, source.etag))
@@ -342,6 +345,8 @@ class FakeQueue:
     only the latest one deletes it, and none says whether it did.
     """
 
+    largest_batch = 10
+
     def __init__(self, clock: Callable[[], float], max_receive_count: int = 3) -> None:
         self._clock = clock
         self._max_receive_count = max_receive_count
@@ -370,10 +375,11 @@ class FakeQueue:
             held.receive_count += 1
             held.handles.append(f"{held.message_id}#{held.receive_count}")
             held.visible_at = self._clock() + visibility_timeout
-        return [
-            Message(held.message_id, held.handles[-1], held.body, held.receive_count, held.attributes)
-            for held in visible[:at_most]
-        ]
+        return [self._delivery(held) for held in visible[:at_most]]
+
+    def _delivery(self, held: Held) -> Message:
+        last = held.receive_count >= self._max_receive_count
+        return Message(held.message_id, held.handles[-1], held.body, held.receive_count, held.attributes, last)
 
     def delete(self, receipt_handle: str) -> None:
         self.before("delete")

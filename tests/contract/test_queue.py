@@ -115,6 +115,22 @@ def test_after_its_last_receive_a_message_moves_to_the_dlq(pair: Pair) -> None:
     assert pair.dead() == [message_id]
 
 
+def test_a_message_says_that_it_is_received_for_the_last_time(pair: Pair) -> None:
+    pair.send("body")
+    lasts = []
+    for _ in range(MAX_RECEIVES):
+        (message,) = pair.queue.receive(1, 1, 60)
+        lasts.append(message.last)
+        pair.queue.hide([message.receipt_handle], 0)
+    assert lasts == [False, True]
+
+
+def test_no_batch_is_larger_than_the_queue_takes(pair: Pair) -> None:
+    handles = [f"no handle {number}" for number in range(pair.queue.largest_batch)]
+    assert pair.queue.hide(handles, 0) == frozenset(handles)
+    assert list(pair.queue.receive(pair.queue.largest_batch, 0, 60)) == []
+
+
 def test_several_messages_are_hidden_at_once_and_a_handle_that_is_none_is_refused(pair: Pair) -> None:
     for number in range(2):
         pair.send(str(number))
