@@ -12,8 +12,9 @@ from domain.model import Derivatives, Job, Transcoding
 
 
 class Ending(StrEnum):
-    """How an attempt ended without settling its message."""
+    """How an attempt ended; the journal has those that left the message to the queue."""
 
+    DONE = "done"
     TRANSIENT = "transient"
     PERMANENT = "permanent"
     RELEASED = "released"
