@@ -143,6 +143,9 @@ class Alone:
     def checkpoint(self) -> None:
         """Go on."""
 
+    def begin_report(self) -> None:
+        """Nobody hears of it."""
+
     def recall(self, source: Source) -> Derivatives | None:
         return None
 

@@ -51,6 +51,7 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
     with attempt.step("consolidate"):
         report = consolidate(job, outcomes, bundle, started_at, ports.now())
     with attempt.step("callback"):
+        attempt.begin_report()
         ports.backend.notify(report, attempt.checkpoint)
     return report
 

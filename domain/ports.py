@@ -137,6 +137,9 @@ class Attempt(Protocol):
     def checkpoint(self) -> None:
         """Raise Interrupted or TimedOut where the attempt must not go on."""
 
+    def begin_report(self) -> None:
+        """From now on a shutdown doesn't cut the attempt off: the backend may hear of the outcome any moment."""
+
     def recall(self, source: Source) -> Derivatives | None:
         """What an earlier attempt at this message, or this one, made of these very bytes."""
 

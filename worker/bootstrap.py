@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from adapters.aws import Clients, connect
@@ -15,62 +14,49 @@ from adapters.mediaconvert import MediaConvert
 from adapters.no_transcoder import NoTranscoder
 from adapters.pillow import PillowImages
 from adapters.s3 import S3Objects
-from adapters.sqs import NoRedrivePolicy, SqsQueue
+from adapters.sqs import LONGEST_POLL, NoRedrivePolicy, SqsQueue
 from adapters.wire import parse_message
 from domain.errors import MediaError
 from domain.ports import Limits, Ports, Transcoder
-from worker.consumer import Consumer
-from worker.handler import Handler
-from worker.health import Health
-from worker.lease import Leases
+from worker.assembly import Outside, Worker, assemble
+from worker.lease import longest_wait
 from worker.metrics import Metrics
 from worker.settings import Settings
-from worker.slots import Slots
-from worker.watcher import Watcher
 
 TRANSFERS = 16
 """How many small requests to the bucket are under way at once."""
-MOST_WAITING = 200
-"""How many jobs that only wait for a video are in hand beside WORKER_CONCURRENCY others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """The parts that the command starts and stops."""
-
-    consumer: Consumer
-    health: Health
 
 
 class StartError(Exception):
     """The service can't be started as it is set up."""
 
 
-def build(settings: Settings) -> Service:
-    """Wire the service together.
+def build(settings: Settings) -> Worker:
+    """Wire the worker to AWS and the backend.
 
     Raises:
         StartError: the queue or the bucket can't be used as it is, or boto3 misses something.
     """
     try:
-        return _build(settings)
+        outside = _outside(settings)
     except (MediaError, NoRedrivePolicy) as error:
         raise StartError(str(error)) from error
+    return assemble(outside, settings.worker_concurrency, settings.visibility_timeout, settings.job_timeout)
 
 
-def _build(settings: Settings) -> Service:
-    metrics, rng, clock = Metrics(), random.SystemRandom(), time.monotonic
+def _outside(settings: Settings) -> Outside:
     asset_threads = 2 * settings.image_threads + 2
-    jobs = settings.worker_concurrency
     clients = connect(
         settings.aws_region,
         emulated=settings.aws_endpoint_url is not None,
-        connections=asset_threads + TRANSFERS + jobs,
-        jobs=jobs,
-        long_poll=settings.long_poll,
+        connections=asset_threads + TRANSFERS + settings.worker_concurrency,
+        jobs=settings.worker_concurrency,
+        long_poll=min(LONGEST_POLL, longest_wait(settings.visibility_timeout)),
         videos=settings.mediaconvert_role_arn is not None,
     )
+    metrics = Metrics()
     queue = SqsQueue(clients.poll, clients.lease, settings.queue_url)
+    queue.require()
     objects = S3Objects(clients.s3, settings.media_bucket, metrics.count_bytes)
     objects.require()
     ports = Ports(
@@ -90,18 +76,8 @@ def _build(settings: Settings) -> Service:
         bundle_template=settings.zip_key_template,
         now=_now,
     )
-    leases = Leases(queue, settings.visibility_timeout, clock, metrics)
     journals = S3Journals(clients.s3, settings.media_bucket)
-    slots, watcher = Slots(jobs, MOST_WAITING), Watcher(ports.transcoder, clock, rng)
-    handler = Handler(
-        queue, leases, journals, ports, metrics, slots, watcher, parse_message, queue.max_receive_count(),
-        settings.job_timeout, clock, rng,
-    )  # fmt: skip
-    consumer = Consumer(
-        queue, leases, handler, metrics, slots, watcher, settings.long_poll, settings.visibility_timeout,
-        clock, rng,
-    )  # fmt: skip
-    return Service(consumer, Health(consumer, leases, handler, metrics, clock))
+    return Outside(queue, journals, ports, parse_message, time.monotonic, random.SystemRandom(), metrics)
 
 
 def _transcoder(settings: Settings, clients: Clients) -> Transcoder:

@@ -12,7 +12,8 @@ from importlib.metadata import version
 import structlog
 
 from worker import logs
-from worker.bootstrap import Service, StartError, build
+from worker.bootstrap import StartError, build
+from worker.service import Service
 from worker.settings import BadSettings, Settings, load_settings
 
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
@@ -43,13 +44,13 @@ def run() -> int:
         return 2
     logs.configure(settings.log_level, settings.log_format)
     try:
-        service = build(settings)
+        worker = build(settings)
         if settings.http_port:
-            service.health.serve(settings.http_port)
+            worker.health.serve(settings.http_port)
     except (StartError, OSError) as error:  # OSError: the port is taken
         print(f"media-worker can't start: {error}", file=sys.stderr)
         return 1
-    status = _work(service, settings)
+    status = _work(worker.service, settings)
     sys.stdout.flush()
     # A thread that is stuck in a decoder must not keep the process from ending.
     os._exit(status)
@@ -57,15 +58,15 @@ def run() -> int:
 
 def _work(service: Service, settings: Settings) -> int:
     structlog.get_logger().info("started", queue=settings.queue_url, concurrency=settings.worker_concurrency)
-    service.consumer.start()
+    service.start()
     status = 0
     while not (received := signal.sigtimedwait(SIGNALS, WATCH_SECONDS)):
-        if service.consumer.stuck():
+        if service.stuck():
             status = 1
             break
     if received:
         structlog.get_logger().info("signal received", signal=signal.Signals(received.si_signo).name)
-    service.consumer.drain(settings.shutdown_grace)
+    service.shut_down(settings.shutdown_grace)
     return status
 
 

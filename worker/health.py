@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from worker.consumer import Consumer
-from worker.handler import Handler
+from worker.in_flight import InFlight
 from worker.lease import Leases
 from worker.metrics import Metrics
+from worker.poller import Poller
 
 STALE_POLL = 70.0
 """Seconds; a long poll and its read time-out take 30, a pause after a failure another 30."""
@@ -21,36 +21,36 @@ class Health:
     """What the process says of itself."""
 
     def __init__(
-        self, consumer: Consumer, leases: Leases, handler: Handler, metrics: Metrics, clock: Callable[[], float]
+        self, poller: Poller, leases: Leases, in_flight: InFlight, metrics: Metrics, clock: Callable[[], float]
     ) -> None:
-        self._consumer = consumer
+        self._poller = poller
         self._leases = leases
-        self._handler = handler
+        self._in_flight = in_flight
         self._metrics = metrics
         self._clock = clock
 
     def live(self) -> list[str]:
         """Why the process should be replaced; empty where it is well."""
         now = self._clock()
-        ages = [("the last poll", now - self._consumer.polled_at, STALE_POLL)]
+        ages = [("the last poll", now - self._poller.polled_at, STALE_POLL)]
         ages.append(("the last heartbeat", now - self._leases.beaten_at, STALE_POLL))
         ages += [
-            (f"job {each.job.job_id}'s progress in {each.current_step}", now - each.progress_at, STALE_JOB)
-            for each in self._handler.active
+            (f"job {one.job.job_id}'s progress in {one.progress.current_step}", now - one.progress.at, STALE_JOB)
+            for one in self._in_flight.attempts
         ]
-        if self._consumer.stopping:
+        if self._poller.stopping:
             return []
         return [f"{what} is {age:.0f} s old; the limit is {limit:.0f}" for what, age, limit in ages if age > limit]
 
     def ready(self) -> list[str]:
         """Why the process gets no work done at the moment; empty where it does."""
-        if self._consumer.stopping:
+        if self._poller.stopping:
             return ["shutting down"]
-        return [] if self._consumer.reachable else ["the last poll of the queue failed, or none has ended yet"]
+        return [] if self._poller.reachable else ["the last poll of the queue failed, or none has ended yet"]
 
     def serve(self, port: int) -> ThreadingHTTPServer:
         """Answer on this port in a thread of its own until the process ends."""
-        server = ThreadingHTTPServer(("", port), _handler(self))
+        server = ThreadingHTTPServer(("", port), _probe_of(self))
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, name="http", daemon=True).start()
         return server
@@ -66,8 +66,8 @@ class Health:
         return (503 if problems else 200), "".join(f"{line}\n" for line in problems or ["ok"]).encode()
 
 
-def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _probe_of(health: Health) -> type[BaseHTTPRequestHandler]:
+    class Probe(BaseHTTPRequestHandler):
         timeout = 10
 
         def do_GET(self) -> None:
@@ -81,4 +81,4 @@ def _handler(health: Health) -> type[BaseHTTPRequestHandler]:
         def log_message(self, format: str, *args: object) -> None:
             """A probe every few seconds is no news."""
 
-    return Handler
+    return Probe

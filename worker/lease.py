@@ -11,7 +11,10 @@ from domain.errors import Transient
 from domain.queue import Message, Queue
 from worker.metrics import Metrics
 
-BATCH = 10  # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibilityBatch.html
+
+def longest_wait(visibility_timeout: int) -> int:
+    """Seconds of a long poll: leases begin with it, so that a longer one would bring some that are nearly over."""
+    return visibility_timeout // 3
 
 
 class Lease:
@@ -40,17 +43,37 @@ class Leases:
         self._metrics = metrics
         self._open: dict[str, Lease] = {}
         self._lock = threading.Lock()
+        self._stopped = threading.Event()
         self.beaten_at = clock()
 
+    @property
+    def largest_batch(self) -> int:
+        """The most messages that one receive brings."""
+        return self._queue.largest_batch
+
+    def start(self) -> None:
+        """Have a thread extend the leases until `stop`."""
+        threading.Thread(target=self._run, name="heartbeat", daemon=True).start()
+
+    def stop(self) -> None:
+        """Extend nothing any more."""
+        self._stopped.set()
+
+    def receive(self, at_most: int) -> list[Lease]:
+        """Long-poll for up to `at_most` messages; raises what the queue raises."""
+        started = self._clock()
+        messages = self._queue.receive(at_most, longest_wait(self._seconds), self._seconds)
+        return [self.open(message, started) for message in messages]
+
     def open(self, message: Message, granted_at: float) -> Lease:
-        """Take on a message that a receive begun at `granted_at` brought."""
+        """Hold a message that a receive begun at `granted_at` brought."""
         lease = Lease(message, granted_at, self._seconds)
         with self._lock:
             self._open[message.receipt_handle] = lease
         return lease
 
     def holds(self, lease: Lease) -> bool:
-        """Whether nobody else can have the message yet."""
+        """Whether no other worker can have the message yet."""
         if not lease.lost and self._clock() >= lease.deadline:
             self._lose(lease, "its deadline has passed")
         return not lease.lost
@@ -64,17 +87,17 @@ class Leases:
     def beat(self) -> None:
         """Extend every lease of which a third is over."""
         now = self._clock()
-        due = [each for each in list(self._open.values()) if now >= each.renewed_at + self._seconds / 3]
-        for start in range(0, len(due), BATCH):
+        due = [lease for lease in list(self._open.values()) if now >= lease.renewed_at + self._seconds / 3]
+        for start in range(0, len(due), self._queue.largest_batch):
             with self._lock:
-                batch = [each for each in due[start : start + BATCH] if self._is_open(each) and self.holds(each)]
-                if batch:
-                    self._extend(batch)
+                batch = due[start : start + self._queue.largest_batch]
+                held = [lease for lease in batch if self._is_open(lease) and self.holds(lease)]
+                if held:
+                    self._extend(held)
         self.beaten_at = self._clock()
 
-    def run(self, stop: threading.Event) -> None:
-        """Beat until told to stop; no error ends it."""
-        while not stop.wait(min(1.0, self._seconds / 12)):
+    def _run(self) -> None:
+        while not self._stopped.wait(min(1.0, self._seconds / 12)):
             try:
                 self.beat()
             except Exception:
@@ -86,7 +109,7 @@ class Leases:
     def _extend(self, batch: Sequence[Lease]) -> None:
         started = self._clock()
         try:
-            refused = self._queue.hide([each.message.receipt_handle for each in batch], self._seconds)
+            refused = self._queue.hide([lease.message.receipt_handle for lease in batch], self._seconds)
         except Transient as error:
             structlog.get_logger().warning("leases not extended", leases=len(batch), why=str(error))
             return

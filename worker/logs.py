@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import AbstractContextManager
 
 import structlog
+
+from domain.model import Job
+from domain.queue import Message
+
+
+def naming(message: Message, job: Job | None = None) -> AbstractContextManager[None]:
+    """Have each log line of the block name the message, and the job once it is known."""
+    names: dict[str, object] = {"message_id": message.message_id, "receive_count": message.receive_count}
+    if job:
+        trace_id = job.traceparent.split("-")[1] if job.traceparent else None
+        names |= {"job_id": job.job_id, "listing_id": job.listing_id, "trace_id": trace_id}
+    return structlog.contextvars.bound_contextvars(**names)
 
 
 def _escape(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:

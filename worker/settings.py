@@ -14,10 +14,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.keys import check_bundle_template
 
-LONGEST_LEASE = (
-    12 * 3600
-)  # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
-LONG_POLL = 20  # the longest that SQS has
+LONGEST_LEASE = 12 * 3600
+"""Seconds: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
 
 MIB = 1024 * 1024
 
@@ -71,11 +69,6 @@ class Settings(BaseSettings):
     aws_region: str | None = None
     aws_endpoint_url: str | None = None
 
-    @property
-    def long_poll(self) -> int:
-        """Seconds. A poll that took most of the visibility timeout would hand over leases that are nearly over."""
-        return min(LONG_POLL, self.visibility_timeout // 3)
-
 
 class BadSettings(Exception):
     """Settings are missing or impossible: a line for each, naming its variable and never its value."""
@@ -91,7 +84,7 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = (f"{'.'.join(map(str, each['loc'])).upper()}: {_say(each['msg'])}" for each in error.errors())
+        lines = (f"{'.'.join(map(str, bad['loc'])).upper()}: {_say(bad['msg'])}" for bad in error.errors())
         raise BadSettings("\n".join(lines)) from None
 
 

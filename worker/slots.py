@@ -10,7 +10,7 @@ LOOK_EVERY = 1.0
 
 
 class Slots:
-    """A number of places: reserved before a receive, then taken by the jobs that came or given up.
+    """A number of places: reserved before a receive, then occupied by the jobs that came, or given up.
 
     A job that only waits lends its place to others, but no more than `lendable` jobs do at a time. When it wants
     one back, it comes before new jobs and doesn't wait for places that are only reserved: a long poll holds those
@@ -20,7 +20,7 @@ class Slots:
     def __init__(self, total: int, lendable: int) -> None:
         self._total = total
         self._reserved = 0
-        self._taken = 0
+        self._occupied = 0
         self._lendable = lendable
         self._lent = 0
         self._returning = 0
@@ -34,17 +34,17 @@ class Slots:
             self._reserved += places
             return places
 
-    def take(self, reserved: int, used: int) -> None:
-        """Take some of the places that were reserved, and give up the others."""
+    def occupy(self, reserved: int, used: int) -> None:
+        """Occupy some of the places that were reserved, and give up the others."""
         with self._changed:
             self._reserved -= reserved
-            self._taken += used
+            self._occupied += used
             self._changed.notify_all()
 
     def free(self) -> None:
-        """Give up a place that was taken."""
+        """Give up a place that was occupied."""
         with self._changed:
-            self._taken -= 1
+            self._occupied -= 1
             self._changed.notify_all()
 
     @contextmanager
@@ -54,7 +54,7 @@ class Slots:
             lends = self._lent < self._lendable
             if lends:
                 self._lent += 1
-                self._taken -= 1
+                self._occupied -= 1
                 self._changed.notify_all()
         try:
             yield
@@ -66,19 +66,19 @@ class Slots:
         with self._changed:
             self._returning += 1
             try:
-                while not self._changed.wait_for(lambda: self._taken < self._total, LOOK_EVERY):
+                while not self._changed.wait_for(lambda: self._occupied < self._total, LOOK_EVERY):
                     checkpoint()
             finally:
                 # After an error, too: the job that lent the place is about to free it.
                 self._returning -= 1
                 self._lent -= 1
-                self._taken += 1
+                self._occupied += 1
                 self._changed.notify_all()
 
     def _free(self) -> int:
-        return self._total - self._taken - self._reserved - self._returning
+        return self._total - self._occupied - self._reserved - self._returning
 
     def wait_until_free(self, timeout: float) -> bool:
-        """Wait until no place is reserved, taken or lent; False where that took longer (seconds)."""
+        """Wait until no place is reserved, occupied or lent; False where that took longer (seconds)."""
         with self._changed:
-            return self._changed.wait_for(lambda: not (self._reserved or self._taken or self._lent), timeout)
+            return self._changed.wait_for(lambda: not (self._reserved or self._occupied or self._lent), timeout)

@@ -56,8 +56,8 @@ class Watcher:
         wait = _Wait(transcoding_ids, over)
         with self._changed:
             self._waits.append(wait)
-            for each in wait.transcoding_ids - self._polls.keys():
-                self._polls[each] = _Poll(self._clock())
+            for transcoding_id in wait.transcoding_ids - self._polls.keys():
+                self._polls[transcoding_id] = _Poll(self._clock())
             self._changed.notify()
         wait.awake.wait()
         with self._changed:
@@ -70,8 +70,11 @@ class Watcher:
             if wait.over():
                 wait.awake.set()
 
-    def run(self) -> None:
-        """Look after the waiting jobs for as long as the process lives; no error ends it."""
+    def start(self) -> None:
+        """Look after the waiting jobs in a thread of its own, for as long as the process lives."""
+        threading.Thread(target=self._run, name="watcher", daemon=True).start()
+
+    def _run(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._waits)
@@ -85,13 +88,13 @@ class Watcher:
     def turn(self) -> None:
         """One round: look at the jobs, and ask after the transcodings that are due."""
         self.look()
-        wanted = {each for wait in self._waiting() for each in wait.transcoding_ids}
+        wanted = {name for wait in self._waiting() for name in wait.transcoding_ids}
         with self._changed:
-            self._polls = {each: poll for each, poll in self._polls.items() if each in wanted}
+            self._polls = {name: poll for name, poll in self._polls.items() if name in wanted}
             polls = list(self._polls.items())
-        for each, poll in polls:
+        for transcoding_id, poll in polls:
             if self._clock() >= max(poll.due, self._paused_until):
-                self._ask(each, poll)
+                self._ask(transcoding_id, poll)
 
     def _ask(self, transcoding_id: str, poll: _Poll) -> None:
         try:
@@ -127,4 +130,4 @@ class Watcher:
 
     def _waiting(self) -> list[_Wait]:
         with self._changed:
-            return [each for each in self._waits if not each.awake.is_set()]
+            return [wait for wait in self._waits if not wait.awake.is_set()]

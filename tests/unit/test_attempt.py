@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,14 +13,10 @@ import pytest
 from domain.errors import Interrupted, LeaseLost, Stopped, Transient
 from domain.keys import parse_raw
 from domain.model import AssetType, Job, Source, Transcoding, TranscodingResult
-from tests.fakes import NOW, FakeJournals, FakeObjects, FakeQueue, FakeTranscoder, ManualClock, threads
+from tests.fakes import NOW, threads
+from tests.wiring import VISIBILITY, fakes
 from worker.attempt import Attempt
-from worker.lease import Leases
-from worker.metrics import Metrics
-from worker.slots import Slots
-from worker.watcher import Watcher
 
-VISIBILITY = 60
 TIMEOUT = 100
 VIDEO = Transcoding("28/raw/video/v.mp4", "e1", "t-1")
 
@@ -30,23 +25,18 @@ class World:
     """One attempt that has a place, and a transcoder with a video that goes on."""
 
     def __init__(self, last: bool = False, timeout: float = TIMEOUT) -> None:
-        self.clock = ManualClock()
-        self.journals = FakeJournals()
-        self.metrics = Metrics()
-        self.transcoder = FakeTranscoder(FakeObjects())
+        around = fakes(max_receives=1 if last else 2)
+        self.clock, self.journals = around.clock, around.journals
+        self.metrics, self.transcoder = around.metrics, around.transcoder
         self.transcoder.results["t-1"] = None
-        self.watcher = Watcher(self.transcoder, self.clock, random.Random(7))
-        queue = FakeQueue(self.clock)
-        queue.send("{}")
-        (message,) = queue.receive(1, 0, VISIBILITY)
-        self.leases = Leases(queue, VISIBILITY, self.clock, self.metrics)
-        self.slots = Slots(1, 1)
-        self.slots.take(self.slots.reserve(1, timeout=0), 1)
+        worker = around.worker(concurrency=1, job_timeout=timeout)
+        self.watcher, self.leases, self.slots = worker.watcher, worker.leases, worker.slots
+        around.queue.send("{}")
+        (message,) = around.queue.receive(1, 0, VISIBILITY)
+        self.slots.occupy(self.slots.reserve(1, timeout=0), 1)
         lease = self.leases.open(message, self.clock())
-        self.attempt = Attempt(
-            Job(21, 28, "m-1"), lease, self.leases, last, NOW, timeout, self.clock, self.metrics, self.journals,
-            self.slots, self.watcher,
-        )  # fmt: skip
+        self._under_way = worker.in_flight.begun(Job(21, 28, "m-1"), lease, NOW)
+        self.attempt = self._under_way.__enter__()
 
     @contextmanager
     def waiting(self) -> Iterator[list[Any]]:
@@ -95,7 +85,7 @@ def test_it_holds_no_place_meanwhile_but_its_lease(world: World) -> None:
     with world.waiting():
         assert world.slots.reserve(1, timeout=0) == 1
         assert b"media_worker_waiting 1.0" in world.metrics.render()
-        world.slots.take(1, 0)
+        world.slots.occupy(1, 0)
         world.let_pass(70)
         assert world.leases.holds(world.attempt.lease)
         world.attempt.stop()
@@ -116,7 +106,7 @@ def test_it_ends_with_time_left_for_bundle_and_callback(timeout: int, kept: int)
 def test_it_is_progress(world: World) -> None:
     with world.waiting():
         world.let_pass(30)
-        assert world.attempt.progress_at == world.clock()
+        assert world.attempt.progress.at == world.clock()
         world.attempt.stop()
 
 
@@ -140,7 +130,7 @@ def test_a_stop_ends_it_at_once(last: bool) -> None:
 
 
 def test_a_shutdown_ends_it_at_once_because_the_next_worker_goes_on() -> None:
-    assert end_by(lambda attempt: attempt.drain(last_wait_until=1e9), last=False) == [Stopped]
+    assert end_by(lambda attempt: attempt.drain(wait_until=1e9), last=False) == [Stopped]
 
 
 def test_on_the_last_receive_a_shutdown_leaves_some_of_the_grace_period_for_the_rest() -> None:
@@ -154,7 +144,7 @@ def test_on_the_last_receive_a_shutdown_leaves_some_of_the_grace_period_for_the_
 
 
 def test_a_shutdown_before_it_ends_it_too(world: World) -> None:
-    world.attempt.drain(last_wait_until=1e9)
+    world.attempt.drain(wait_until=1e9)
     with world.waiting() as got:
         world.watcher.look()
     assert got == [Stopped]
@@ -162,18 +152,18 @@ def test_a_shutdown_before_it_ends_it_too(world: World) -> None:
 
 def test_what_was_submitted_is_recalled_for_the_same_bytes_alone(world: World) -> None:
     source = Source(parse_raw(VIDEO.raw_key, 28), AssetType.VIDEO, "e1", 1)
-    assert world.attempt.recall_transcoding(source) is None
-    world.attempt.record_transcoding(VIDEO)
-    assert world.attempt.recall_transcoding(source) == VIDEO
+    assert world.attempt.progress.recall_transcoding(source) is None
+    world.attempt.progress.record_transcoding(VIDEO)
+    assert world.attempt.progress.recall_transcoding(source) == VIDEO
     assert world.journals.journals["m-1"].transcodings == (VIDEO,)
     again = Source(source.raw, AssetType.VIDEO, "e2", 1)
-    assert world.attempt.recall_transcoding(again) is None
+    assert world.attempt.progress.recall_transcoding(again) is None
 
 
 def test_a_journal_that_cannot_be_written_stops_nothing(world: World) -> None:
     world.journals.before = lambda method: (_ for _ in ()).throw(Transient("S3 is down"))
-    world.attempt.record_transcoding(VIDEO)
-    assert world.attempt.transcodings == (VIDEO,)
+    world.attempt.progress.record_transcoding(VIDEO)
+    assert world.attempt.progress.transcodings == (VIDEO,)
 
 
 def test_videos_that_are_submitted_side_by_side_are_written_down_one_by_one(world: World) -> None:
@@ -189,6 +179,6 @@ def test_videos_that_are_submitted_side_by_side_are_written_down_one_by_one(worl
     world.journals.before = before
     videos = [Transcoding(f"28/raw/video/{number}.mp4", "e1", f"t-{number}") for number in range(3)]
     with threads(3) as pool:
-        list(pool.map(world.attempt.record_transcoding, videos))
+        list(pool.map(world.attempt.progress.record_transcoding, videos))
     assert peak == 1, "the journal is read, changed and written"
     assert set(world.journals.journals["m-1"].transcodings) == set(videos)

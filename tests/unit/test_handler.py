@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-import random
 import threading
 from typing import Any
 
@@ -14,58 +13,29 @@ from adapters.wire import parse_message
 from domain.errors import Code, Transient
 from domain.journal import Ended, Ending, Journal
 from domain.model import Failure, Report, Status, Transcoding
-from tests.fakes import (
-    JPEG,
-    MP4,
-    NOW,
-    FakeBackend,
-    FakeImages,
-    FakeJournals,
-    FakeObjects,
-    FakeQueue,
-    FakeTranscoder,
-    ManualClock,
-    make_ports,
-)  # fmt: skip
-from worker.handler import Handler, retry_delay
-from worker.lease import Leases
-from worker.metrics import Metrics
-from worker.slots import Slots
-from worker.watcher import Watcher
+from domain.settlement import retry_delay
+from tests.fakes import JPEG, MP4, NOW
+from tests.wiring import JOB_TIMEOUT, MAX_RECEIVES, VISIBILITY, fakes
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 VIDEO = "28/raw/video/vertical/v.mp4"
 MISSING = "28/raw/photo/horizontal/missing.jpg"
-VISIBILITY = 60
-MAX_RECEIVES = 3
-JOB_TIMEOUT = 600
 
 
 class World:
     """A queue, a handler and everything between them."""
 
     def __init__(self) -> None:
-        self.clock = ManualClock()
-        self.queue = FakeQueue(self.clock, MAX_RECEIVES)
-        self.objects = FakeObjects()
-        self.images = FakeImages()
-        self.backend = FakeBackend()
-        self.journals = FakeJournals()
-        self.metrics = Metrics()
-        self.leases = Leases(self.queue, VISIBILITY, self.clock, self.metrics)
-        self.transcoder = FakeTranscoder(self.objects)
-        self.slots = Slots(1, 1)
-        self.watcher = Watcher(self.transcoder, self.clock, random.Random(7))
-        ports = make_ports(
-            objects=self.objects, images=self.images, backend=self.backend, transcoder=self.transcoder
-        )
-        self.handler = Handler(
-            self.queue, self.leases, self.journals, ports, self.metrics, self.slots, self.watcher,
-            parse_message, MAX_RECEIVES, JOB_TIMEOUT, self.clock, random.Random(7),
-        )  # fmt: skip
+        around = fakes()
+        self.clock, self.queue, self.objects = around.clock, around.queue, around.objects
+        self.images, self.backend, self.journals = around.images, around.backend, around.journals
+        self.metrics, self.transcoder = around.metrics, around.transcoder
+        self.reports, self.endings = around.reports, around.endings
+        worker = around.worker()
+        self.handler, self.in_flight, self.leases = worker.handler, worker.in_flight, worker.leases
         self.objects.put(PHOTO, JPEG)
         self.objects.put(VIDEO, MP4, "video/mp4")
-        threading.Thread(target=self.watcher.run, daemon=True).start()
+        worker.watcher.start()
 
     def send(self, *assets: str, **changes: Any) -> str:
         return self.queue.send(json.dumps({"jobId": 21, "listingId": 28, "assets": assets or [PHOTO], **changes}))
@@ -88,12 +58,6 @@ class World:
         """Seconds until the one message is visible again."""
         (held,) = self.queue.held
         return held.visible_at - self.clock()
-
-    def reports(self) -> list[Status]:
-        return [report.status for report in self.backend.reports]
-
-    def endings(self, message_id: str) -> list[tuple[int, Ending]]:
-        return [(each.number, each.ending) for each in self.journals.journals[message_id].attempts]
 
     def fail_writes(self, error: Exception) -> None:
         def before(method: str, key: str) -> None:
@@ -407,7 +371,7 @@ def test_only_one_of_two_threads_settles_an_attempt(world: World) -> None:
     message = world.queue.receive(1, 20, VISIBILITY)[0]
 
     def release(report: Report) -> None:
-        (attempt,) = world.handler.active
+        (attempt,) = world.in_flight.attempts
         world.handler.release(attempt)
 
     world.backend.before = release
@@ -422,7 +386,7 @@ def test_a_job_released_on_its_last_receive_is_reported_since_it_goes_to_the_dlq
     world.receive()
     world.receive()
     message = world.queue.receive(1, 20, VISIBILITY)[0]
-    world.handler.release_unbegun(world.leases.open(message, world.clock()))
+    world.handler.give_back(world.leases.open(message, world.clock()))
     assert world.reports() == [Status.PROCESSING_FAILED]
     assert world.backend.reports[0].error == Failure(
         Code.PROCESSING_FAILED, "the worker shut down before the job was done"
@@ -434,7 +398,7 @@ def test_what_the_shutdown_releases_is_named_in_the_log(world: World) -> None:
     message = world.queue.receive(1, 20, VISIBILITY)[0]
 
     def release(report: Report) -> None:
-        shutdown = threading.Thread(target=world.handler.release, args=world.handler.active)
+        shutdown = threading.Thread(target=world.handler.release, args=world.in_flight.attempts)
         shutdown.start()
         shutdown.join()
 
@@ -449,7 +413,7 @@ def test_what_the_shutdown_releases_is_named_in_the_log(world: World) -> None:
 def test_a_message_that_came_too_late_is_given_back_with_a_trace(world: World) -> None:
     message_id = world.send()
     message = world.queue.receive(1, 20, VISIBILITY)[0]
-    world.handler.release_unbegun(world.leases.open(message, world.clock()))
+    world.handler.give_back(world.leases.open(message, world.clock()))
     assert world.comes_back_in() == 0
     assert world.endings(message_id) == [(1, Ending.RELEASED)]
     assert world.reports() == []
@@ -461,7 +425,7 @@ def test_a_submitted_transcoding_is_in_the_journal_before_anything_else_happens(
 
     def before(method: str) -> None:
         if method == "result":
-            seen.extend(each.id for each in world.journals.journals[message_id].transcodings)
+            seen.extend(one.id for one in world.journals.journals[message_id].transcodings)
 
     world.transcoder.before = before
     world.receive()
@@ -492,7 +456,7 @@ def test_a_transcoding_that_could_not_be_written_down_at_once_is_when_the_attemp
 
     world.journals.before = before
     world.receive()
-    assert [each.id for each in world.journals.journals[message_id].transcodings] == ["t-1"]
+    assert [one.id for one in world.journals.journals[message_id].transcodings] == ["t-1"]
 
 
 def test_a_process_that_died_each_time_leaves_poison_though_a_transcoding_is_written_down(world: World) -> None:
@@ -510,7 +474,7 @@ def test_a_last_receive_that_came_during_the_shutdown_does_not_wait_for_ever(wor
     world.journals.journals[message_id] = Journal((Ended(1, NOW, Ending.TRANSIENT, "S3 was down"),))
     world.transcoder.results["t-1"] = None
     world.transcoder.before = lambda method: world.clock.advance(11 if method == "result" else 0)
-    world.handler.drain(world.clock() + 10)
+    world.in_flight.drain(world.clock() + 10)
     world.receive()
     assert world.reports() == [Status.PARTIAL_SUCCESS]
     assert world.queue.deleted == [message_id]

@@ -7,7 +7,7 @@ import pytest
 
 from domain.errors import Transient
 from domain.queue import Message
-from worker.lease import Lease, Leases
+from worker.lease import Lease, Leases, longest_wait
 from worker.metrics import Metrics
 
 VISIBILITY = 60
@@ -24,10 +24,13 @@ class Clock:
 class ScriptedQueue:
     """A queue whose `hide` does what the test says; it remembers the calls."""
 
+    largest_batch = 10
+
     def __init__(self) -> None:
         self.hidden: list[tuple[tuple[str, ...], int]] = []
         self.during: Callable[[], None] = lambda: None
         self.refused: frozenset[str] = frozenset()
+        self.received: list[tuple[int, int, int]] = []
 
     def hide(self, receipt_handles: Sequence[str], seconds: int) -> frozenset[str]:
         self.hidden.append((tuple(receipt_handles), seconds))
@@ -35,7 +38,9 @@ class ScriptedQueue:
         return self.refused
 
     def receive(self, at_most: int, wait: int, visibility_timeout: int) -> Sequence[Message]:
-        raise NotImplementedError
+        self.received.append((at_most, wait, visibility_timeout))
+        self.during()
+        return [Message("a", "handle-a", "{}", 1, {})]
 
     def delete(self, receipt_handle: str) -> None:
         raise NotImplementedError
@@ -71,6 +76,25 @@ def test_a_lease_is_extended_at_a_third_of_the_visibility_timeout_and_not_before
     leases.beat()
     assert queue.hidden == [(("handle-a",), VISIBILITY)]
     assert lease.deadline == clock.now + VISIBILITY
+
+
+@pytest.mark.parametrize(("visibility_timeout", "seconds"), [(60, 20), (6, 2)])
+def test_a_short_visibility_timeout_shortens_the_long_poll(visibility_timeout: int, seconds: int) -> None:
+    assert longest_wait(visibility_timeout) == seconds
+
+
+def test_a_lease_begins_when_the_receive_that_brought_it_began(
+    leases: Leases, queue: ScriptedQueue, clock: Clock
+) -> None:
+    begun = clock.now
+
+    def take_long() -> None:
+        clock.now += 15
+
+    queue.during = take_long
+    (lease,) = leases.receive(7)
+    assert queue.received == [(7, 20, VISIBILITY)]
+    assert lease.deadline == begun + VISIBILITY
 
 
 def test_the_deadline_counts_from_the_start_of_the_request(
@@ -174,7 +198,7 @@ def test_ten_leases_take_one_request(leases: Leases, queue: ScriptedQueue, clock
 def test_a_bug_does_not_end_the_heartbeat(leases: Leases, queue: ScriptedQueue, clock: Clock) -> None:
     opened(leases, clock)
     clock.now += 20
-    stop = threading.Event()
+    goes_on = threading.Event()
     beats = 0
 
     def fail_once() -> None:
@@ -182,10 +206,12 @@ def test_a_bug_does_not_end_the_heartbeat(leases: Leases, queue: ScriptedQueue, 
         beats += 1
         if beats == 1:
             raise ZeroDivisionError
-        stop.set()
+        leases.stop()
+        goes_on.set()
 
     queue.during = fail_once
-    leases.run(stop)
+    leases.start()
+    assert goes_on.wait(30)
     assert beats == 2
 
 

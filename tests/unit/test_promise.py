@@ -7,7 +7,6 @@ the state machine says so; meanwhile time passes, leases expire, calls fail, wor
 from __future__ import annotations
 
 import json
-import random
 import threading
 from dataclasses import dataclass, field
 
@@ -15,28 +14,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from adapters.wire import parse_message
 from domain.errors import Transient
 from domain.model import Report, Status
 from domain.queue import Message
-from tests.fakes import (
-    JPEG,
-    FakeBackend,
-    FakeJournals,
-    FakeObjects,
-    FakeQueue,
-    FakeTranscoder,
-    ManualClock,
-    make_ports,
-)  # fmt: skip
+from tests.fakes import JPEG
+from tests.wiring import MAX_RECEIVES, VISIBILITY, fakes
 from worker.handler import Handler
+from worker.in_flight import InFlight
 from worker.lease import Lease, Leases
-from worker.metrics import Metrics
-from worker.slots import Slots
-from worker.watcher import Watcher
 
-VISIBILITY = 60
-MAX_RECEIVES = 3
 JOB_TIMEOUT = 500
 WHERE = st.sampled_from(["head", "write", "complete", "notify", "delete", "add", "hide"])
 FAILURES = {Status.VALIDATION_FAILED, Status.PROCESSING_FAILED}
@@ -102,6 +88,7 @@ class Paused:
 @dataclass
 class Worker:
     handler: Handler
+    in_flight: InFlight
     leases: Leases
     attempts: list[Paused] = field(default_factory=list)
 
@@ -109,9 +96,9 @@ class Worker:
 class Promise(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
-        self.clock = ManualClock()
-        self.queue = FakeQueue(self.clock, MAX_RECEIVES)
-        self.objects, self.backend, self.journals = FakeObjects(), FakeBackend(), FakeJournals()
+        self.around = fakes()
+        self.clock, self.queue = self.around.clock, self.around.queue
+        self.objects, self.backend, self.journals = self.around.objects, self.around.backend, self.around.journals
         self.sent: dict[str, list[Status]] = {}
         self.crashed_on_the_last_receive: set[str] = set()
         self.acknowledged_too_late: set[str] = set()
@@ -125,15 +112,8 @@ class Promise(RuleBasedStateMachine):
         self.workers = [self._worker(), self._worker()]
 
     def _worker(self) -> Worker:
-        metrics, rng = Metrics(), random.Random(7)
-        leases = Leases(self.queue, VISIBILITY, self.clock, metrics)
-        ports = make_ports(objects=self.objects, backend=self.backend)
-        watcher = Watcher(FakeTranscoder(self.objects), self.clock, rng)
-        handler = Handler(
-            self.queue, leases, self.journals, ports, metrics, Slots(9, 0), watcher, parse_message, MAX_RECEIVES,
-            JOB_TIMEOUT, self.clock, rng,
-        )  # fmt: skip
-        return Worker(handler, leases)
+        worker = self.around.worker(concurrency=9, job_timeout=JOB_TIMEOUT)
+        return Worker(worker.handler, worker.in_flight, worker.leases)
 
     def _here(self) -> Paused | None:
         attempts = (attempt for worker in self.workers for attempt in worker.attempts)
@@ -248,7 +228,7 @@ class Promise(RuleBasedStateMachine):
     def shut_down(self, which: int) -> None:
         """The grace period is over; the threads themselves go on for a moment and then die with the process."""
         worker = self.workers[which]
-        for active in worker.handler.active:
+        for active in worker.in_flight.attempts:
             worker.handler.release(active)
         for attempt in self._running(which):
             attempt.go_on()

@@ -38,7 +38,6 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert (settings.log_level, settings.log_format) == ("INFO", "json")
     assert settings.image_threads >= 1
     assert settings.mediaconvert_role_arn is None
-    assert settings.long_poll == 20
     assert settings.max_photo_bytes == 200 * 1024 * 1024
     assert settings.max_document_bytes == 512 * 1024 * 1024
     assert settings.max_photo_pixels == 100_000_000
@@ -106,11 +105,6 @@ def test_a_dotenv_file_fills_in_what_the_environment_lacks(
 
 def test_the_secret_is_not_shown() -> None:
     assert SECRET not in repr(load_settings())
-
-
-def test_a_short_visibility_timeout_shortens_the_long_poll(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VISIBILITY_TIMEOUT", "6")
-    assert load_settings().long_poll == 2
 
 
 def test_the_page_of_the_contract_names_every_setting_with_its_default() -> None:

@@ -189,5 +189,5 @@ def test_the_watcher_has_a_thread_of_its_own_that_survives_errors(world: World) 
         return False
 
     world.transcoder.results["t-1"] = DONE
-    threading.Thread(target=world.watcher.run, daemon=True).start()
+    world.watcher.start()
     assert world.watcher.wait(["t-1"], over) == {"t-1": DONE}

@@ -1,36 +1,17 @@
 from __future__ import annotations
 
 import json
-import random
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from adapters.wire import parse_message
 from domain.errors import Transient
 from domain.journal import Ended, Ending, Journal
 from domain.model import Report, Status
-from tests.fakes import (
-    JPEG,
-    MP4,
-    NOW,
-    FakeBackend,
-    FakeJournals,
-    FakeObjects,
-    FakeQueue,
-    FakeTranscoder,
-    ManualClock,
-    make_ports,
-)
-from worker.consumer import Consumer
-from worker.handler import Handler
-from worker.health import Health
-from worker.lease import Leases
-from worker.metrics import Metrics
-from worker.slots import Slots
-from worker.watcher import Watcher
+from tests.fakes import JPEG, MP4, NOW, FakeQueue, ManualClock
+from tests.wiring import Fakes
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 VIDEO = "28/raw/video/vertical/v.mp4"
@@ -41,7 +22,7 @@ class PatientQueue(FakeQueue):
     """A fake whose long poll waits for a message or for the test, as SQS does; and says when it is polled."""
 
     def __init__(self, clock: ManualClock) -> None:
-        super().__init__(clock)
+        super().__init__(clock, 3)
         self.changed = threading.Condition()
         self.polls = 0
         self.open_polls = 0
@@ -81,29 +62,19 @@ class PatientQueue(FakeQueue):
             assert self.changed.wait_for(lambda: self.polls >= number, TIMEOUT)
 
     def _visible(self) -> bool:
-        return any(each.visible_at <= self._clock() for each in self.held)
+        return any(held.visible_at <= self._clock() for held in self.held)
 
 
 class World:
     def __init__(self, concurrency: int = 2) -> None:
         self.clock = ManualClock()
         self.queue = PatientQueue(self.clock)
-        self.objects = FakeObjects()
-        self.backend = FakeBackend()
-        self.journals = FakeJournals()
-        self.metrics = Metrics()
-        leases = self.leases = Leases(self.queue, 60, self.clock, self.metrics)
-        self.transcoder = FakeTranscoder(self.objects)
-        slots, watcher = Slots(concurrency, 10), Watcher(self.transcoder, self.clock, random.Random(7))
-        ports = make_ports(objects=self.objects, backend=self.backend, transcoder=self.transcoder)
-        self.handler = Handler(
-            self.queue, leases, self.journals, ports, self.metrics, slots, watcher, parse_message, 3, 600,
-            self.clock, random.Random(7),
-        )  # fmt: skip
-        self.consumer = Consumer(
-            self.queue, leases, self.handler, self.metrics, slots, watcher, 20, 60, self.clock, random.Random(7)
-        )
-        self.health = Health(self.consumer, leases, self.handler, self.metrics, self.clock)
+        around = Fakes(self.clock, self.queue)
+        self.objects, self.backend, self.journals = around.objects, around.backend, around.journals
+        self.metrics, self.transcoder = around.metrics, around.transcoder
+        worker = around.worker(concurrency)
+        self.service, self.health, self.poller = worker.service, worker.health, worker.poller
+        self.in_flight, self.leases = worker.in_flight, worker.leases
         self.objects.put(PHOTO, JPEG)
 
     def send(self, job_id: int = 21) -> str:
@@ -118,13 +89,13 @@ class World:
         """How attempts ended, by message."""
         journals = self.journals.journals
         return {
-            key: [each.ending for each in journal.attempts]
+            key: [ended.ending for ended in journal.attempts]
             for key, journal in journals.items()
             if journal.attempts
         }
 
     def drain_in_background(self, grace: float = TIMEOUT) -> threading.Thread:
-        thread = threading.Thread(target=self.consumer.drain, args=(grace,), daemon=True)
+        thread = threading.Thread(target=self.service.shut_down, args=(grace,), daemon=True)
         thread.start()
         return thread
 
@@ -149,14 +120,14 @@ class Gate:
 def running(world: World) -> Iterator[Gate]:
     gate = Gate()
     world.backend.before = gate
-    world.consumer.start()
+    world.service.start()
     try:
         yield gate
     finally:
         gate.opened.set()
         world.queue.give_up()
-        if not world.consumer.stopping:
-            world.consumer.drain(TIMEOUT)
+        if not world.poller.stopping:
+            world.service.shut_down(TIMEOUT)
 
 
 def test_never_more_is_received_than_there_is_room_for() -> None:
@@ -166,7 +137,7 @@ def test_never_more_is_received_than_there_is_room_for() -> None:
     with running(world) as gate:
         gate.wait_for(3)
         assert world.queue.receives == [3]
-        assert len(world.handler.active) == 3
+        assert len(world.in_flight.attempts) == 3
         gate.opened.set()
         gate.wait_for(2)
     assert len(world.queue.deleted) == 5
@@ -209,7 +180,7 @@ def test_draining_waits_for_the_open_poll_and_gives_back_what_it_brings() -> Non
     with running(world):
         world.queue.wait_for_poll(1)
         drainer = world.drain_in_background()
-        while not world.consumer.stopping:
+        while not world.poller.stopping:
             time.sleep(0)
         message_id = world.send()
         drainer.join(TIMEOUT)
@@ -226,7 +197,7 @@ def test_draining_tries_a_message_on_its_last_receive_instead_of_sending_it_to_t
     with running(world) as gate:
         world.queue.wait_for_poll(1)
         drainer = world.drain_in_background()
-        while not world.consumer.stopping:
+        while not world.poller.stopping:
             time.sleep(0)
         with world.queue.changed:
             message_id = world.send()
@@ -246,7 +217,7 @@ def test_draining_gives_back_what_only_waits_for_a_video_once_no_poll_of_ours_co
         while b"media_worker_waiting 1.0" not in world.metrics.render():
             time.sleep(0.01)
         drainer = world.drain_in_background(grace=1000)
-        while not world.consumer.stopping:
+        while not world.poller.stopping:
             time.sleep(0)
         assert message_id not in world.ended(), "the poll is open"
         world.queue.give_up()
@@ -306,7 +277,7 @@ def test_a_job_that_outlives_the_grace_period_is_given_back_at_once() -> None:
     with running(world):
         assert hanging.wait(TIMEOUT)
         world.queue.give_up()
-        world.consumer.drain(0)
+        world.service.shut_down(0)
         (held,) = world.queue.held
         assert held.visible_at == world.clock()
         release.set()
@@ -335,7 +306,7 @@ def test_a_stuck_job_does_not_wait_for_a_callback_under_way_to_be_given_back() -
         drainer = world.drain_in_background(grace=0)
         with world.queue.changed:
             given_back = world.queue.changed.wait_for(
-                lambda: any(each.visible_at == world.clock() for each in world.queue.held), TIMEOUT
+                lambda: any(held.visible_at == world.clock() for held in world.queue.held), TIMEOUT
             )
         assert given_back
         assert world.queue.deleted == [], "the callback is still under way"
@@ -374,9 +345,9 @@ def test_a_job_that_hangs_past_its_deadline_is_stuck() -> None:
     with running(world) as gate:
         gate.wait_for(1)
         world.clock.advance(659)
-        assert not world.consumer.stuck()
+        assert not world.service.stuck()
         world.clock.advance(1)
-        assert world.consumer.stuck()
+        assert world.service.stuck()
 
 
 def test_a_job_past_its_deadline_that_still_tells_the_backend_why_is_not_stuck() -> None:
@@ -384,12 +355,12 @@ def test_a_job_past_its_deadline_that_still_tells_the_backend_why_is_not_stuck()
     world.send()
     with running(world) as gate:
         gate.wait_for(1)
-        (attempt,) = world.handler.active
+        (attempt,) = world.in_flight.attempts
         for _ in range(40):
             world.clock.advance(20)
             world.leases.beat()
-            attempt.note_progress()
-        assert not world.consumer.stuck()
+            attempt.progress.note()
+        assert not world.service.stuck()
 
 
 def test_readiness_follows_the_queue_and_the_shutdown() -> None:
@@ -401,6 +372,6 @@ def test_readiness_follows_the_queue_and_the_shutdown() -> None:
         assert world.health.answer("/readyz")[0] == 200
         gate.opened.set()
         world.queue.give_up()
-        world.consumer.drain(TIMEOUT)
+        world.service.shut_down(TIMEOUT)
         assert world.health.answer("/readyz")[0] == 503
         assert world.health.answer("/livez")[0] == 200, "a process that drains must not be killed for it"

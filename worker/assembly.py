@@ -1,0 +1,69 @@
+"""How the parts of the worker hold each other, whatever adapters they are given."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from domain.journal import Journals
+from domain.model import Job
+from domain.ports import Ports
+from domain.queue import Message, Queue
+from worker.handler import Handler
+from worker.health import Health
+from worker.in_flight import InFlight
+from worker.lease import Leases
+from worker.metrics import Metrics
+from worker.poller import Poller
+from worker.service import Service
+from worker.settler import Settler
+from worker.slots import Slots
+from worker.waiting import Waiting
+from worker.watcher import Watcher
+
+MOST_WAITING = 200
+"""How many jobs that only wait for a video are in hand beside the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What the worker is given: the world through ports, time (`clock` counts seconds) and randomness."""
+
+    queue: Queue
+    journals: Journals
+    ports: Ports
+    parse: Callable[[Message], Job]
+    clock: Callable[[], float]
+    rng: random.Random
+    metrics: Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The parts that are started, shut down, asked or looked at."""
+
+    service: Service
+    health: Health
+    poller: Poller
+    handler: Handler
+    in_flight: InFlight
+    leases: Leases
+    slots: Slots
+    watcher: Watcher
+
+
+def assemble(outside: Outside, concurrency: int, visibility_timeout: int, job_timeout: float) -> Worker:
+    """Make the parts; `concurrency` is how many jobs have a place, both time-outs are in seconds."""
+    clock, metrics, ports = outside.clock, outside.metrics, outside.ports
+    leases = Leases(outside.queue, visibility_timeout, clock, metrics)
+    slots = Slots(concurrency, MOST_WAITING)
+    watcher = Watcher(ports.transcoder, clock, outside.rng)
+    waiting = Waiting(slots, watcher, metrics)
+    in_flight = InFlight(leases, outside.journals, waiting, metrics, job_timeout, clock)
+    settler = Settler(outside.queue, leases, ports.backend, metrics, ports.now)
+    handler = Handler(outside.parse, in_flight, settler, ports, outside.rng)
+    poller = Poller(leases, slots, handler, metrics, clock, outside.rng)
+    service = Service(poller, leases, waiting, in_flight, handler, clock)
+    health = Health(poller, leases, in_flight, metrics, clock)
+    return Worker(service, health, poller, handler, in_flight, leases, slots, watcher)

@@ -1,0 +1,107 @@
+"""What has been done for a message, and when something was done last."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import structlog
+
+from domain.journal import Ended, Journal, Journals
+from domain.model import Derivatives, Job, Source, Transcoding
+from worker.metrics import Metrics
+
+
+class Progress:
+    """The `Progress` port: what this attempt and the earlier ones made and submitted.
+
+    `journal` is what earlier attempts left, once it is loaded. `current_step` and `at` (seconds of the clock)
+    say where the attempt is and when it was last seen to move.
+    """
+
+    def __init__(
+        self, job: Job, started_at: datetime, journals: Journals, metrics: Metrics, clock: Callable[[], float]
+    ) -> None:
+        self.job = job
+        self.started_at = started_at
+        self.journal = Journal()
+        self.current_step = ""
+        self.at = clock()
+        self._journals = journals
+        self._metrics = metrics
+        self._clock = clock
+        self._made: dict[tuple[str, str], Derivatives] = {}
+        self._submitted: dict[str, Transcoding] = {}
+        self._writing = threading.Lock()
+
+    def note(self) -> None:
+        """Say that the attempt isn't stuck."""
+        self.at = self._clock()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[dict[str, int]]:
+        """Time and log the block; what it counts goes into the mapping."""
+        counts: dict[str, int] = {}
+        log = structlog.get_logger().bind(step=name)
+        self.current_step = name
+        started = self._clock()
+        try:
+            yield counts
+        except BaseException as error:
+            seconds = self._clock() - started
+            log.info("step ended early", seconds=round(seconds, 3), why=str(error), error=type(error).__name__)
+            raise
+        seconds = self._clock() - started
+        self._metrics.steps.labels(name).observe(seconds)
+        log.info("step done", seconds=round(seconds, 3), **counts)
+
+    @property
+    def derivatives(self) -> tuple[Derivatives, ...]:
+        """What this attempt or an earlier one made."""
+        return (*self.journal.derivatives, *self._made.values())
+
+    @property
+    def transcodings(self) -> tuple[Transcoding, ...]:
+        """What this attempt or an earlier one submitted."""
+        return (*self.journal.transcodings, *self._submitted.values())
+
+    def recall(self, source: Source) -> Derivatives | None:
+        for made in self.derivatives:
+            if (made.raw_key, made.etag, made.type) == (source.raw.key, source.etag, source.type):
+                return made
+        return None
+
+    def record(self, made: Derivatives) -> None:
+        self._made[made.raw_key, made.type] = made
+
+    def recall_transcoding(self, source: Source) -> Transcoding | None:
+        for transcoding in reversed(self.transcodings):
+            if (transcoding.raw_key, transcoding.etag) == (source.raw.key, source.etag):
+                return transcoding
+        return None
+
+    def record_transcoding(self, transcoding: Transcoding) -> None:
+        log = structlog.get_logger().bind(key=transcoding.raw_key, transcoding=transcoding.id)
+        self._submitted[transcoding.raw_key] = transcoding
+        self._metrics.transcodings.inc()
+        try:
+            with self._writing:  # a job's videos are submitted side by side
+                self._journals.add(self.job, Journal(transcodings=(transcoding,)))
+        except Exception:
+            # It is tried again when the attempt ends; only if the process dies before that, it is paid for twice.
+            log.exception("a submitted transcoding couldn't be written to the journal yet")
+        else:
+            log.info("transcoding submitted", second=transcoding.resubmitted)
+
+    def load(self) -> None:
+        """Read what earlier attempts left; raises Transient where the journal can't be read."""
+        self.journal = self._journals.load(self.job)
+
+    def save(self, ended: Ended) -> None:
+        """Write down how the attempt ended and what is done, so that the next one doesn't repeat it."""
+        try:
+            self._journals.add(self.job, Journal((ended,), self.derivatives, self.transcodings))
+        except Exception:
+            structlog.get_logger().exception("the journal wasn't written: this attempt leaves no trace")

@@ -1,0 +1,50 @@
+"""Jobs that only wait for their videos: they hold a lease, and no place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+
+import structlog
+
+from domain.model import TranscodingResult
+from worker.metrics import Metrics
+from worker.slots import Slots
+from worker.watcher import Watcher
+
+
+class Waiting:
+    """Lends the places of the jobs that wait, and has one thread ask after their videos."""
+
+    def __init__(self, slots: Slots, watcher: Watcher, metrics: Metrics) -> None:
+        self._slots = slots
+        self._watcher = watcher
+        self._metrics = metrics
+
+    def start(self) -> None:
+        """Begin to ask after videos, for as long as the process lives."""
+        self._watcher.start()
+
+    @contextmanager
+    def lending_the_place(self, checkpoint: Callable[[], None]) -> Iterator[None]:
+        """Let another job have this one's place until the block ends.
+
+        `checkpoint` is called while a place is waited for again, and may raise.
+        """
+        structlog.get_logger().info("waiting for videos")
+        self._metrics.waiting.inc()
+        try:
+            with self._slots.lent(checkpoint):
+                yield
+        finally:
+            self._metrics.waiting.dec()
+
+    def wait(
+        self, transcoding_ids: Collection[str], must_end: Callable[[], bool]
+    ) -> Mapping[str, TranscodingResult]:
+        """Block until at least one has ended and return those that have; none where it must end before."""
+        return self._watcher.wait(transcoding_ids, must_end)
+
+    def look(self) -> None:
+        """End each wait that must end."""
+        self._watcher.look()
