@@ -24,6 +24,7 @@ from domain.journal import Journal
 from domain.model import Derivatives, Job, Report, Source, Transcoding, TranscodingResult
 from domain.ports import Limits, Ports
 from domain.rendition_cache import RenditionCache
+from domain.run import Run
 from domain.steps.zip import write_bundle
 
 MIB = 1024 * 1024
@@ -112,7 +113,7 @@ class BundleAt:
         list(ports.objects.list("28/processed/nothing/"))
         idle = memory("VmRSS")
         started = time.monotonic()
-        bundle = write_bundle(Job(21, 28, "m"), RenditionCache(0), Alone(), ports)
+        bundle = write_bundle(Run(Job(21, 28, "m"), Alone(), ports, RenditionCache(0)))
         answer.send((memory("VmHWM") - idle, time.monotonic() - started, bundle.size))
 
 

@@ -6,10 +6,10 @@ import hashlib
 
 from domain.errors import Code, Permanent
 from domain.model import Source
-from domain.ports import Attempt, Objects
+from domain.run import Run
 
 
-def check_sha256(source: Source, attempt: Attempt, objects: Objects) -> None:
+def check_sha256(run: Run, source: Source) -> None:
     """Read the object once, though nothing else needs its bytes, if its digest is still to be checked.
 
     Raises:
@@ -18,8 +18,8 @@ def check_sha256(source: Source, attempt: Attempt, objects: Objects) -> None:
     if source.sha256 is None:
         return
     digest = hashlib.sha256()
-    for chunk in objects.read(source.raw.key, source.etag):
-        attempt.checkpoint()
+    for chunk in run.ports.objects.read(source.raw.key, source.etag):
+        run.attempt.checkpoint()
         digest.update(chunk)
     if digest.digest() != source.sha256:
         raise Permanent("the object's SHA-256 isn't the manifest's", Code.VALIDATION_ERROR)

@@ -10,6 +10,7 @@ from domain.errors import Code, coded_as
 from domain.model import Asset, Failure, Job, Outcome, Report, Source
 from domain.ports import Attempt, Ports
 from domain.rendition_cache import RenditionCache
+from domain.run import Run
 from domain.steps.consolidate import consolidate
 from domain.steps.documents import documents
 from domain.steps.thumbnails import thumbnails
@@ -28,25 +29,25 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
         Transient, Permanent: the attempt failed; Interrupted: it may not go on.
     """
     started_at = ports.now()
-    renditions = RenditionCache(CACHE_BYTES)
+    run = Run(job, attempt, ports, RenditionCache(CACHE_BYTES))
     with attempt.step("validate") as counts:
-        checked = validate(job, attempt, ports)
+        checked = validate(run)
         counts |= _tally(checked.values())
     with attempt.step("thumbnails") as counts:
         sources = [source for source in checked.values() if isinstance(source, Source)]
         videos = _of(Kind.VIDEO, sources)
-        orders = submit(job, videos, attempt, ports)
+        submissions = submit(run, videos)
         made: dict[Source, Outcome] = {
-            **thumbnails(_of(Kind.PHOTO, sources), renditions, attempt, ports),
-            **documents(_of(Kind.DOCUMENT, sources), attempt, ports),
-            **wait(job, videos, orders, renditions, attempt, ports),
+            **thumbnails(run, _of(Kind.PHOTO, sources)),
+            **documents(run, _of(Kind.DOCUMENT, sources)),
+            **wait(run, videos, submissions),
         }
         counts |= _tally(made.values())
     outcomes = _outcomes(checked, made)
     bundle = None
     if any(not isinstance(outcome, Failure) for outcome in outcomes.values()):
         with attempt.step("zip") as counts, coded_as(Code.ZIP_FAILED):
-            bundle = write_bundle(job, renditions, attempt, ports)
+            bundle = write_bundle(run)
             counts |= {"members": bundle.count, "bytes": bundle.size}
     with attempt.step("consolidate"):
         report = consolidate(job, outcomes, bundle, started_at, ports.now())

@@ -8,24 +8,24 @@ from domain.digest import check_sha256
 from domain.each import each
 from domain.errors import Code
 from domain.model import Derivatives, Failure, Size, Source
-from domain.ports import Attempt, Objects, Ports
+from domain.run import Run
 
 
-def documents(sources: Iterable[Source], attempt: Attempt, ports: Ports) -> dict[Source, Derivatives | Failure]:
+def documents(run: Run, sources: Iterable[Source]) -> dict[Source, Derivatives | Failure]:
     """Copy each document to its `original/` key."""
 
     def one(source: Source) -> Derivatives:
-        attempt.checkpoint()
-        return attempt.recall(source) or _copy(source, attempt, ports.objects)
+        run.attempt.checkpoint()
+        return run.attempt.recall(source) or _copy(run, source)
 
-    return each(sources, one, ports.assets, attempt, Code.DOCUMENT_PROCESSING_FAILED)
+    return each(sources, one, run.ports.assets, run.attempt, Code.DOCUMENT_PROCESSING_FAILED)
 
 
-def _copy(source: Source, attempt: Attempt, objects: Objects) -> Derivatives:
-    check_sha256(source, attempt, objects)
+def _copy(run: Run, source: Source) -> Derivatives:
+    check_sha256(run, source)
     target = source.derived(Size.ORIGINAL)
-    objects.copy(source.raw.key, source.etag, target)
-    objects.mark_processed(source.raw.key)
+    run.ports.objects.copy(source.raw.key, source.etag, target)
+    run.ports.objects.mark_processed(source.raw.key)
     derivatives = Derivatives(source.raw.key, source.etag, source.type, {Size.ORIGINAL: target})
-    attempt.record(derivatives)
+    run.attempt.record(derivatives)
     return derivatives

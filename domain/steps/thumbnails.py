@@ -10,34 +10,31 @@ from domain.content import HEAD_BYTES, Kind
 from domain.each import each
 from domain.errors import Code, Permanent
 from domain.model import Derivatives, Failure, Source
-from domain.ports import Attempt, Ports
-from domain.rendition_cache import RenditionCache
 from domain.renditions import store
+from domain.run import Run
 
 
-def thumbnails(
-    sources: Iterable[Source], renditions: RenditionCache, attempt: Attempt, ports: Ports
-) -> dict[Source, Derivatives | Failure]:
+def thumbnails(run: Run, sources: Iterable[Source]) -> dict[Source, Derivatives | Failure]:
     """Fetch each photo once, decode it once, and store its renditions side by side."""
 
     def one(source: Source) -> Derivatives:
-        attempt.checkpoint()
-        return attempt.recall(source) or _render(source, renditions, attempt, ports)
+        run.attempt.checkpoint()
+        return run.attempt.recall(source) or _render(run, source)
 
-    return each(sources, one, ports.assets, attempt, Code.THUMBNAIL_PROCESSING_FAILED)
+    return each(sources, one, run.ports.assets, run.attempt, Code.THUMBNAIL_PROCESSING_FAILED)
 
 
-def _render(source: Source, renditions: RenditionCache, attempt: Attempt, ports: Ports) -> Derivatives:
-    data = b"".join(ports.objects.read(source.raw.key, source.etag))
+def _render(run: Run, source: Source) -> Derivatives:
+    data = b"".join(run.ports.objects.read(source.raw.key, source.etag))
     if source.sha256 is not None and hashlib.sha256(data).digest() != source.sha256:
         raise Permanent("the object's SHA-256 isn't the manifest's", Code.VALIDATION_ERROR)
     file_format = content.require(Kind.PHOTO, data[:HEAD_BYTES], source.raw.file, "")
     assert file_format is not None  # noqa: S101 - a photo's file_format is always known; this tells the type checker
-    picture = ports.images.render(data, file_format)
+    picture = run.ports.images.render(data, file_format)
     del data
-    attempt.checkpoint()
-    stored = store(picture, source, renditions, ports)
-    ports.objects.mark_processed(source.raw.key)
+    run.attempt.checkpoint()
+    stored = store(run, picture, source)
+    run.ports.objects.mark_processed(source.raw.key)
     derivatives = Derivatives(source.raw.key, source.etag, source.type, stored, picture.width, picture.height)
-    attempt.record(derivatives)
+    run.attempt.record(derivatives)
     return derivatives

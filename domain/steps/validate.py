@@ -9,39 +9,40 @@ from domain import content, keys
 from domain.content import HEAD_BYTES, Kind
 from domain.each import each
 from domain.errors import Code, Permanent
-from domain.model import SIZES, Asset, AssetType, Failure, Job, Manifest, Source
-from domain.ports import Attempt, Head, Limits, Objects, Ports
+from domain.model import SIZES, Asset, AssetType, Failure, Manifest, Source
+from domain.ports import Head, Limits, Objects
+from domain.run import Run
 
 SHA256_BYTES = 32
 
 
-def validate(job: Job, attempt: Attempt, ports: Ports) -> dict[Asset, Source | Failure]:
+def validate(run: Run) -> dict[Asset, Source | Failure]:
     """Look at every asset side by side; a bad one fails alone.
 
     A photo's bytes are checked where they are fetched anyway, in the thumbnails step.
     """
 
     def look(asset: Asset) -> Source:
-        attempt.checkpoint()
-        return _look(asset, job.listing_id, ports)
+        run.attempt.checkpoint()
+        return _look(run, asset)
 
-    checked = each(dict.fromkeys(job.assets), look, ports.transfers, attempt, Code.VALIDATION_ERROR)
+    checked = each(dict.fromkeys(run.job.assets), look, run.ports.transfers, run.attempt, Code.VALIDATION_ERROR)
     return _without_collisions(checked)
 
 
-def _look(asset: Asset, listing_id: int, ports: Ports) -> Source:
+def _look(run: Run, asset: Asset) -> Source:
     if asset.problem:
         raise Permanent(asset.problem)
-    raw = keys.parse_raw(asset.key, listing_id)
+    raw = keys.parse_raw(asset.key, run.job.listing_id)
     asset_type = asset_type_of(asset, raw)
     keys.check_derived(raw, asset_type.kind)
-    head = ports.objects.head(asset.key)
+    head = run.ports.objects.head(asset.key)
     if head is None:
         raise Permanent(f"there is no object {asset.key}: was it uploaded?")
-    _check_size(head.size, asset_type.kind, ports.limits)
+    _check_size(head.size, asset_type.kind, run.ports.limits)
     wanted = _check_manifest(asset.manifest, head)
     if asset_type.kind is not Kind.PHOTO:
-        _check_first_bytes(raw, asset_type.kind, head, ports.objects)
+        _check_first_bytes(raw, asset_type.kind, head, run.ports.objects)
     return Source(raw, asset_type, head.etag, head.size, wanted)
 
 

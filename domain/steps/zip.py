@@ -8,14 +8,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextvars import copy_context
-from dataclasses import dataclass
 
 from domain import content, keys
 from domain.errors import Conflict, NotFound, Transient
-from domain.model import Bundle, Job
+from domain.model import Bundle
 from domain.part_sink import MIN_PART_SIZE, PartSink
-from domain.ports import Attempt, Entry, Ports
-from domain.rendition_cache import RenditionCache
+from domain.ports import Entry
+from domain.run import Run
 
 REBUILDS = 8
 """How often one attempt builds the bundle anew because another job of the listing was faster."""
@@ -30,17 +29,7 @@ _UNIX = 3
 _FINGERPRINT = "members"
 
 
-@dataclass(frozen=True, slots=True)
-class _Bundling:
-    """One try at the bundle: who asks, and through what."""
-
-    job: Job
-    renditions: RenditionCache
-    attempt: Attempt
-    ports: Ports
-
-
-def write_bundle(job: Job, renditions: RenditionCache, attempt: Attempt, ports: Ports) -> Bundle:
+def write_bundle(run: Run) -> Bundle:
     """Make the bundle hold every processed object that the listing has now.
 
     The bundle's ETag is read before the bucket is listed and is the condition of its replacement: where another
@@ -50,24 +39,24 @@ def write_bundle(job: Job, renditions: RenditionCache, attempt: Attempt, ports: 
     Raises:
         Transient: the bundle was replaced by others again and again.
     """
-    key = keys.bundle_key(ports.bundle_template, job.listing_id, job.batch_id, job.job_id)
-    bundling = _Bundling(job, renditions, attempt, ports)
-    if not attempt.first:
+    objects, job = run.ports.objects, run.job
+    key = keys.bundle_key(run.ports.bundle_template, job.listing_id, job.batch_id, job.job_id)
+    if not run.attempt.first:
         # A process that was killed couldn't. Another job's upload is hit, too: that one builds its bundle again.
-        ports.objects.abort_uploads(key)
+        objects.abort_uploads(key)
     for _ in range(REBUILDS):
-        attempt.checkpoint()
-        current = ports.objects.head(key)
-        members = _members(job.listing_id, ports)
+        run.attempt.checkpoint()
+        current = objects.head(key)
+        members = _members(run)
         unzipped = sum(member.size for member in members)
         fingerprint = _fingerprint(members)
         if current and (current.metadata or {}).get(_FINGERPRINT) == fingerprint:
             return Bundle(key, len(members), current.size, unzipped)
         etag = current.etag if current else None
         try:
-            with ports.objects.replace(key, etag, "application/zip", {_FINGERPRINT: fingerprint}) as upload:
+            with objects.replace(key, etag, "application/zip", {_FINGERPRINT: fingerprint}) as upload:
                 sink = PartSink(upload, max(MIN_PART_SIZE, unzipped // MAX_PARTS))
-                _write(sink, members, bundling)
+                _write(run, sink, members)
                 size = sink.finish()
         except (Conflict, NotFound):
             continue
@@ -75,9 +64,10 @@ def write_bundle(job: Job, renditions: RenditionCache, attempt: Attempt, ports: 
     raise Transient(f"other jobs of the listing replaced {key} {REBUILDS} times while it was built")
 
 
-def _members(listing_id: int, ports: Ports) -> list[Entry]:
-    entries = ports.objects.list(keys.processed_prefix(listing_id))
-    return [entry for entry in entries if keys.is_member(entry.key, ports.bundle_template, listing_id)]
+def _members(run: Run) -> list[Entry]:
+    listing_id = run.job.listing_id
+    entries = run.ports.objects.list(keys.processed_prefix(listing_id))
+    return [entry for entry in entries if keys.is_member(entry.key, run.ports.bundle_template, listing_id)]
 
 
 def _fingerprint(members: Iterable[Entry]) -> str:
@@ -87,12 +77,12 @@ def _fingerprint(members: Iterable[Entry]) -> str:
     return digest.hexdigest()
 
 
-def _write(sink: PartSink, members: Iterable[Entry], bundling: _Bundling) -> None:
+def _write(run: Run, sink: PartSink, members: Iterable[Entry]) -> None:
     taken: set[str] = set()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
-        for member, chunks in _fetched(members, bundling):
+        for member, chunks in _fetched(run, members):
             first = next(chunks, b"")
-            path = _free_path(member.key, first, bundling.job.listing_id, taken)
+            path = _free_path(member.key, first, run.job.listing_id, taken)
             info = zipfile.ZipInfo(path, _EPOCH)
             info.create_system = _UNIX
             info.external_attr = 0o644 << 16
@@ -100,7 +90,7 @@ def _write(sink: PartSink, members: Iterable[Entry], bundling: _Bundling) -> Non
             with sink.holding(), archive.open(info, "w") as entry:
                 entry.write(first)
                 for chunk in chunks:
-                    bundling.attempt.checkpoint()
+                    run.attempt.checkpoint()
                     entry.write(chunk)
 
 
@@ -114,11 +104,11 @@ def _free_path(key: str, first: bytes, listing_id: int, taken: set[str]) -> str:
     return free
 
 
-def _fetched(members: Iterable[Entry], bundling: _Bundling) -> Iterator[tuple[Entry, Iterator[bytes]]]:
+def _fetched(run: Run, members: Iterable[Entry]) -> Iterator[tuple[Entry, Iterator[bytes]]]:
     """Each member with its bytes; small ones are fetched ahead, side by side, large ones streamed."""
     waiting: deque[tuple[Entry, Callable[[], Iterator[bytes]]]] = deque()
     for member in members:
-        waiting.append((member, _fetch(member, bundling)))
+        waiting.append((member, _fetch(run, member)))
         if len(waiting) == AHEAD:
             first, chunks = waiting.popleft()
             yield first, chunks()
@@ -126,16 +116,16 @@ def _fetched(members: Iterable[Entry], bundling: _Bundling) -> Iterator[tuple[En
         yield first, chunks()
 
 
-def _fetch(member: Entry, bundling: _Bundling) -> Callable[[], Iterator[bytes]]:
-    kept = bundling.renditions.get(member.key, member.etag)
+def _fetch(run: Run, member: Entry) -> Callable[[], Iterator[bytes]]:
+    kept = run.renditions.get(member.key, member.etag)
     if kept is not None:
         return lambda: iter([kept])
     if member.size > SMALL:
-        return lambda: bundling.ports.objects.read(member.key, member.etag)
+        return lambda: run.ports.objects.read(member.key, member.etag)
 
     def whole() -> bytes:
-        bundling.attempt.checkpoint()
-        return b"".join(bundling.ports.objects.read(member.key, member.etag))
+        run.attempt.checkpoint()
+        return b"".join(run.ports.objects.read(member.key, member.etag))
 
-    ahead: Future[bytes] = bundling.ports.transfers.submit(copy_context().run, whole)
+    ahead: Future[bytes] = run.ports.transfers.submit(copy_context().run, whole)
     return lambda: iter([ahead.result()])

@@ -8,6 +8,8 @@ import pytest
 from domain.errors import Code, Permanent, Transient
 from domain.model import Asset, AssetType, Failure, Job, Manifest, Source
 from domain.ports import Head
+from domain.rendition_cache import RenditionCache
+from domain.run import Run
 from domain.steps.validate import decode_sha256, validate
 from tests.fakes import JPEG, MP4, PDF, FakeAttempt, FakeObjects, make_ports
 
@@ -25,7 +27,8 @@ def objects() -> FakeObjects:
 
 
 def check(objects: FakeObjects, *assets: Asset, last: bool = False) -> list[Source | Failure]:
-    checked = validate(Job(21, 28, "m-1", assets), FakeAttempt(last), make_ports(objects=objects))
+    job, ports = Job(21, 28, "m-1", assets), make_ports(objects=objects)
+    checked = validate(Run(job, FakeAttempt(last), ports, RenditionCache(0)))
     return [checked[asset] for asset in assets]
 
 

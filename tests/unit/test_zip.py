@@ -9,6 +9,7 @@ import pytest
 from domain.errors import LeaseLost, Transient
 from domain.model import Bundle, Job
 from domain.rendition_cache import RenditionCache
+from domain.run import Run
 from domain.steps.zip import REBUILDS, SMALL, write_bundle
 from tests.fakes import JPEG, PDF, FakeAttempt, FakeObjects, make_ports
 
@@ -20,7 +21,8 @@ def bundle(
     objects: FakeObjects, renditions: RenditionCache | None = None, attempt: FakeAttempt | None = None
 ) -> Bundle:
     ports = make_ports(objects=objects)
-    return write_bundle(Job(21, 28, "m-1"), renditions or RenditionCache(0), attempt or FakeAttempt(), ports)
+    run = Run(Job(21, 28, "m-1"), attempt or FakeAttempt(), ports, renditions or RenditionCache(0))
+    return write_bundle(run)
 
 
 def contents(objects: FakeObjects) -> dict[str, bytes]:
