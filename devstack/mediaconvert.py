@@ -97,7 +97,7 @@ class MediaConvertEmulator(LocalServer):
             ("GET", "jobs", True): ("GetJob", lambda: (200, {"job": self._find(job_id).shown()})),
             ("GET", "jobs", False): (
                 "ListJobs",
-                lambda: (200, {"jobs": [each.shown() for each in self.jobs[::-1]]}),
+                lambda: (200, {"jobs": [job.shown() for job in self.jobs[::-1]]}),
             ),
             ("DELETE", "jobs", True): ("CancelJob", lambda: (202, self._cancel(job_id))),
             ("POST", "probe", False): ("Probe", lambda: (200, self._probe(body))),

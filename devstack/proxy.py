@@ -80,8 +80,8 @@ class Proxy:
             self._mode = mode
             self._changed.notify_all()
             ends = set(self._open) if mode in {_Mode.CUT, _Mode.RESET} else set()
-        for each in ends:
-            self._end(each)
+        for end in ends:
+            self._end(end)
 
     def _accept(self) -> None:
         while not self._closed:

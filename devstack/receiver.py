@@ -143,7 +143,7 @@ class Receiver(LocalServer):
                 raise TimeoutError(f"after {timeout:g} s the receiver had seen {seen}")
             return tuple(self._callbacks)
 
-    def take(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer | Raw:
+    def handle(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer | Raw:
         """Note a POST and decide on its answer, which is noted before it is sent."""
         now = self._clock()
         callback = Callback(path, headers, body, _parsed(body), verdict(headers, body, self._secret, now), now)
@@ -171,7 +171,7 @@ def _handler(receiver: Receiver) -> type[QuietHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             body = self.body()
             # A connection kept alive outlives the listener; a receiver that is gone must not answer on it.
-            answer = DROP if receiver.closed else receiver.take(self.path, headers, body)
+            answer = DROP if receiver.closed else receiver.handle(self.path, headers, body)
             if isinstance(answer, Raw):
                 self.wfile.write(answer.data)
                 self.close_connection = True

@@ -39,11 +39,11 @@ def violations(shape: Shape, value: Any, path: str = "") -> Iterator[str]:
     elif isinstance(shape, StructureShape):
         yield from _of_members(shape, value, path)
     elif isinstance(shape, ListShape):
-        for index, each in enumerate(value):
-            yield from violations(shape.member, each, f"{path}[{index}]")
+        for index, element in enumerate(value):
+            yield from violations(shape.member, element, f"{path}[{index}]")
     elif isinstance(shape, MapShape):
-        for key, each in value.items():
-            yield from violations(shape.value, each, f"{path}.{key}")
+        for key, element in value.items():
+            yield from violations(shape.value, element, f"{path}.{key}")
     else:
         yield from _of_scalar(shape, value, path)
 
@@ -52,9 +52,9 @@ def _of_members(shape: StructureShape, value: Mapping[str, Any], path: str) -> I
     for name in shape.metadata.get("required", []):
         if name not in value:
             yield f"{path}.{name} is missing"
-    for name, each in value.items():
+    for name, element in value.items():
         if name in shape.members:
-            yield from violations(shape.members[name], each, f"{path}.{name}")
+            yield from violations(shape.members[name], element, f"{path}.{name}")
         else:
             yield f"{path}.{name} is unknown"
 
@@ -75,13 +75,13 @@ def _of_scalar(shape: Shape, value: Any, path: str) -> Iterator[str]:
 def from_wire(shape: Shape, value: Any) -> Any:
     """A JSON value in the names of boto3; what the model doesn't know keeps its name."""
     if isinstance(shape, StructureShape) and isinstance(value, dict):
-        names = {each.serialization.get("name", name): name for name, each in shape.members.items()}
+        names = {member.serialization.get("name", name): name for name, member in shape.members.items()}
         return {
-            names.get(key, key): from_wire(shape.members[names[key]], each) if key in names else each
-            for key, each in value.items()
+            names.get(key, key): from_wire(shape.members[names[key]], element) if key in names else element
+            for key, element in value.items()
         }
     if isinstance(shape, ListShape) and isinstance(value, list):
-        return [from_wire(shape.member, each) for each in value]
+        return [from_wire(shape.member, element) for element in value]
     if isinstance(shape, MapShape) and isinstance(value, dict):
-        return {key: from_wire(shape.value, each) for key, each in value.items()}
+        return {key: from_wire(shape.value, element) for key, element in value.items()}
     return value

@@ -40,9 +40,9 @@ class Made:
 def complaints(settings: Mapping[str, Any]) -> Iterator[str]:
     """What MediaConvert refuses although its model allows it."""
     outputs = [output for _, output in _outputs(settings)]
-    if not any("AudioDescriptions" in each or _codec(each) != "FRAME_CAPTURE" for each in outputs):
+    if not any("AudioDescriptions" in output or _codec(output) != "FRAME_CAPTURE" for output in outputs):
         yield "a job can't consist of frame captures alone"
-    selectors = {name for each in settings["Inputs"] for name in each.get("AudioSelectors", {})}
+    selectors = {name for source in settings["Inputs"] for name in source.get("AudioSelectors", {})}
     for output in outputs:
         h264 = output["VideoDescription"]["CodecSettings"].get("H264Settings", {})
         if h264.get("RateControlMode") == "QVBR" and ("Bitrate" in h264 or "MaxBitrate" not in h264):

@@ -60,9 +60,9 @@ class Slots:
             yield
         finally:
             if lends:
-                self._take_back(checkpoint)
+                self._reclaim(checkpoint)
 
-    def _take_back(self, checkpoint: Callable[[], None]) -> None:
+    def _reclaim(self, checkpoint: Callable[[], None]) -> None:
         with self._changed:
             self._returning += 1
             try:
