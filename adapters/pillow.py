@@ -28,8 +28,6 @@ _TRANSPOSITIONS = {
     8: Image.Transpose.ROTATE_90,
 }
 _QUARTER_TURNS = frozenset({5, 6, 7, 8})
-_BECOMES = {FileFormat.PNG: FileFormat.PNG, FileFormat.GIF: FileFormat.PNG, FileFormat.WEBP: FileFormat.WEBP}
-"""What the renditions of a source are; those of every other one are JPEGs, which every browser can show."""
 _SAVE: dict[FileFormat, dict[str, Any]] = {
     FileFormat.JPEG: {"format": "JPEG", "quality": QUALITY, "subsampling": "4:2:0"},
     FileFormat.PNG: {"format": "PNG"},
@@ -182,7 +180,7 @@ def _source_profile(mode: str, profile: bytes | None) -> ImageCms.ImageCmsProfil
 
 def _cascade(large: Image.Image, width: int, height: int, file_format: FileFormat) -> Iterator[Rendition]:
     """Each rendition is made from the next larger one; equal ones are encoded once."""
-    target = _BECOMES.get(file_format, FileFormat.JPEG)
+    target = file_format.becomes
     image = _flattened(large) if target is FileFormat.JPEG else large
     image.info.clear()  # Pillow would write the source's comment or profile
     encoded = b""

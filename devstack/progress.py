@@ -9,7 +9,9 @@ from typing import Any
 
 STEPS = {
     "validate": "looked at every upload",
-    "thumbnails": "made the renditions, and had the videos made",
+    "submit": "had the videos begun",
+    "thumbnails": "made the renditions",
+    "videos": "waited for the videos, and made their posters",
     "zip": "wrote the bundle",
     "consolidate": "put the report together",
     "callback": "told the backend",

@@ -38,7 +38,13 @@ class FileFormat(Enum):
         self.extension = extension
         self.content_type = content_type
 
+    @property
+    def becomes(self) -> FileFormat:
+        """The format of a photo's renditions, one that every browser shows."""
+        return _BECOMES.get(self, FileFormat.JPEG)
 
+
+_BECOMES = {FileFormat.PNG: FileFormat.PNG, FileFormat.GIF: FileFormat.PNG, FileFormat.WEBP: FileFormat.WEBP}
 _SIGNATURES = (
     (b"\xff\xd8\xff", FileFormat.JPEG),
     (b"\x89PNG\r\n\x1a\n", FileFormat.PNG),

@@ -1,9 +1,12 @@
-"""The sentence: validate → thumbnails → zip → consolidate → callback."""
+"""The sentence: validate → thumbnails → zip → consolidate → callback.
+
+A job with videos has two steps more: `submit` before `thumbnails`, and `videos`, which waits for them, after it.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from domain.content import Kind
 from domain.errors import Code, coded_as
@@ -15,7 +18,7 @@ from domain.steps.consolidate import consolidate
 from domain.steps.documents import documents
 from domain.steps.thumbnails import thumbnails
 from domain.steps.validate import validate
-from domain.steps.videos import submit, wait
+from domain.steps.videos import Submissions, submit, wait
 from domain.steps.zip import write_bundle
 
 CACHE_BYTES = 16 * 1024 * 1024
@@ -33,16 +36,7 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
     with attempt.step("validate") as counts:
         checked = validate(run)
         counts |= _tally(checked.values())
-    with attempt.step("thumbnails") as counts:
-        sources = [source for source in checked.values() if isinstance(source, Source)]
-        videos = _of(Kind.VIDEO, sources)
-        submissions = submit(run, videos)
-        made: dict[Source, Outcome] = {
-            **thumbnails(run, _of(Kind.PHOTO, sources)),
-            **documents(run, _of(Kind.DOCUMENT, sources)),
-            **wait(run, videos, submissions),
-        }
-        counts |= _tally(made.values())
+    made = _process(run, [source for source in checked.values() if isinstance(source, Source)])
     outcomes = _outcomes(checked, made)
     bundle = None
     if any(not isinstance(outcome, Failure) for outcome in outcomes.values()):
@@ -55,6 +49,24 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
         attempt.begin_report()
         ports.backend.notify(report, attempt.checkpoint)
     return report
+
+
+def _process(run: Run, sources: Sequence[Source]) -> dict[Source, Outcome]:
+    """Videos are transcoded elsewhere while the photos are rendered here."""
+    videos = _of(Kind.VIDEO, sources)
+    submissions: Submissions = {}
+    if videos:
+        with run.attempt.step("submit"):
+            submissions = submit(run, videos)
+    with run.attempt.step("thumbnails") as counts:
+        made = thumbnails(run, _of(Kind.PHOTO, sources)) | documents(run, _of(Kind.DOCUMENT, sources))
+        counts |= _tally(made.values())
+    if videos:
+        with run.attempt.step("videos") as counts:
+            finished = wait(run, videos, submissions)
+            counts |= _tally(finished.values())
+        made |= finished
+    return made
 
 
 def _of(kind: Kind, sources: Iterable[Source]) -> list[Source]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from domain import keys
 from domain.content import FileFormat
@@ -13,48 +14,65 @@ from domain.model import Derivatives, Failure, Size, Source, Transcoding, Transc
 from domain.renditions import store
 from domain.run import Run
 
-Submission = Transcoding | MediaError
-"""What was submitted for a video, or why nothing was."""
-
 FRAMES = (1, 0)
 """The captured frames, the better one first: a clip's very first is often black, a short clip has no other."""
 
 
-def submit(run: Run, sources: Iterable[Source]) -> dict[str, Submission]:
-    """Submit a transcoding for each video that has none yet, by raw key.
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A video's transcoding and, once that has ended, its result; or the error for which nothing was submitted."""
 
-    What goes wrong is kept for `wait` to raise: the photos of the job have nothing to do with it.
+    transcoding: Transcoding | None = None
+    result: TranscodingResult | None = None
+    error: MediaError | None = None
+
+    def finished(self) -> Transcoding:
+        """The transcoding, where it is done.
+
+        Raises:
+            Transient, Permanent: nothing was submitted, or the transcoding failed or hasn't ended in time.
+        """
+        if self.transcoding is None:
+            raise self.error or Transient("nothing was submitted")
+        if self.result is None:
+            why = f"transcoding {self.transcoding.id} hasn't ended in time"
+            raise Transient(f"{why}; the next attempt goes on waiting for it")
+        if not self.result.done:
+            raise Permanent(self.result.message)
+        return self.transcoding
+
+
+Submissions = Mapping[str, Submission | Failure]
+"""By raw key; a Failure is of a video that isn't tried again."""
+
+
+def submit(run: Run, sources: Iterable[Source]) -> Submissions:
+    """Submit a transcoding for each video that has none yet.
+
+    An error that a retry can cure is kept for `wait` to raise: the photos of the job have nothing to do with it.
     """
 
     def one(source: Source) -> Submission:
         run.attempt.checkpoint()
-        return run.attempt.recall_transcoding(source) or _submit(run, source)
+        known = run.attempt.recall_transcoding(source)
+        return Submission(known) if known else _submit(run, source)
 
     unfinished = {source.raw.key: source for source in sources if run.attempt.recall(source) is None}
-    submissions = each(unfinished.values(), one, run.ports.assets, run.attempt, Code.VIDEO_PROCESSING_FAILED)
-    return {
-        source.raw.key: Permanent(submission.message, submission.code)
-        if isinstance(submission, Failure)
-        else submission
-        for source, submission in submissions.items()
-    }
+    submitted = each(unfinished.values(), one, run.ports.assets, run.attempt, Code.VIDEO_PROCESSING_FAILED)
+    return {source.raw.key: submission for source, submission in submitted.items()}
 
 
-def wait(
-    run: Run, sources: Iterable[Source], submissions: Mapping[str, Submission]
-) -> dict[Source, Derivatives | Failure]:
+def wait(run: Run, sources: Iterable[Source], submissions: Submissions) -> dict[Source, Derivatives | Failure]:
     """Wait until the videos are finished, holding nothing meanwhile, and make their posters."""
     videos = list(sources)
-    submissions, results = _await(run, videos, submissions)
+    ended = _await(run, videos, submissions)
 
-    def one(source: Source) -> Derivatives:
+    def one(source: Source) -> Derivatives | Failure:
         run.attempt.checkpoint()
         if derivatives := run.attempt.recall(source):
             return derivatives
-        submission = submissions[source.raw.key]
-        if isinstance(submission, MediaError):
-            raise submission
-        return _finish(run, source, submission, results.get(submission.id))
+        submission = ended[source.raw.key]
+        return submission if isinstance(submission, Failure) else _finish(run, source, submission)
 
     return each(videos, one, run.ports.assets, run.attempt, Code.VIDEO_PROCESSING_FAILED)
 
@@ -65,45 +83,39 @@ def _submit(run: Run, source: Source, resubmitted: bool = False) -> Submission:
             check_sha256(run, source)
         transcoding = run.ports.transcoder.submit(run.job, source, resubmitted)
     except MediaError as error:
-        return error
+        return Submission(error=error)
     run.attempt.record_transcoding(transcoding)
-    return transcoding
+    return Submission(transcoding)
 
 
-def _await(
-    run: Run, videos: Iterable[Source], submissions: Mapping[str, Submission]
-) -> tuple[Mapping[str, Submission], Mapping[str, TranscodingResult]]:
-    """The submissions that count in the end, and the results of those that ended in time.
+def _await(run: Run, videos: Iterable[Source], submissions: Submissions) -> Submissions:
+    """The submissions that count in the end, with the results of those that ended in time.
 
-    One that failed in a way that a retry can cure is submitted once more; never twice, it costs money each time.
+    A transcoding that failed in a way that a retry can cure is submitted once more; never twice, it costs money
+    each time.
     """
     sources = {source.raw.key: source for source in videos}
     latest = dict(submissions)
-    results: dict[str, TranscodingResult] = {}
-    waiting = {submission.id: submission for submission in latest.values() if isinstance(submission, Transcoding)}
+    known = [submission.transcoding for submission in latest.values() if isinstance(submission, Submission)]
+    waiting = {transcoding.id: transcoding for transcoding in known if transcoding}
     if not waiting:
-        return latest, results
+        return latest
     run.renditions.clear()
     with run.attempt.idle():
         while waiting and (ended := run.attempt.wait_for(waiting)):
             for transcoding_id, result in ended.items():
                 transcoding = waiting.pop(transcoding_id)
-                results[transcoding_id] = result
+                submission = Submission(transcoding, result)
                 if result.curable and not transcoding.resubmitted:
-                    again = _submit(run, sources[transcoding.raw_key], resubmitted=True)
-                    latest[transcoding.raw_key] = again
-                    if isinstance(again, Transcoding):
-                        waiting[again.id] = again
-    return latest, results
+                    submission = _submit(run, sources[transcoding.raw_key], resubmitted=True)
+                    if submission.transcoding:
+                        waiting[submission.transcoding.id] = submission.transcoding
+                latest[transcoding.raw_key] = submission
+    return latest
 
 
-def _finish(run: Run, source: Source, transcoding: Transcoding, result: TranscodingResult | None) -> Derivatives:
-    if result is None:
-        raise Transient(
-            f"transcoding {transcoding.id} hasn't ended in time; the next attempt goes on waiting for it"
-        )
-    if not result.done:
-        raise Permanent(result.message)
+def _finish(run: Run, source: Source, submission: Submission) -> Derivatives:
+    transcoding = submission.finished()
     head = run.ports.objects.head(source.raw.key)
     if head is None or head.etag != source.etag:
         raise Conflict(f"{source.raw.key} was uploaded again while it was transcoded")
@@ -114,9 +126,8 @@ def _finish(run: Run, source: Source, transcoding: Transcoding, result: Transcod
         poster = _poster(run, source)
     run.ports.objects.mark_processed(source.raw.key)
     made = {Size.ORIGINAL: video, **poster}
-    derivatives = Derivatives(
-        source.raw.key, source.etag, source.type, made, transcoding.width, transcoding.height
-    )
+    width, height = transcoding.width, transcoding.height
+    derivatives = Derivatives(source.raw.key, source.etag, source.type, made, width, height)
     run.attempt.record(derivatives)
     return derivatives
 

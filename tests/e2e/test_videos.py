@@ -83,10 +83,14 @@ def test_a_video_is_finished_when_the_backend_hears_of_it(studio: Studio, clips:
     tour = studio.upload(VIDEO, clips["sound"])
     walk = studio.upload("28/raw/video/vertical/walk.mov", clips["rotated"])
     photo = world.upload(PHOTO, jpeg())
-    with studio.worker(MEDIACONVERT_QUEUE_ARN=QUEUE):
+    with studio.worker(MEDIACONVERT_QUEUE_ARN=QUEUE) as worker:
         studio.enqueue(tour, photo, walk)
         body = world.receiver.wait_for(1)[0].payload
         world.wait_until_settled()
+        steps = [line["step"] for line in worker.events("step done")]
+        metrics = worker.get("/metrics")[1]
+    assert steps == ["validate", "submit", "thumbnails", "videos", "zip", "consolidate", "callback"]
+    assert 'media_worker_step_seconds_count{step="videos"} 1.0' in metrics
     assert body["status"] == "SUCCEEDED"
     for key, shown, sound in ((tour, (640, 360), True), (walk, (360, 640), False)):
         output = output_of(body, key)

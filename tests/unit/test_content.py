@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from domain.content import HEAD_BYTES, FileFormat, Kind, has_extension, require, sniff
@@ -43,6 +46,19 @@ TS = b"G" + b"\0" * 187
 )
 def test_the_first_bytes_tell_the_format(head: bytes, file_format: FileFormat | None) -> None:
     assert sniff(head) is file_format
+
+
+def test_photos_become_what_the_contract_says() -> None:
+    contract = (Path(__file__).parents[2] / "docs" / "contract.md").read_text()
+    table = re.search(r"\| upload \| its derivatives \|\n\|---\|---\|\n((?:\|.*\n)+)", contract)
+    assert table
+    named = {file_format.name: file_format for file_format in FileFormat} | {"HEIC": FileFormat.HEIF}
+    told = {
+        named[upload.upper()]: named[re.split(r"\W+", becomes.strip())[0].upper()]
+        for uploads, becomes in re.findall(r"\|(.*)\|(.*)\|", table[1])
+        for upload in re.findall(r"\w+", uploads)
+    }
+    assert told == {photo: photo.becomes for photo in FileFormat if photo.kind is Kind.PHOTO}
 
 
 def test_a_photo_and_a_video_must_be_what_was_announced() -> None:

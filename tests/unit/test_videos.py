@@ -76,6 +76,25 @@ def test_videos_are_submitted_before_the_photos_are_rendered_and_asked_after_the
     assert world.transcoder.asked == ["t-1"]
 
 
+def test_submission_and_wait_are_steps_of_their_own(world: World) -> None:
+    attempt = FakeAttempt()
+    during: dict[str, str] = {}
+    world.transcoder.before = lambda method: during.update({method: attempt.steps[-1]})
+    world.images.before = lambda data: during.update(
+        {"poster" if b"frame" in data else "photo": attempt.steps[-1]}
+    )
+    world.run(PHOTO, VIDEO, attempt=attempt)
+    assert attempt.steps == ["validate", "submit", "thumbnails", "videos", "zip", "consolidate", "callback"]
+    assert during == {"submit": "submit", "photo": "thumbnails", "result": "videos", "poster": "videos"}
+    assert attempt.counts["thumbnails"] == attempt.counts["videos"] == {"ok": 1}
+
+
+def test_a_job_without_videos_has_neither_step(world: World) -> None:
+    attempt = FakeAttempt()
+    world.run(PHOTO, "28/raw/video/vertical/missing.mp4", attempt=attempt)
+    assert attempt.steps == ["validate", "thumbnails", "zip", "consolidate", "callback"]
+
+
 def test_nothing_is_kept_for_the_bundle_while_a_job_waits(world: World) -> None:
     world.run(PHOTO, VIDEO)
     kept = [key for key in world.objects.called("read") if "/photo/horizontal/" in key and "processed" in key]
