@@ -4,11 +4,14 @@ BIN := $(VENV)/bin
 LOCALSTACK_VENV := .venv-localstack
 COMPILE := uv pip compile --generate-hashes --no-emit-index-url --no-header --quiet
 LOCK := $(COMPILE) --universal --python-version 3.11
+FAST := tests/unit
+PICTURES := tests/pictures
+LOOPBACK := tests/loopback
 UNIT_VENV := .venv-3.13
 PYTHON313 ?= $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13*/bin/python; do \
 	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help setup test test-faults soak fuzz lint demo bench test-localstack test-3.13 audit lock clean
+.PHONY: help setup fast check format test test-faults soak fuzz lint demo bench test-localstack test-3.13 audit lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -24,6 +27,15 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 
 demo: setup  ## the whole service on this machine: make demo [MEDIA=folder]
 	$(BIN)/python -m devstack.demo $(if $(MEDIA),--media "$(MEDIA)")
+
+fast: setup  ## the tests of pure code: after each edit (seconds)
+	$(BIN)/pytest -n 3 --dist worksteal $(FAST)
+
+check: lint fast  ## before each commit
+
+format: setup  ## let ruff put right what it can
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
 
 test: setup  ## every test that needs nothing but this machine
 	$(BIN)/pytest -n 3 --dist worksteal -m "not localstack and not faults"
@@ -55,8 +67,8 @@ $(LOCALSTACK_VENV)/.ready: requirements/localstack.txt
 	$(LOCALSTACK_VENV)/bin/pip install -qq --require-hashes -r requirements/localstack.txt
 	touch $@
 
-test-3.13: $(UNIT_VENV)/.ready  ## the unit tests on the Python of the image
-	$(UNIT_VENV)/bin/pytest -n 2 tests/unit
+test-3.13: $(UNIT_VENV)/.ready  ## pure code, pictures and HTTP on the Python of the image
+	$(UNIT_VENV)/bin/pytest -n 2 $(FAST) $(PICTURES) $(LOOPBACK)
 
 $(UNIT_VENV)/.ready: requirements/dev.txt pyproject.toml
 	@test -n "$(PYTHON313)" || { echo "there is no Python 3.13: make test-3.13 PYTHON313=…"; exit 1; }

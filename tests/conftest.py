@@ -1,6 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import fcntl
+import os
+import pickle
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,10 @@ from hypothesis import settings
 from devstack.clips import clip, rotated
 from devstack.localstack import localstack
 from devstack.moto import moto_server
+from devstack.samples import Sample, sample_set
+
+DrawOnce = Callable[[str, Callable[[Path], object]], Path]
+"""From a folder's name, and what fills a folder, to the folder."""
 
 settings.register_profile("tests", deadline=None)  # two busy cores are slow now and then
 settings.register_profile("fuzz", deadline=None, max_examples=10_000)
@@ -33,9 +40,40 @@ def localstack_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
+def draw_once(tmp_path_factory: pytest.TempPathFactory) -> DrawOnce:
+    """The first of the session's test processes fills the folder, the others wait for it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def once(name: str, draw: Callable[[Path], object]) -> Path:
+        folder, unfinished = shared / name, shared / f"{name}.unfinished"
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not folder.exists():
+                unfinished.mkdir()
+                draw(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return once
+
+
+@pytest.fixture(scope="session")
+def sample_media(draw_once: DrawOnce) -> tuple[Sample, ...]:
+    """The sample set, drawn once: that takes seconds."""
+    folder = draw_once("samples", lambda folder: (folder / "set.pickle").write_bytes(pickle.dumps(sample_set())))
+    samples: tuple[Sample, ...] = pickle.loads((folder / "set.pickle").read_bytes())
+    return samples
+
+
+@pytest.fixture(scope="session")
+def clips(draw_once: DrawOnce) -> Mapping[str, Path]:
     """Small videos of three seconds, by what is special about each."""
-    folder = tmp_path_factory.mktemp("clips")
-    sound = clip(folder / "sound.mp4", (640, 360), seconds=3, sound=True)
-    lying = clip(folder / "lying.mp4", (640, 360), seconds=3, sound=False, lying=True)
-    return {"sound": sound, "rotated": rotated(lying, folder / "rotated.mov")}
+
+    def draw(folder: Path) -> None:
+        clip(folder / "sound.mp4", (640, 360), seconds=3, sound=True)
+        lying = clip(folder / "lying.mp4", (640, 360), seconds=3, sound=False, lying=True)
+        rotated(lying, folder / "rotated.mov")
+
+    folder = draw_once("clips", draw)
+    return {"sound": folder / "sound.mp4", "rotated": folder / "rotated.mov"}

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from devstack.receiver import Answer, Hang
-from devstack.samples import sample_set
+from devstack.samples import Sample
 from devstack.signatures import GENUINE
 from tests.e2e.world import World, jpeg
 
@@ -24,8 +24,10 @@ SIZES = ("thumbnail", "small", "medium", "large")
 PDF = b"%PDF-1.7 a plan"
 
 
-def test_a_job_with_every_kind_of_photo_and_a_document(world: World, tmp_path: Path) -> None:
-    samples = [sample for sample in sample_set() if not sample.broken]
+def test_a_job_with_every_kind_of_photo_and_a_document(
+    world: World, tmp_path: Path, sample_media: tuple[Sample, ...]
+) -> None:
+    samples = [sample for sample in sample_media if not sample.broken]
     keys = [
         world.upload(f"28/raw/{sample.media_type}/{sample.name}", sample.content, sample.content_type)
         for sample in samples

@@ -14,8 +14,8 @@ Samples = Mapping[str, Sample]
 
 
 @pytest.fixture(scope="module")
-def samples() -> Samples:
-    return {sample.name: sample for sample in sample_set()}
+def samples(sample_media: tuple[Sample, ...]) -> Samples:
+    return {sample.name: sample for sample in sample_media}
 
 
 def opened(sample: Sample) -> Image.Image:

@@ -18,6 +18,7 @@ from devstack.icc import display_p3
 from domain.content import FileFormat, Kind, sniff
 from domain.errors import Permanent
 from domain.model import WIDTHS, Picture, Size
+from tests.conftest import DrawOnce
 from tests.heif import with_irot
 from tests.images import alike, encoded, exif, opened, oriented, quadrants
 
@@ -214,17 +215,23 @@ def test_jpegs_have_quality_85_and_4_2_0(images: PillowImages) -> None:
         assert [layer[1:3] for layer in image.layer] == [(2, 2), (1, 1), (1, 1)]
 
 
-def big_source(form: str) -> bytes:
-    noisy = Image.effect_noise((1500, 1000), 60).convert("RGB")
-    return encoded(noisy, form, **({"quality": 90} if form in ("AVIF", "HEIF", "WEBP") else {}))
+@pytest.fixture
+def big_source(form: str, draw_once: DrawOnce) -> bytes:
+    """The noisier, the longer it takes to encode."""
+
+    def draw(folder: Path) -> None:
+        noisy = Image.effect_noise((1500, 1000), 60).convert("RGB")
+        options = {"quality": 90} if form in ("AVIF", "HEIF", "WEBP") else {}
+        (folder / "noise").write_bytes(encoded(noisy, form, **options))
+
+    return (draw_once(f"noise-{form}", draw) / "noise").read_bytes()
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "AVIF", "HEIF"])
 @pytest.mark.parametrize("part", [0.02, 0.3, 0.9])
-def test_a_truncated_file_is_an_error_of_its_own(images: PillowImages, form: str, part: float) -> None:
-    data = big_source(form)
+def test_a_truncated_file_is_an_error_of_its_own(images: PillowImages, big_source: bytes, part: float) -> None:
     with pytest.raises(Permanent):
-        render(images, data[: int(len(data) * part)])
+        render(images, big_source[: int(len(big_source) * part)])
 
 
 def png_chunk(kind: bytes, data: bytes) -> bytes:

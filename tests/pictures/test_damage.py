@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 
 import pillow_heif
-import pytest
 from hypothesis import event, example, given, note
 from hypothesis import strategies as st
 from PIL import Image
@@ -24,7 +23,6 @@ from domain.content import Kind, require
 from domain.errors import Permanent
 from tests.images import encoded
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # of what it finds damaged
 MAX_PIXELS = 1_000_000
 MOST_MEMORY = 64 * 1024 * 1024
 """Bytes for a picture of MAX_PIXELS at most, in four channels, and again while it is converted."""

@@ -5,6 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -33,9 +34,10 @@ def receiver() -> Iterator[Receiver]:
 def post(
     receiver: Receiver, body: bytes = BODY, headers: dict[str, str] | None = None, timeout: float = 10
 ) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=timeout)
-    connection.request("POST", "/callback", body, SIGNED if headers is None else headers)
-    return connection.getresponse()
+    with closing(http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=timeout)) as connection:
+        connection.request("POST", "/callback", body, SIGNED if headers is None else headers)
+        with connection.getresponse() as response:
+            return response
 
 
 def judge(headers: dict[str, str], body: bytes = BODY, now: float = NOW) -> str:
@@ -163,12 +165,12 @@ def test_wait_for_gives_up_and_says_what_it_saw(receiver: Receiver) -> None:
 
 def test_what_it_received_can_be_asked_for_over_http(receiver: Receiver) -> None:
     post(receiver)
-    connection = http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=10)
-    connection.request("GET", "/callbacks")
-    (shown,) = json.loads(connection.getresponse().read())
-    assert (shown["payload"], shown["verdict"], shown["answered"]) == ({"jobId": 21}, GENUINE, 200)
-    connection.request("GET", "/healthz")
-    assert connection.getresponse().read() == b"ok"
+    with closing(http.client.HTTPConnection("127.0.0.1", receiver.port, timeout=10)) as connection:
+        connection.request("GET", "/callbacks")
+        (shown,) = json.loads(connection.getresponse().read())
+        assert (shown["payload"], shown["verdict"], shown["answered"]) == ({"jobId": 21}, GENUINE, 200)
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().read() == b"ok"
 
 
 def test_a_receiver_that_is_gone_does_not_answer_on_an_old_connection() -> None:

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -17,11 +18,9 @@ def echo() -> Iterator[str]:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def answer(connection: socket.socket) -> None:
-        try:
+        with connection, suppress(OSError):
             while data := connection.recv(1024):
                 connection.sendall(data)
-        except OSError:
-            pass
 
     def serve() -> None:
         while True:
