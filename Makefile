@@ -66,7 +66,6 @@ $(UNIT_VENV)/.ready: requirements/dev.txt pyproject.toml
 	touch $@
 
 bench: setup  ## the figures of docs/figures.md, measured here (minutes)
-	$(BIN)/pip install -qq --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m benchmarks
 
 audit:  ## known vulnerabilities of what is locked (needs uv)
@@ -75,7 +74,6 @@ audit:  ## known vulnerabilities of what is locked (needs uv)
 lock:  ## resolve requirements/*.txt anew (needs uv)
 	$(LOCK) --upgrade pyproject.toml -o requirements/run.txt
 	$(LOCK) --extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
-	$(LOCK) --extra dev --extra bench -c requirements/dev.txt pyproject.toml -o requirements/bench.txt
 	echo hatchling | $(LOCK) -c requirements/dev.txt - -o requirements/build.txt
 	$(COMPILE) --python-version 3.13 requirements/localstack.in -o requirements/localstack.txt
 
