@@ -6,9 +6,13 @@ COMPILE := uv pip compile --generate-hashes --no-emit-index-url --no-header --qu
 LOCK := $(COMPILE) --universal --python-version 3.11
 UNIT_VENV := .venv-3.13
 PYTHON313 ?= $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13*/bin/python; do \
-	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$python && break; done)
+	$$python -c 'import sys; sys.version_info[:2] == (3, 13) or sys.exit(1); print(sys.executable)' 2>/dev/null && break; done)
 
-.PHONY: help setup test test-faults soak fuzz lint demo bench test-localstack test-3.13 audit lock clean
+# The tests of pure code, and those of pictures
+FAST := tests/unit
+PICTURES :=
+
+.PHONY: help setup test test-faults soak fuzz lint demo bench test-localstack test-3.13 ci pythons audit lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -41,6 +45,7 @@ lint: setup  ## style, types, the arrows between the rooms, template, containers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy .ci/clean_room.py
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/cfn-lint infra/storage-and-queues.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
@@ -55,8 +60,8 @@ $(LOCALSTACK_VENV)/.ready: requirements/localstack.txt
 	$(LOCALSTACK_VENV)/bin/pip install -qq --require-hashes -r requirements/localstack.txt
 	touch $@
 
-test-3.13: $(UNIT_VENV)/.ready  ## the unit tests on the Python of the image
-	$(UNIT_VENV)/bin/pytest -n 2 tests/unit
+test-3.13: $(UNIT_VENV)/.ready  ## the tests of pure code and of pictures on the Python of the image
+	$(UNIT_VENV)/bin/pytest -n 2 $(FAST) $(PICTURES)
 
 $(UNIT_VENV)/.ready: requirements/dev.txt pyproject.toml
 	@test -n "$(PYTHON313)" || { echo "there is no Python 3.13: make test-3.13 PYTHON313=…"; exit 1; }
@@ -64,6 +69,12 @@ $(UNIT_VENV)/.ready: requirements/dev.txt pyproject.toml
 	$(UNIT_VENV)/bin/pip install -qq --require-hashes -r requirements/dev.txt
 	$(UNIT_VENV)/bin/pip install -qq --no-deps --no-build-isolation --editable .
 	touch $@
+
+ci:  ## what CI runs, in a clean room; names what it leaves behind (half an hour)
+	.ci/run list
+
+pythons:
+	@echo PYTHON=$(shell $(PYTHON) -c 'import sys; print(sys.executable)') PYTHON313=$(PYTHON313)
 
 bench: setup  ## the figures of docs/figures.md, measured here (minutes)
 	$(BIN)/python -m benchmarks
