@@ -9,9 +9,9 @@ PICTURES := tests/pictures
 LOOPBACK := tests/loopback
 UNIT_VENV := .venv-3.13
 PYTHON313 ?= $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13*/bin/python; do \
-	$$python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$python && break; done)
+	$$python -c 'import sys; sys.version_info[:2] == (3, 13) or sys.exit(1); print(sys.executable)' 2>/dev/null && break; done)
 
-.PHONY: help setup fast check format test test-faults soak fuzz lint demo bench test-localstack test-3.13 audit lock clean
+.PHONY: help setup fast check format test test-faults soak fuzz lint demo bench test-localstack test-3.13 ci pythons audit lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -53,6 +53,7 @@ lint: setup  ## style, types, the arrows between the rooms, template, containers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy .ci/clean_room.py
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/cfn-lint infra/storage-and-queues.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
@@ -77,8 +78,13 @@ $(UNIT_VENV)/.ready: requirements/dev.txt pyproject.toml
 	$(UNIT_VENV)/bin/pip install -qq --no-deps --no-build-isolation --editable .
 	touch $@
 
+ci:  ## what CI runs, in a clean room; names what it leaves behind (half an hour)
+	.ci/run list
+
+pythons:
+	@echo PYTHON=$(shell $(PYTHON) -c 'import sys; print(sys.executable)') PYTHON313=$(PYTHON313)
+
 bench: setup  ## the figures of docs/figures.md, measured here (minutes)
-	$(BIN)/pip install -qq --require-hashes -r requirements/bench.txt
 	$(BIN)/python -m benchmarks
 
 audit:  ## known vulnerabilities of what is locked (needs uv)
@@ -87,7 +93,6 @@ audit:  ## known vulnerabilities of what is locked (needs uv)
 lock:  ## resolve requirements/*.txt anew (needs uv)
 	$(LOCK) --upgrade pyproject.toml -o requirements/run.txt
 	$(LOCK) --extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
-	$(LOCK) --extra dev --extra bench -c requirements/dev.txt pyproject.toml -o requirements/bench.txt
 	echo hatchling | $(LOCK) -c requirements/dev.txt - -o requirements/build.txt
 	$(COMPILE) --python-version 3.13 requirements/localstack.in -o requirements/localstack.txt
 
