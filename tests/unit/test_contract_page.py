@@ -11,11 +11,11 @@ from adapters.wire import callback_body, parse_message
 from domain.model import (
     WIDTHS,
     Asset,
+    AssetType,
     Bundle,
+    Derivatives,
     Job,
     Manifest,
-    MediaType,
-    Product,
     Report,
     Result,
     Status,
@@ -53,7 +53,7 @@ def test_the_callback_is_what_is_sent_for_such_a_report() -> None:
         Status.SUCCEEDED,
         datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC),
         datetime(2026, 1, 5, 12, 0, 7, tzinfo=UTC),
-        (Result(PHOTO, Product(PHOTO.key, "etag", MediaType.PHOTO_HORIZONTAL, keys, 4032, 3024)),),
+        (Result(PHOTO, Derivatives(PHOTO.key, "etag", AssetType.PHOTO_HORIZONTAL, keys, 4032, 3024)),),
         Bundle("28/processed/zip/28.zip", count=4, size=1048576, unzipped_size=1047000),
     )
     assert json.loads(callback_body(report, "STEP_FUNCTIONS")) == json.loads(CALLBACK)
