@@ -18,6 +18,8 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 LONGEST_RECEIVE = 35.0
 """Seconds that an open receive may still take: a long poll, its read time-out, and a bit."""
+LONGEST_RETURN = 25.0
+"""Seconds that the return of a message may take: a journal entry and a call of the queue on slow wires."""
 
 
 class Poller:
@@ -40,6 +42,7 @@ class Poller:
         self._rng = rng
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="poller", daemon=True)
+        self._returning: list[threading.Thread] = []
         self.polled_at = clock()
         self.reachable = False
 
@@ -52,9 +55,11 @@ class Poller:
         self._thread.start()
 
     def stop(self) -> None:
-        """Begin no receive any more, and wait until the open one has ended."""
+        """Begin no receive any more; wait until the open one has ended and what it brought is returned."""
         self._stopping.set()
         self._thread.join(LONGEST_RECEIVE)
+        for thread in self._returning:
+            thread.join(LONGEST_RETURN)
 
     def wait_until_idle(self, timeout: float) -> None:
         """Wait until no message is in hand, or for so many seconds."""
@@ -90,11 +95,16 @@ class Poller:
         self._metrics.receives.labels("ok").inc()
         self._metrics.messages.inc(len(leases))
         for lease in leases:
-            returned = self.stopping and not lease.message.last
-            work = self._handler.give_back if returned else self._handler.handle
-            threading.Thread(
-                target=self._work, args=(work, lease), name=lease.message.message_id, daemon=True
-            ).start()
+            if self.stopping and not lease.message.last:
+                self._returning.append(self._begin(self._handler.give_back, lease))
+            else:
+                self._begin(self._handler.handle, lease)
+
+    def _begin(self, work: Callable[[Lease], None], lease: Lease) -> threading.Thread:
+        name = lease.message.message_id
+        thread = threading.Thread(target=self._work, args=(work, lease), name=name, daemon=True)
+        thread.start()
+        return thread
 
     def _work(self, work: Callable[[Lease], None], lease: Lease) -> None:
         self._metrics.in_flight.inc()

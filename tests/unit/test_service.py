@@ -192,6 +192,32 @@ def test_draining_waits_for_the_open_poll_and_gives_back_what_it_brings() -> Non
     assert world.backend.reports == []
 
 
+def test_draining_waits_until_what_the_open_poll_brought_is_returned_whatever_the_grace_period() -> None:
+    world = World()
+    writing, release = threading.Event(), threading.Event()
+
+    def slow(method: str) -> None:
+        writing.set()
+        assert release.wait(TIMEOUT)
+
+    world.journals.before = slow
+    with running(world):
+        world.queue.wait_for_poll(1)
+        stopper = threading.Thread(target=world.poller.stop, daemon=True)
+        stopper.start()
+        while not world.poller.stopping:
+            time.sleep(0)
+        world.send()
+        assert writing.wait(TIMEOUT)
+        stopper.join(0.2)
+        assert stopper.is_alive(), "the message isn't returned yet"
+        release.set()
+        stopper.join(TIMEOUT)
+        (held,) = world.queue.held
+        assert held.visible_at == world.clock()
+        world.service.shut_down(0)
+
+
 def test_draining_tries_a_message_on_its_last_receive_instead_of_sending_it_to_the_dlq() -> None:
     world = World()
     with running(world) as gate:
