@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,11 @@ import structlog
 from botocore.exceptions import ClientError
 
 from adapters.aws import errors_mapped
+from adapters.mediaconvert_keys import CAPTURES, check_name, frame_keys
 from domain import keys
 from domain.content import FileFormat
 from domain.errors import Permanent
+from domain.keys import RawKey
 from domain.model import AssetType, Job, Size, Source, Transcoding, TranscodingResult
 
 if TYPE_CHECKING:
@@ -61,6 +64,12 @@ class MediaConvert:
         self._bucket = bucket
         self._role = role
         self._queue = queue
+
+    def check_name(self, raw: RawKey) -> None:
+        check_name(raw)
+
+    def frames(self, source: Source) -> Sequence[str]:
+        return frame_keys(source)
 
     def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
         shape = self._probe(source)
@@ -202,7 +211,7 @@ def _captures(shape: Shape) -> OutputTypeDef:
                 "FrameCaptureSettings": {
                     "FramerateNumerator": 1,
                     "FramerateDenominator": 2,
-                    "MaxCaptures": 2,
+                    "MaxCaptures": CAPTURES,
                     "Quality": 85,
                 },
             },

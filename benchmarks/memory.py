@@ -21,6 +21,7 @@ from devstack.processes import memory
 from domain.content import FileFormat
 from domain.errors import Permanent
 from domain.journal import Journal
+from domain.keys import RawKey
 from domain.model import Derivatives, Job, Report, Source, Transcoding, TranscodingResult
 from domain.ports import Limits, Ports
 from domain.rendition_cache import RenditionCache
@@ -119,6 +120,12 @@ class BundleAt:
 
 class Unused:
     """A port that bundling doesn't touch."""
+
+    def check_name(self, raw: RawKey) -> None:
+        raise Permanent("unused")
+
+    def frames(self, source: Source) -> list[str]:
+        raise Permanent("unused")
 
     def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
         raise Permanent("unused")

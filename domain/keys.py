@@ -67,24 +67,16 @@ def check_derived(raw: RawKey, kind: Kind) -> None:
     """See whether the derivatives' keys can be.
 
     Raises:
-        Permanent: VALIDATION_ERROR, where they can't. A `$` begins an identifier that MediaConvert replaces in a
-            destination: https://docs.aws.amazon.com/mediaconvert/latest/ug/list-of-settings-variables-with-examples.html
+        Permanent: VALIDATION_ERROR, where they would be too long.
     """
     longest = derived(raw, kind, "thumbnail")
     if len(longest.encode()) > MAX_KEY_BYTES:
         raise _bad(raw.key[:80] + "…", f"leaves no room for a derived key of {MAX_KEY_BYTES} bytes")
-    if kind is Kind.VIDEO and "$" in longest:
-        raise _bad(raw.key, "has a $, which can't be in the name of a video")
 
 
 def frames(raw: RawKey, etag: str) -> str:
     """What the keys of a video's captured frames begin with; another upload under the same key has its own."""
     return f"{raw.listing_id}/work/frames/{fingerprint(raw, etag)}"
-
-
-def frame(raw: RawKey, etag: str, number: int) -> str:
-    """The key of one captured frame, counted from 0; MediaConvert numbers them with seven digits."""
-    return f"{frames(raw, etag)}.{number:07}.jpg"
 
 
 def fingerprint(raw: RawKey, etag: str) -> str:

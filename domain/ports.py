@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from domain.content import FileFormat
+from domain.keys import RawKey
 from domain.model import Derivatives, Job, Picture, Report, Source, Transcoding, TranscodingResult
 
 
@@ -103,11 +104,20 @@ class Backend(Protocol):
 
 
 class Transcoder(Protocol):
-    """What turns a video into an MP4 and two frames of it, in its own time.
+    """What turns a video into an MP4 and a few frames of it, in its own time.
 
-    The MP4 goes to the source's `derived(ORIGINAL)`, the frames to `keys.frame`. Both methods raise Transient
-    where a retry can help.
+    The MP4 goes to the source's `derived(ORIGINAL)`. `submit` and `result` raise Transient where a retry can help.
     """
+
+    def check_name(self, raw: RawKey) -> None:
+        """See whether an upload of this name can be transcoded.
+
+        Raises:
+            Permanent: VALIDATION_ERROR, where it can't.
+        """
+
+    def frames(self, source: Source) -> Sequence[str]:
+        """The keys of the frames, the earliest first; a short clip may have but the first."""
 
     def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
         """Order them. Within a minute the same order is the same transcoding; a `resubmitted` one is another.

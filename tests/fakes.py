@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 
 from domain import keys
 from domain.content import FileFormat
-from domain.errors import Conflict, NotFound
+from domain.errors import Code, Conflict, NotFound, Permanent
 from domain.journal import Journal
+from domain.keys import RawKey
 from domain.model import (
     WIDTHS,
     Derivatives,
@@ -217,6 +218,13 @@ class FakeTranscoder:
         self._ids: dict[tuple[str, str, bool], str] = {}
         self._sources: dict[str, Source] = {}
 
+    def check_name(self, raw: RawKey) -> None:
+        if "$" in raw.key:
+            raise Permanent(f"{raw.key} has a $", Code.VALIDATION_ERROR)
+
+    def frames(self, source: Source) -> list[str]:
+        return [f"{keys.frames(source.raw, source.etag)}-{number}.jpg" for number in range(2)]
+
     def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
         self.before("submit")
         self.submitted.append((source.raw.key, resubmitted))
@@ -233,8 +241,8 @@ class FakeTranscoder:
             return self.results[transcoding_id]
         source = self._sources[transcoding_id]
         self._objects.put(source.derived(Size.ORIGINAL), MP4, "video/mp4")
-        for number in range(self.captured):
-            self._objects.put(keys.frame(source.raw, source.etag, number), JPEG + b" frame %d" % number)
+        for number, key in enumerate(self.frames(source)[: self.captured]):
+            self._objects.put(key, JPEG + b" frame %d" % number)
         return TranscodingResult(True)
 
 

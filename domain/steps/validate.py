@@ -36,6 +36,8 @@ def _look(run: Run, asset: Asset) -> Source:
     raw = keys.parse_raw(asset.key, run.job.listing_id)
     asset_type = asset_type_of(asset, raw)
     keys.check_derived(raw, asset_type.kind)
+    if asset_type.kind is Kind.VIDEO:
+        run.ports.transcoder.check_name(raw)
     head = run.ports.objects.head(asset.key)
     if head is None:
         raise Permanent(f"there is no object {asset.key}: was it uploaded?")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from domain import keys
 from domain.content import FileFormat
 from domain.digest import check_sha256
 from domain.each import each
@@ -13,9 +12,6 @@ from domain.errors import Code, Conflict, MediaError, Permanent, Transient, code
 from domain.model import Derivatives, Failure, Size, Source, Transcoding, TranscodingResult
 from domain.renditions import store
 from domain.run import Run
-
-FRAMES = (1, 0)
-"""The captured frames, the better one first: a clip's very first is often black, a short clip has no other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +129,13 @@ def _finish(run: Run, source: Source, submission: Submission) -> Derivatives:
 
 
 def _poster(run: Run, source: Source) -> Mapping[Size, str]:
-    captured = [keys.frame(source.raw, source.etag, number) for number in FRAMES]
-    heads = {key: head for key in captured if (head := run.ports.objects.head(key))}
+    frames = run.ports.transcoder.frames(source)
+    heads = {key: head for key in frames if (head := run.ports.objects.head(key))}
     if not heads:
         raise Permanent(f"no frame was captured of {source.raw.key}")
     for key in heads:
         run.ports.objects.mark_work(key)
-    best, head = next(iter(heads.items()))
-    picture = run.ports.images.render(b"".join(run.ports.objects.read(best, head.etag)), FileFormat.JPEG)
+    latest, head = list(heads.items())[-1]  # a clip's very first frame is often black
+    picture = run.ports.images.render(b"".join(run.ports.objects.read(latest, head.etag)), FileFormat.JPEG)
     run.attempt.checkpoint()
     return store(run, picture, source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,8 +97,27 @@ def test_the_video_and_its_frames_are_there_when_it_is_done(any_studio: Studio, 
     assert (submitted.width, submitted.height) == (640, 360)
     assert any_studio.result(submitted.id) == TranscodingResult(True)
     assert any_studio.objects.head(source.derived(Size.ORIGINAL))
-    for number in range(2):
-        assert any_studio.objects.head(keys.frame(source.raw, source.etag, number))
+    frames = any_studio.transcoder.frames(source)
+    assert len(frames) == 2
+    assert all(any_studio.objects.head(frame) for frame in frames)
+
+
+@pytest.mark.parametrize("key", ["28/raw/video/vertical/$dt$.mp4", "28/raw/vi$deo/a.mp4"])
+def test_a_name_that_mediaconvert_would_expand_is_refused(any_studio: Studio, key: str) -> None:
+    any_studio.transcoder.check_name(keys.parse_raw(KEY, 28))
+    for transcoder in (any_studio.transcoder, NoTranscoder()):
+        with pytest.raises(Permanent, match=r"\$") as refused:
+            transcoder.check_name(keys.parse_raw(key, 28))
+        assert refused.value.code is Code.VALIDATION_ERROR
+
+
+def test_each_version_of_a_video_has_frames_of_its_own_that_no_bundle_holds(any_studio: Studio) -> None:
+    source = any_studio.upload(b"a video")
+    newer = replace(source, etag="another")
+    other = replace(source, raw=keys.parse_raw("28/raw/video/vertical/w.mp4", 28))
+    frames = [frame for each_of in (source, newer, other) for frame in any_studio.transcoder.frames(each_of)]
+    assert len(set(frames)) == 6
+    assert all(frame.startswith("28/work/") for frame in frames)
 
 
 def test_the_same_order_is_the_same_transcoding_and_a_second_one_never_is(

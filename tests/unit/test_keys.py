@@ -90,24 +90,6 @@ def test_a_video_and_its_poster_have_the_name_of_an_mp4() -> None:
     assert keys.derived(dots, Kind.VIDEO, "original") == "28/processed/video/vertical/original/v.1.mp4"
 
 
-@pytest.mark.parametrize("key", ["28/raw/video/vertical/$dt$.mp4", "28/raw/vi$deo/a.mp4"])
-def test_a_name_that_mediaconvert_would_expand_is_refused_for_a_video_alone(key: str) -> None:
-    keys.check_derived(raw(key), Kind.PHOTO)
-    with pytest.raises(Permanent, match=r"\$") as refused:
-        keys.check_derived(raw(key), Kind.VIDEO)
-    assert refused.value.code is Code.VALIDATION_ERROR
-
-
-def test_each_version_of_a_video_has_frames_of_its_own_that_no_bundle_holds() -> None:
-    video = raw("28/raw/video/vertical/v.mp4")
-    first, second = keys.frame(video, "e1", 0), keys.frame(video, "e1", 1)
-    assert first == keys.frames(video, "e1") + ".0000000.jpg"
-    assert second == keys.frames(video, "e1") + ".0000001.jpg"
-    assert first.startswith("28/work/")
-    others = {keys.frames(video, "e2"), keys.frames(raw("28/raw/video/vertical/w.mp4"), "e1")}
-    assert len(others | {keys.frames(video, "e1")}) == 3
-
-
 @given(MEDIA, SEGMENT)
 def test_a_derived_key_differs_from_the_others_by_its_size_segment_alone(media: str, file: str) -> None:
     key = raw(f"28/raw/{media}/{file}")

@@ -7,6 +7,7 @@ import pytest
 from botocore.validate import ParamValidator
 
 from adapters.mediaconvert import Shape, job_request, shape_of
+from adapters.mediaconvert_keys import frame_keys
 from devstack.service_model import request_shape, violations
 from domain import keys
 from domain.model import AssetType, Job, Size, Source
@@ -120,7 +121,9 @@ def test_what_is_made_lands_where_the_worker_looks_for_it() -> None:
     assert f"{video}.mp4" == f"s3://{BUCKET}/{source().derived(Size.ORIGINAL)}"
     assert video.endswith("/processed/video/horizontal/original/tour.1")
     captured = frames["OutputGroupSettings"]["FileGroupSettings"]["Destination"]
-    assert f"{captured}.0000001.jpg" == f"s3://{BUCKET}/{keys.frame(source().raw, 'e1', 1)}"
+    first, second = frame_keys(source())
+    assert f"{captured}.0000000.jpg" == f"s3://{BUCKET}/{first}"
+    assert f"{captured}.0000001.jpg" == f"s3://{BUCKET}/{second}"
     for group in (mp4, frames):
         assert "NameModifier" not in group["Outputs"][0]
 

@@ -147,6 +147,11 @@ def test_a_video_whose_derivatives_could_not_be_named_is_an_error(objects: FakeO
     assert key[:20] in why(objects, Asset(objects.put(key, MP4, "video/mp4")))
 
 
+def test_what_the_transcoder_cannot_take_is_no_matter_for_a_photo(objects: FakeObjects) -> None:
+    (source,) = check(objects, Asset(objects.put("28/raw/photo/a$dt$.jpg", JPEG)))
+    assert isinstance(source, Source)
+
+
 @pytest.mark.parametrize(
     ("key", "content"), [(PHOTO, JPEG), (DOCUMENT, PDF), ("28/raw/video/vertical/a.mp4", MP4)], ids=str
 )

@@ -6,7 +6,19 @@ import pytest
 
 from domain import keys
 from domain.errors import Code, LeaseLost, Permanent, Transient
-from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Size, Status, TranscodingResult
+from domain.model import (
+    Asset,
+    AssetType,
+    Derivatives,
+    Failure,
+    Job,
+    Manifest,
+    Report,
+    Size,
+    Source,
+    Status,
+    TranscodingResult,
+)
 from domain.pipeline import process
 from domain.rejections import NothingProcessed
 from tests.fakes import JPEG, MP4, FakeAttempt, FakeImages, FakeObjects, FakeTranscoder, make_ports
@@ -35,7 +47,9 @@ class World:
         return process(Job(21, 28, "m-1", entries), attempt, ports)
 
     def frame(self, number: int) -> str:
-        return keys.frame(keys.parse_raw(VIDEO, 28), self.objects.stored[VIDEO].etag, number)
+        stored = self.objects.stored[VIDEO]
+        raw = keys.parse_raw(VIDEO, 28)
+        return self.transcoder.frames(Source(raw, AssetType.VIDEO_VERTICAL, stored.etag, len(stored.data)))[number]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from domain.errors import Transient
+from domain.keys import RawKey
 from domain.model import Job, Source, Transcoding, TranscodingResult
 from tests.fakes import ManualClock
 from worker.watcher import FIRST_DELAY, JITTER, LONGEST_DELAY, Watcher
@@ -25,6 +26,12 @@ class Answers:
         self.results: dict[str, TranscodingResult] = {}
         self.error: Exception | None = None
         self.asked: list[tuple[float, str]] = []
+
+    def check_name(self, raw: RawKey) -> None:
+        raise NotImplementedError
+
+    def frames(self, source: Source) -> list[str]:
+        raise NotImplementedError
 
     def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
         raise NotImplementedError
