@@ -175,13 +175,14 @@ class FakeUpload:
 
 
 class FakeImages:
-    """Renders every image as 800 × 600 pixels and a few bytes. `before` may raise."""
+    """Renders every JPEG as 800 × 600 pixels and a few bytes. `before` may raise."""
 
     def __init__(self) -> None:
         self.rendered: list[bytes] = []
         self.before: Callable[[bytes], None] = lambda data: None
 
     def render(self, data: bytes, file_format: FileFormat) -> Picture:
+        assert file_format is FileFormat.JPEG, "what other formats become is for the real one"
         self.before(data)
         self.rendered.append(data)
         renditions = (Rendition(size, JPEG + size.encode() + data, file_format) for size in WIDTHS)
