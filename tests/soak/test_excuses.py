@@ -179,7 +179,7 @@ class TestASecondSubmission:
     FIRST = request(SUBMIT, 100, "5")
 
     def test_is_excused_where_the_first_could_not_be_known_or_written_down(self) -> None:
-        faults = [
+        faults: list[Request | Trouble] = [
             Trouble(KILL, ME, 100.2),
             Trouble("MediaConvert: cut", MY_PLACE, 100, 101),
             Trouble("S3: stalled", MY_PLACE, 99, 104),
@@ -188,7 +188,7 @@ class TestASecondSubmission:
         assert [excuses(each).of_a_second_submission(self.FIRST) != "" for each in faults] == [True] * 4
 
     def test_is_not_excused_otherwise(self) -> None:
-        faults = [
+        faults: list[Request | Trouble] = [
             Trouble(KILL, ME, 110),
             Trouble("SQS: cut", MY_PLACE, 99, 104),
             request(PUT, 100.3, "6", status=503),
