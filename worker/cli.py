@@ -59,7 +59,8 @@ def _work(service: Service, settings: Settings) -> int:
     structlog.get_logger().info("started", queue=settings.queue_url, concurrency=settings.worker_concurrency)
     service.consumer.start()
     status = 0
-    while not (received := signal.sigtimedwait(SIGNALS, WATCH_SECONDS)):
+    # After a pause (SIGSTOP) that outlasts the wait, CPython reports a signal that there never was.
+    while not (received := signal.sigtimedwait(SIGNALS, WATCH_SECONDS)) or received.si_signo not in SIGNALS:
         if service.consumer.stuck():
             status = 1
             break
