@@ -59,13 +59,15 @@ def run() -> int:
 def _work(service: Service, settings: Settings) -> int:
     structlog.get_logger().info("started", queue=settings.queue_url, concurrency=settings.worker_concurrency)
     service.start()
-    status = 0
-    while not (received := signal.sigtimedwait(SIGNALS, WATCH_SECONDS)):
-        if service.stuck():
+    status = None
+    while status is None:
+        received = signal.sigtimedwait(SIGNALS, WATCH_SECONDS)
+        # After a pause (SIGSTOP) that outlasts the wait, CPython reports a signal that there never was.
+        if received and received.si_signo in SIGNALS:
+            structlog.get_logger().info("signal received", signal=signal.Signals(received.si_signo).name)
+            status = 0
+        elif service.stuck():
             status = 1
-            break
-    if received:
-        structlog.get_logger().info("signal received", signal=signal.Signals(received.si_signo).name)
     service.shut_down(settings.shutdown_grace)
     return status
 

@@ -23,7 +23,7 @@ def images(request: pytest.FixtureRequest) -> Images:
 def test_there_is_a_jpeg_of_each_width_large_first_and_the_sources_size(images: Images) -> None:
     picture = images.render(PHOTO, FileFormat.JPEG)
     assert (picture.width, picture.height) == (800, 600)
-    assert [each.size for rendition in picture.renditions] == list(WIDTHS)
+    assert [rendition.size for rendition in picture.renditions] == list(WIDTHS)
     for rendition in picture.renditions:
         assert rendition.format is FileFormat.JPEG
         assert sniff(rendition.data) is FileFormat.JPEG

@@ -101,6 +101,17 @@ def test_sigterm_while_idle_ends_the_process_after_its_poll(world: World) -> Non
         assert worker.events("drained")
 
 
+def test_a_process_that_was_paused_goes_on(world: World) -> None:
+    with world.worker() as worker:
+        worker.send(signal.SIGSTOP)
+        time.sleep(1.5)  # longer than its main thread waits for a signal
+        worker.send(signal.SIGCONT)
+        world.enqueue("no job at all")
+        worker.wait_for_event("malformed message left to the DLQ")
+        worker.send(signal.SIGTERM)
+        assert worker.wait(20) == 0
+
+
 def test_sigterm_in_mid_job_lets_the_job_finish_and_a_second_one_changes_nothing(uploaded: World) -> None:
     uploaded.receiver.plan(Hang(then=Answer(200)))
     with uploaded.worker() as worker:

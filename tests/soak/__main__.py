@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from devstack.moto import moto_server
+from tests.soak.plan import Profile
 from tests.soak.soak import run
 
 
@@ -20,7 +21,7 @@ def main() -> int:
     print(f"seed {options.seed}, {options.minutes:g} minutes of faults", flush=True)
     scratch = Path(tempfile.mkdtemp(prefix="soak-"))
     with moto_server() as endpoint:
-        outcome = run(endpoint, scratch, options.seed, options.minutes * 60)
+        outcome = run(endpoint, scratch, options.seed, Profile(options.minutes * 60), code={})
     print(outcome.table())
     for wrong in outcome.found.wrong:
         print(f"WRONG: {wrong}")

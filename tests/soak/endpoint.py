@@ -1,4 +1,4 @@
-"""AWS as the soak's workers see it: moto, held to S3's conditions, with a note of each delivery."""
+"""AWS as the soak's workers see it: moto, held to S3's conditions, with a note of what counts as evidence."""
 
 from __future__ import annotations
 
@@ -6,46 +6,57 @@ import json
 import re
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from devstack.scripted import SQS, AwsAnswer, AwsError, ScriptedEndpoint, operation_of
+from tests.soak.record import DELETE, EXTEND, LEASE, RETURN, Delivery, Record, Request
 
 NO_SUCH_UPLOAD = AwsError(404, "NoSuchUpload")
 NO_SUCH_KEY = AwsError(404, "NoSuchKey")
 PRECONDITION_FAILED = AwsError(412, "PreconditionFailed")
 OK = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A message that was handed out: for the how many-th time, to whom (its access key), when (epoch)."""
-
-    message_id: str
-    receive_count: int
-    receiver: str
-    at: float
+AS_PLANNED = b"as ordered"  # what an AwsError says
 
 
 class WatchedEndpoint(ScriptedEndpoint):
-    """moto takes a stale ETag for a good one and stumbles over an aborted upload: here both are refused."""
+    """moto takes a stale ETag for a good one and stumbles over an aborted upload: here both are refused.
 
-    def __init__(self, target: str) -> None:
+    Noted are the deliveries, what becomes of leases, and each planned refusal with the request that it hit.
+    """
+
+    def __init__(self, target: str, record: Record) -> None:
         super().__init__(target)
         self._completing = threading.Lock()
-        self.deliveries: list[Delivery] = []
+        self._record = record
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AwsAnswer:
+        since = time.time()
+        answer = self._answer(method, path, headers, body)
+        operation = operation_of(method, path, headers)
+        process, planned = process_of(headers), answer[0] != OK and AS_PLANNED in answer[2]
+        if operation == f"{SQS}ReceiveMessage" and answer[0] == OK:
+            self._record.deliveries += _deliveries(json.loads(answer[2]), process, since)
+        elif operation.startswith(SQS):
+            for each, handle, status in _settled(operation, body, answer):
+                self._record.requests.append(
+                    Request(process, "SQS", each, handle, since, time.time(), status, planned)
+                )
+        elif planned:
+            listing = listing_of(path.encode())
+            self._record.requests.append(
+                Request(process, "S3", operation, listing, since, time.time(), answer[0], planned)
+            )
+        return answer
+
+    def _answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AwsAnswer:
         operation = operation_of(method, path, headers)
         if operation in {"UploadPart", "CompleteMultipartUpload"}:
             with self._completing:  # between look and completion nobody else completes
                 refusal = self._refusal(operation, path, headers)
                 return refusal.answer(operation) if refusal else super().answer(method, path, headers, body)
-        answer = super().answer(method, path, headers, body)
-        if operation == f"{SQS}ReceiveMessage" and answer[0] == OK:
-            self._note(headers, answer[2])
-        return answer
+        return super().answer(method, path, headers, body)
 
     def _refusal(self, operation: str, path: str, headers: Mapping[str, str]) -> AwsError | None:
         parts = urlsplit(path)
@@ -62,10 +73,36 @@ class WatchedEndpoint(ScriptedEndpoint):
         stale = "if-match" in conditions and conditions["if-match"] != etag
         return PRECONDITION_FAILED if stale or ("if-none-match" in conditions and status == OK) else None
 
-    def _note(self, headers: Mapping[str, str], body: bytes) -> None:
-        receiver = re.search(r"Credential=([^/]+)/", headers.get("Authorization", ""))
-        for message in json.loads(body).get("Messages", []):
-            count = int(message["Attributes"]["ApproximateReceiveCount"])
-            self.deliveries.append(
-                Delivery(message["MessageId"], count, receiver[1] if receiver else "", time.time())
-            )
+
+def process_of(headers: Mapping[str, str]) -> str:
+    """The access key that signed a request."""
+    found = re.search(r"Credential=([^/]+)/", headers.get("Authorization", ""))
+    return found[1] if found else ""
+
+
+def listing_of(text: bytes) -> str:
+    """The listing whose object this names, "" where it names none."""
+    found = re.search(rb"/(\d+)/(raw|processed|work)/", text)
+    return found[1].decode() if found else ""
+
+
+def _deliveries(answer: Mapping[str, Any], process: str, since: float) -> Iterator[Delivery]:
+    for each in answer.get("Messages", []):
+        listing = re.search(r'"listingId": (\d+)', each["Body"])
+        count = int(each["Attributes"]["ApproximateReceiveCount"])
+        yield Delivery(
+            each["MessageId"], each["ReceiptHandle"], listing[1] if listing else "", count, process, since,
+            time.time(),
+        )  # fmt: skip
+
+
+def _settled(operation: str, body: bytes, answer: AwsAnswer) -> Iterator[tuple[str, str, int]]:
+    """What a deletion or a change of visibility was about: the operation, the handle, and its own status."""
+    request = json.loads(body)
+    if operation == f"{SQS}{DELETE}":
+        yield DELETE, request["ReceiptHandle"], answer[0]
+    elif operation == f"{SQS}ChangeMessageVisibilityBatch":
+        failed = {each["Id"] for each in json.loads(answer[2]).get("Failed", [])}
+        for each in request["Entries"]:
+            what = EXTEND if each["VisibilityTimeout"] == LEASE else RETURN
+            yield what, each["ReceiptHandle"], 400 if each["Id"] in failed else answer[0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from tests.e2e.world import World, jpeg
+from tests.soak.plan import Profile
 
 VIDEO_SIZE = (320, 180)
 
@@ -47,8 +48,9 @@ class Sent:
 class Backend:
     """Uploads and enqueues as the backend does, with a seed of its own."""
 
-    def __init__(self, world: World, seed: int, video: bytes) -> None:
+    def __init__(self, world: World, seed: int, profile: Profile, video: bytes) -> None:
         self._world = world
+        self._profile = profile
         self._rng = random.Random(seed + 1)
         self._video = video
         self._listings = 0
@@ -58,12 +60,12 @@ class Backend:
         """Two jobs of one listing, one right after the other; now and then a message that nobody can read."""
         self._listings += 1
         listing = self._listings
-        with_video = listing % 5 == 0
+        with_video = listing % self._profile.videos == 0
         first = [self._photo(listing, "a"), self._photo(listing, "b")]
         second = [self._document(listing), self._photo(listing, "c")]
         if with_video:
             first.append(self._upload(Asset(f"{listing}/raw/video/horizontal/tour.mp4", Kind.VIDEO, VIDEO_SIZE)))
-        match self._rng.randrange(10):
+        match self._rng.randrange(self._profile.odd):
             case 0:
                 second = [Asset(f"{listing}/raw/photo/horizontal/missing.jpg", Kind.MISSING)]
             case 1:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from devstack import scripted
 from devstack.scripted import SQS, AwsError
 
-KILL, TERMINATE = "SIGKILL", "SIGTERM"
-SIGNALS = (KILL, TERMINATE)
+KILL, TERMINATE, FREEZE = "SIGKILL", "SIGTERM", "SIGSTOP"
+SIGNALS = (KILL, TERMINATE, FREEZE)
 SERVICES = ("S3", "SQS", "MediaConvert", "receiver")
 WIRE_FAULTS = ("cut", "reset", "stalled", "delayed", "slow")
 REFUSALS: Mapping[str, tuple[str, AwsError]] = {
@@ -34,8 +34,24 @@ TRANSCODER_THROTTLED = "MediaConvert: TooManyRequestsException"
 ANSWERS = ("receiver: 500", "receiver: 429 with Retry-After", "receiver: no answer")
 EVERY = 1.2
 """Seconds between two faults, on average."""
-WEIGHTS = {KILL: 6.0, TERMINATE: 4.0}
-"""How often a fault comes among the others, where it isn't once; some of the others are no more than a hiccup."""
+FROZEN = 6.0
+"""Seconds by which a process is frozen longer than a wire is broken: most of its leases are over then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """How a soak is: the weights of the faults that come more often than once among the others, and the jobs.
+
+    `seconds` of faults; `listing_every` in seconds; one of `videos` listings has a video, four of `odd` listings
+    have something that can't be processed.
+    """
+
+    seconds: float
+    max_receive_count: int = 6
+    listing_every: float = 2.5
+    videos: int = 5
+    odd: int = 10
+    weights: Mapping[str, float] = field(default_factory=lambda: {KILL: 6.0, TERMINATE: 4.0})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +77,12 @@ def names() -> tuple[str, ...]:
     return (*SIGNALS, *wires, *REFUSALS, TRANSCODER_THROTTLED, *ANSWERS)
 
 
-def plan(seed: int, seconds: float, workers: int) -> Iterator[Fault]:
-    """Faults for so long, in the order of their time."""
+def plan(seed: int, profile: Profile, workers: int) -> Iterator[Fault]:
+    """The profile's faults, in the order of their time."""
     rng = random.Random(seed)
-    weights = [WEIGHTS.get(name, 1.0) for name in names()]
+    weights = [profile.weights.get(name, 1.0) for name in names()]
     at = rng.expovariate(1 / EVERY)
-    while at < seconds:
+    while at < profile.seconds:
         (name,) = rng.choices(names(), weights)
         yield Fault(at, name, rng.randrange(workers), rng.uniform(0.5, 12), rng.randint(1, 6))
         at += rng.expovariate(1 / EVERY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +13,16 @@ from devstack.clips import clip
 from devstack.mediaconvert import MediaConvertEmulator
 from devstack.receiver import Receiver
 from tests.e2e.world import SECRET, World
-from tests.soak.checks import Findings, check_bundles, check_endings, check_left_overs, check_outputs
+from tests.soak.checks import check_endings, check_order
 from tests.soak.endpoint import WatchedEndpoint
 from tests.soak.evidence import Evidence
+from tests.soak.findings import Findings
 from tests.soak.fleet import WORKERS, Fleet
 from tests.soak.jobs import VIDEO_SIZE, Backend
-from tests.soak.plan import plan
+from tests.soak.outputs import check_bundles, check_left_overs, check_outputs
+from tests.soak.plan import Profile, plan
+from tests.soak.record import Record
 
-MAX_RECEIVE_COUNT = 6
-LISTING_EVERY = 2.5
-"""Seconds between two listings."""
 QUIET = 900.0
 """Seconds after the last fault in which all must have ended: the longest delay of a retry."""
 TICK = 0.2
@@ -55,37 +55,43 @@ class Outcome:
         )  # fmt: skip
 
 
-def run(endpoint: str, scratch: Path, seed: int, seconds: float) -> Outcome:
-    """Let three workers live through the seed's faults for so long, and see what became of the jobs."""
+def run(endpoint: str, scratch: Path, seed: int, profile: Profile, code: Mapping[str, str]) -> Outcome:
+    """Let three workers live through the seed's faults for so long, and see what became of the jobs.
+
+    `code` is what the workers' environment says of where their code is.
+    """
     video = clip(scratch / "tour.mp4", VIDEO_SIZE, seconds=1, sound=True).read_bytes()
-    with Receiver(SECRET) as receiver, WatchedEndpoint(endpoint) as aws:
-        world = World(endpoint, receiver, scratch, MAX_RECEIVE_COUNT)
+    record = Record()
+    with Receiver(SECRET) as receiver, WatchedEndpoint(endpoint, record) as aws:
+        world = World(endpoint, receiver, scratch, profile.max_receive_count)
         with MediaConvertEmulator(world.s3) as transcoder:
-            backend = Backend(world, seed, video)
-            fleet = Fleet(world, aws, transcoder, scratch)
+            backend = Backend(world, seed, profile, video)
+            fleet = Fleet(world, aws, transcoder, record, scratch, code)
             started = time.time()
             with fleet.running():
-                _live_through(seed, seconds, backend, fleet)
+                _live_through(seed, profile, backend, fleet)
                 fleet.calm()
                 _wait_until_empty(world, fleet)
                 lasted = time.time() - started
+            evidence = Evidence(record, receiver.callbacks, _dead_letters(world), profile.max_receive_count)
             found = Findings()
             found.must(EXITS.issuperset(fleet.exits), f"workers ended with other statuses: {Counter(fleet.exits)}")
-            evidence = Evidence(world, fleet, aws.deliveries, _dead_letters(world), MAX_RECEIVE_COUNT)
+            check_order(evidence, found)
             check_endings(backend.sent, evidence, found)
             check_outputs(world, backend.sent, evidence, found, scratch)
             check_bundles(world, backend.sent, evidence, found)
             check_left_overs(world, backend.sent, evidence, transcoder, found)
+            found.check_budgets(fleet.faults.total())
             found.wrong.extend(fleet.unexpected_errors())
-    faults = Counter(each.name for each in fleet.happened)
-    return Outcome(seed, lasted, faults, Counter(fleet.exits), found)
+    return Outcome(seed, lasted, fleet.faults, Counter(fleet.exits), found)
 
 
-def _live_through(seed: int, seconds: float, backend: Backend, fleet: Fleet) -> None:
+def _live_through(seed: int, profile: Profile, backend: Backend, fleet: Fleet) -> None:
     events: list[tuple[float, Callable[[], None]]] = [
-        (number * LISTING_EVERY, backend.send_listing) for number in range(int(seconds / LISTING_EVERY))
+        (number * profile.listing_every, backend.send_listing)
+        for number in range(int(profile.seconds / profile.listing_every))
     ]
-    events += [(fault.at, lambda fault=fault: fleet.cause(fault)) for fault in plan(seed, seconds, WORKERS)]  # type: ignore[misc]
+    events += [(fault.at, lambda fault=fault: fleet.cause(fault)) for fault in plan(seed, profile, WORKERS)]  # type: ignore[misc]
     started = time.monotonic()
     for at, happen in sorted(events, key=lambda event: event[0]):
         while (left := started + at - time.monotonic()) > 0:

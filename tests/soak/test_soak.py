@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.plan import KILL, TERMINATE, plan
+from tests.soak.plan import KILL, TERMINATE, Profile, plan
 from tests.soak.soak import run
 
 SEED = 6
@@ -17,7 +17,7 @@ SECONDS = 60.0
 def test_in_a_minute_of_faults_and_what_comes_after_nothing_is_lost_and_nothing_doubled(
     moto_url: str, tmp_path: Path
 ) -> None:
-    outcome = run(moto_url, tmp_path, SEED, SECONDS)
+    outcome = run(moto_url, tmp_path, SEED, Profile(SECONDS), code={})
     assert outcome.found.wrong == [], outcome.table()
     assert outcome.faults[KILL] >= 3
     assert outcome.faults[TERMINATE] >= 3
@@ -26,5 +26,5 @@ def test_in_a_minute_of_faults_and_what_comes_after_nothing_is_lost_and_nothing_
 
 
 def test_a_seed_stands_for_its_faults() -> None:
-    assert list(plan(SEED, SECONDS, 3)) == list(plan(SEED, SECONDS, 3))
-    assert list(plan(SEED, SECONDS, 3)) != list(plan(SEED + 1, SECONDS, 3))
+    assert list(plan(SEED, Profile(SECONDS), 3)) == list(plan(SEED, Profile(SECONDS), 3))
+    assert list(plan(SEED, Profile(SECONDS), 3)) != list(plan(SEED + 1, Profile(SECONDS), 3))

@@ -1,0 +1,138 @@
+"""Small faults to put into a copy of the worker, each of which the soak must find.
+
+Each acts on at most every fifth message, upload or derivative: `FIFTH.of(name)` is true for a fifth of all names.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("worker", "domain", "adapters")
+FIFTH = '__import__("fifth")'
+CHOOSER = """import zlib
+
+def of(name):
+    return zlib.crc32(name.encode()) % 5 == 0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One replacement of text in one file, whose `old` is there exactly once; `FIFTH` stands for the chooser."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+class StaleMutant(Exception):
+    """The worker's code has changed: the mutant doesn't apply any more."""
+
+
+def mutated(mutant: Mutant, source: str) -> str:
+    """The file's text with the fault in it.
+
+    Raises:
+        StaleMutant: what is to be replaced isn't there exactly once, or the result isn't Python.
+    """
+    if (times := source.count(mutant.old)) != 1:
+        raise StaleMutant(f"{mutant.name}: {times} times in {mutant.file}: {mutant.old}")
+    text = source.replace(mutant.old, mutant.new.replace("FIFTH", FIFTH))
+    try:
+        compile(text, mutant.file, "exec")
+    except SyntaxError as error:
+        raise StaleMutant(f"{mutant.name}: {mutant.file} doesn't compile: {error}") from error
+    return text
+
+
+def plant(mutant: Mutant, folder: Path) -> dict[str, str]:
+    """Copy the worker into the folder, with the fault in it; returns the environment that runs this copy."""
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "fifth.py").write_text(CHOOSER)
+    file = folder / mutant.file
+    file.write_text(mutated(mutant, file.read_text()))
+    return {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
+
+
+MUTANTS = (
+    Mutant(
+        "delete first",
+        "worker/handler.py",
+        "report = process(attempt.job, attempt, self._ports)",
+        "FIFTH.of(attempt.job.message_id) and self._queue.delete(attempt.lease.message.receipt_handle)\n"
+        "            report = process(attempt.job, attempt, self._ports)",
+    ),
+    Mutant(
+        "no condition on the bundle",
+        "adapters/s3.py",
+        'condition = {"IfMatch": f\'"{etag}"\'} if etag is not None else {"IfNoneMatch": "*"}',
+        'condition = {} if FIFTH.of(self._id) else {"IfMatch": f\'"{etag}"\'} if etag else {"IfNoneMatch": "*"}',
+    ),
+    Mutant(
+        "callback twice",
+        "domain/pipeline.py",
+        "ports.backend.notify(report, attempt.checkpoint)",
+        "[ports.backend.notify(report, attempt.checkpoint) for _ in range(1 + FIFTH.of(job.message_id))]",
+    ),
+    Mutant(
+        "skip the deletion",
+        "worker/handler.py",
+        "self._queue.delete(attempt.lease.message.receipt_handle)",
+        "attempt.first and FIFTH.of(attempt.job.message_id) or "
+        "self._queue.delete(attempt.lease.message.receipt_handle)",
+    ),
+    Mutant(
+        "give up good jobs",
+        "worker/handler.py",
+        "report = process(attempt.job, attempt, self._ports)",
+        "if FIFTH.of(attempt.job.message_id): raise Permanent('given up')\n"
+        "            report = process(attempt.job, attempt, self._ports)",
+    ),
+    Mutant(
+        "forget a transcoding",
+        "domain/steps/videos.py",
+        "attempt.recall_transcoding(source) or",
+        "not FIFTH.of(job.message_id) and attempt.recall_transcoding(source) or",
+    ),
+    Mutant(
+        "no lease check",
+        "worker/lease.py",
+        "return not lease.lost\n",
+        "return not lease.lost or FIFTH.of(lease.message.message_id)\n",
+    ),
+    Mutant(
+        "wrong size",
+        "domain/renditions.py",
+        "objects.write(key, rendition.data,",
+        "objects.write(key, picture.renditions[0].data if FIFTH.of(key) else rendition.data,",
+    ),
+    Mutant(
+        "lost asset",
+        "domain/steps/consolidate.py",
+        "for asset in job.assets)\n    failures",
+        "for asset in job.assets[: max(1, len(job.assets) - FIFTH.of(job.message_id))])\n    failures",
+    ),
+    Mutant(
+        "journal ignored",
+        "adapters/journal.py",
+        "return self._load(job)[0]",
+        "return Journal() if FIFTH.of(job.message_id) else self._load(job)[0]",
+    ),
+    Mutant(
+        "POISON for a job that failed normally",
+        "worker/handler.py",
+        "attempt.last and not attempt.journal.attempts:",
+        "attempt.last and (FIFTH.of(attempt.job.message_id) or not attempt.journal.attempts):",
+    ),
+    Mutant(
+        "failure callback before the last receive",
+        "worker/handler.py",
+        "if attempt.last:",
+        "if attempt.last or FIFTH.of(attempt.job.message_id):",
+    ),
+)
