@@ -12,10 +12,10 @@ from botocore.exceptions import ClientError
 from adapters.aws import errors_mapped
 from adapters.mediaconvert_keys import CAPTURES, check_name, frame_keys
 from domain import keys
-from domain.content import FileFormat
 from domain.errors import Permanent
 from domain.keys import RawKey
-from domain.model import AssetType, Job, Size, Source, Transcoding, TranscodingResult
+from domain.kinds import AssetType, Size
+from domain.model import Job, Source, Transcoding, TranscodingResult
 
 if TYPE_CHECKING:
     from mypy_boto3_mediaconvert import MediaConvertClient
@@ -137,7 +137,7 @@ def job_request(
     job: Job, source: Source, shape: Shape, bucket: str, role: str, resubmitted: bool
 ) -> CreateJobRequestTypeDef:
     """One video's job: the MP4 and two frames, two seconds apart."""
-    video = source.derived(Size.ORIGINAL).removesuffix(FileFormat.MP4.extension)
+    video = source.derived(Size.ORIGINAL).removesuffix(".mp4")
     frames = keys.frames(source.raw, source.etag)
     token = keys.fingerprint(source.raw, source.etag)
     return {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from domain import keys
-from domain.content import Kind
 from domain.errors import Code, Permanent
 from domain.keys import RawKey
+from domain.kinds import Kind
 from domain.model import Source
 
 CAPTURES = 2

@@ -13,7 +13,8 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 
 from domain.content import FileFormat
 from domain.errors import MediaError, Permanent, Transient
-from domain.model import WIDTHS, Picture, Rendition, Size
+from domain.kinds import WIDTHS, Size
+from domain.model import Picture, Rendition
 
 QUALITY = 85
 LARGEST = max(WIDTHS.values())

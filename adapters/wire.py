@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Result, Size
+from domain.kinds import Size
+from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Result
 from domain.queue import Message
 from domain.rejections import Malformed
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from enum import Enum, StrEnum
+from enum import Enum
 
 from domain.errors import Code, Permanent
+from domain.kinds import Kind
 
 HEAD_BYTES = 1024
 """How many first bytes are enough: a PDF's signature may stand anywhere in its first 1,024."""
-
-
-class Kind(StrEnum):
-    PHOTO = "photo"
-    VIDEO = "video"
-    DOCUMENT = "document"
 
 
 class FileFormat(Enum):

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from domain.content import FileFormat, Kind
 from domain.errors import Code, Permanent
+from domain.kinds import Kind
 
 MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 
@@ -58,8 +58,8 @@ def _bad(key: str, why: str) -> Permanent:
 
 
 def derived(raw: RawKey, kind: Kind, size: str) -> str:
-    """A derivative's key: the raw object's name under the size segment; a video and its poster have the MP4's."""
-    file = stem(raw.file) + FileFormat.MP4.extension if kind is Kind.VIDEO else raw.file
+    """A derivative's key: the raw object's name under the size segment, with the kind's own extension."""
+    file = stem(raw.file) + kind.extension if kind.extension else raw.file
     return f"{raw.listing_id}/processed/{raw.media}/{size}/{file}"
 
 

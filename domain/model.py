@@ -6,57 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 
 from domain import keys
-from domain.content import FileFormat, Kind
+from domain.content import FileFormat
 from domain.errors import Code
 from domain.keys import RawKey
-
-
-class AssetType(StrEnum):
-    """The type of an asset, as the backend names it; the plain PHOTO and VIDEO are the older names."""
-
-    PHOTO_VERTICAL = "PHOTO_VERTICAL"
-    PHOTO_HORIZONTAL = "PHOTO_HORIZONTAL"
-    VIDEO_VERTICAL = "VIDEO_VERTICAL"
-    VIDEO_HORIZONTAL = "VIDEO_HORIZONTAL"
-    PROJECT_DOC = "PROJECT_DOC"
-    PROJECT_RENDER = "PROJECT_RENDER"
-    PHOTO = "PHOTO"
-    VIDEO = "VIDEO"
-
-    @property
-    def segments(self) -> str:
-        """The path segments in a key: `PHOTO_VERTICAL` is `photo/vertical`."""
-        return self.value.lower().replace("_", "/")
-
-    @property
-    def kind(self) -> Kind:
-        if self is AssetType.PROJECT_DOC:
-            return Kind.DOCUMENT
-        return Kind.VIDEO if self.value.startswith("VIDEO") else Kind.PHOTO
-
-
-class Size(StrEnum):
-    """A derivative's size segment, best first; all but ORIGINAL have a width in WIDTHS."""
-
-    ORIGINAL = "original"
-    LARGE = "large"
-    MEDIUM = "medium"
-    SMALL = "small"
-    THUMBNAIL = "thumbnail"
-
-
-WIDTHS: Mapping[Size, int] = MappingProxyType(
-    {Size.LARGE: 1200, Size.MEDIUM: 800, Size.SMALL: 400, Size.THUMBNAIL: 200}
-)
-"""The most pixels that a derivative is wide, from large to small."""
-
-SIZES: Mapping[Kind, tuple[Size, ...]] = MappingProxyType(
-    {Kind.PHOTO: tuple(WIDTHS), Kind.DOCUMENT: (Size.ORIGINAL,), Kind.VIDEO: tuple(Size)}
-)
-"""The derivatives of each kind of upload."""
+from domain.kinds import AssetType, Size
 
 
 class Status(StrEnum):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from domain.content import Kind
 from domain.errors import Code, coded_as
+from domain.kinds import Kind
 from domain.model import Asset, Failure, Job, Outcome, Report, Source
 from domain.ports import Attempt, Ports
 from domain.rendition_cache import RenditionCache

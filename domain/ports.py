@@ -11,6 +11,7 @@ from typing import Protocol
 
 from domain.content import FileFormat
 from domain.keys import RawKey
+from domain.kinds import Kind
 from domain.model import Derivatives, Job, Picture, Report, Source, Transcoding, TranscodingResult
 
 
@@ -171,19 +172,11 @@ class Attempt(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """The largest sources that are taken, in bytes."""
-
-    photo: int
-    document: int
-    video: int
-
-
-@dataclass(frozen=True, slots=True)
 class Ports:
     """Everything that the pipeline needs from outside, made once for the process.
 
     Work in `assets` may wait for work in `transfers`; work in `transfers` waits for nothing but the network.
+    `limits` are the most bytes of an upload of each kind.
     """
 
     objects: Objects
@@ -192,6 +185,6 @@ class Ports:
     backend: Backend
     assets: Executor
     transfers: Executor
-    limits: Limits
+    limits: Mapping[Kind, int]
     bundle_template: str
     now: Callable[[], datetime]

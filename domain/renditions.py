@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from domain.model import Picture, Rendition, Size, Source
+from domain.kinds import Size
+from domain.model import Picture, Rendition, Source
 from domain.run import Run
 
 

@@ -18,7 +18,7 @@ from adapters.s3 import S3Objects
 from adapters.sqs import NoRedrivePolicy, SqsQueue
 from adapters.wire import parse_message
 from domain.errors import MediaError
-from domain.ports import Limits, Ports, Transcoder
+from domain.ports import Ports, Transcoder
 from worker.consumer import Consumer
 from worker.handler import Handler
 from worker.health import Health
@@ -86,7 +86,7 @@ def _build(settings: Settings) -> Service:
         ),
         assets=ThreadPoolExecutor(asset_threads, "asset"),
         transfers=ThreadPoolExecutor(TRANSFERS, "transfer"),
-        limits=Limits(settings.max_photo_bytes, settings.max_document_bytes, settings.max_video_bytes),
+        limits=settings.limits,
         bundle_template=settings.zip_key_template,
         now=_now,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.keys import check_bundle_template
+from domain.kinds import Kind
 
 LONGEST_LEASE = (
     12 * 3600
@@ -75,6 +76,15 @@ class Settings(BaseSettings):
     def long_poll(self) -> int:
         """Seconds. A poll that took most of the visibility timeout would hand over leases that are nearly over."""
         return min(LONG_POLL, self.visibility_timeout // 3)
+
+    @property
+    def limits(self) -> Mapping[Kind, int]:
+        """The most bytes of an upload of each kind."""
+        return {
+            Kind.PHOTO: self.max_photo_bytes,
+            Kind.DOCUMENT: self.max_document_bytes,
+            Kind.VIDEO: self.max_video_bytes,
+        }
 
 
 class BadSettings(Exception):

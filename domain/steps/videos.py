@@ -9,7 +9,8 @@ from domain.content import FileFormat
 from domain.digest import check_sha256
 from domain.each import each
 from domain.errors import Code, Conflict, MediaError, Permanent, Transient, coded_as
-from domain.model import Derivatives, Failure, Size, Source, Transcoding, TranscodingResult
+from domain.kinds import Kind, Size
+from domain.model import Derivatives, Failure, Source, Transcoding, TranscodingResult
 from domain.renditions import store
 from domain.run import Run
 
@@ -54,7 +55,7 @@ def submit(run: Run, sources: Iterable[Source]) -> Submissions:
         return Submission(known) if known else _submit(run, source)
 
     unfinished = {source.raw.key: source for source in sources if run.attempt.recall(source) is None}
-    submitted = each(unfinished.values(), one, run.ports.assets, run.attempt, Code.VIDEO_PROCESSING_FAILED)
+    submitted = each(unfinished.values(), one, run.ports.assets, run.attempt, Kind.VIDEO.code)
     return {source.raw.key: submission for source, submission in submitted.items()}
 
 
@@ -70,7 +71,7 @@ def wait(run: Run, sources: Iterable[Source], submissions: Submissions) -> dict[
         submission = ended[source.raw.key]
         return submission if isinstance(submission, Failure) else _finish(run, source, submission)
 
-    return each(videos, one, run.ports.assets, run.attempt, Code.VIDEO_PROCESSING_FAILED)
+    return each(videos, one, run.ports.assets, run.attempt, Kind.VIDEO.code)
 
 
 def _submit(run: Run, source: Source, resubmitted: bool = False) -> Submission:

@@ -13,7 +13,8 @@ import pytest
 
 from domain.errors import Interrupted, LeaseLost, Stopped, Transient
 from domain.keys import parse_raw
-from domain.model import AssetType, Job, Source, Transcoding, TranscodingResult
+from domain.kinds import AssetType
+from domain.model import Job, Source, Transcoding, TranscodingResult
 from tests.fakes import NOW, FakeJournals, FakeObjects, FakeQueue, FakeTranscoder, ManualClock, threads
 from worker.attempt import Attempt
 from worker.lease import Leases
