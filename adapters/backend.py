@@ -47,7 +47,6 @@ class SignedCallback:
         provider: str,
         sleep: Callable[[float], None],
         now: Callable[[], datetime],
-        patience: float = PATIENCE,
         read_seconds: float = READ_SECONDS,
     ) -> None:
         self._url = url
@@ -55,7 +54,6 @@ class SignedCallback:
         self._provider = provider
         self._sleep = sleep
         self._now = now
-        self._patience = patience
         self._http = urllib3.PoolManager(
             retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds)
         )
@@ -124,7 +122,7 @@ class SignedCallback:
 
     def _spent(self, state: RetryCallState) -> bool:
         """Whether the patience is spent, or would be before the time that the backend asked for."""
-        return state.idle_for + _asked_for(state) >= self._patience
+        return state.idle_for + _asked_for(state) >= PATIENCE
 
 
 def webhook_id_of(report: Report) -> str:

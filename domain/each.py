@@ -35,9 +35,8 @@ def each(
     escaped: Exception | None = None
     try:
         while True:
-            if escaped is None:
-                for item in islice(waiting, WINDOW - len(running)):
-                    running[pool.submit(copy_context().run, work, item)] = item
+            for item in islice(waiting, WINDOW - len(running) if escaped is None else 0):
+                running[pool.submit(copy_context().run, work, item)] = item
             if not running:
                 break
             for future in wait(running, return_when=FIRST_COMPLETED).done:

@@ -275,7 +275,7 @@ def test_the_attempt_ends_when_the_patience_is_spent(
 
 
 def test_a_receiver_that_is_not_there(time: Time) -> None:
-    backend = SignedCallback("http://127.0.0.1:9/callback", SECRET, "X", time.sleep, time, patience=5)
+    backend = SignedCallback("http://127.0.0.1:9/callback", SECRET, "X", time.sleep, time)
     with pytest.raises(Transient):
         backend.notify(REPORT, no_checkpoint)
     assert len(time.slept) >= 2
