@@ -1,4 +1,4 @@
-"""Partial success, decided once."""
+"""The rule of partial success: one item fails, the others go on."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def each(
 
 
 def failure(error: Exception, code: Code) -> Failure:
-    """What the backend is told of an error; `code` is the step's own."""
+    """The failure that the backend is told of an error; `code` is used where the error has none."""
     if isinstance(error, MediaError):
         return Failure(error.code or code, str(error))
     if isinstance(error, Interrupted):

@@ -64,7 +64,7 @@ def derived(raw: RawKey, kind: Kind, size: str) -> str:
 
 
 def check_derived(raw: RawKey, kind: Kind) -> None:
-    """See whether the derivatives' keys can be.
+    """Check that the derivatives' keys are short enough for S3.
 
     Raises:
         Permanent: VALIDATION_ERROR, where they would be too long.
@@ -75,7 +75,7 @@ def check_derived(raw: RawKey, kind: Kind) -> None:
 
 
 def frames(raw: RawKey, etag: str) -> str:
-    """What the keys of a video's captured frames begin with; another upload under the same key has its own."""
+    """The prefix of the keys of a video's captured frames; each version of an upload has a prefix of its own."""
     return f"{raw.listing_id}/work/frames/{fingerprint(raw, etag)}"
 
 
@@ -151,7 +151,7 @@ def inner_path(key: str, listing_id: int, extension: str | None) -> str:
 
 
 def is_original(key: str) -> bool:
-    """Whether the key is of an object that is kept as it is, name included."""
+    """Whether the key has the size `original`: the object's name stays in the bundle."""
     return key.rsplit("/", 2)[-2:-1] == ["original"]
 
 

@@ -1,4 +1,4 @@
-"""The kinds of media, and all that holds for every upload of a kind."""
+"""The kinds of media, and the rules for the uploads of each."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ WIDTHS: Mapping[Size, int] = MappingProxyType(
 
 
 class Kind(Enum):
-    """A kind of media; how many bytes an upload of it may have is a setting.
+    """A kind of media. The largest upload of a kind is a setting.
 
-    `code` is of an upload that can't be processed. `sizes` are those of its derivatives, best first, and
-    `extension` is theirs, None where they keep the upload's name.
+    `code` is the error code of an upload that can't be processed. `sizes` are the sizes of its derivatives, best
+    first. `extension` is the derivatives' extension, None where they keep the upload's.
     """
 
     PHOTO = (Code.THUMBNAIL_PROCESSING_FAILED, tuple(WIDTHS), None)

@@ -1,4 +1,4 @@
-"""Jobs, assets and what becomes of them."""
+"""Jobs, their assets, and the results of processing them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What the backend says of an upload; None where it says nothing. `size` in bytes."""
+    """The properties that the backend announced for an upload, None where it didn't. `size` in bytes."""
 
     size: int | None = None
     sha256: str | None = None
@@ -43,7 +43,7 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one message asks for."""
+    """The work that one message asks for."""
 
     job_id: int
     listing_id: int
@@ -55,7 +55,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A raw object that passed validation. `sha256` is set where it is still to be checked against the bytes."""
+    """An upload that passed validation. `sha256` is set where it is still to be checked against the bytes."""
 
     raw: RawKey
     type: AssetType
@@ -86,7 +86,7 @@ class Transcoding:
 
 @dataclass(frozen=True, slots=True)
 class TranscodingResult:
-    """How a transcoding ended: `done`, or why not, and whether another one may do better."""
+    """The end of a transcoding: `done`, or a message why not; `curable` where another transcoding may succeed."""
 
     done: bool
     message: str = ""
@@ -113,7 +113,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Derivatives:
-    """What the bucket holds of a processed raw object: the derivatives' keys by size, best first."""
+    """The derivatives of one processed upload in the bucket: their keys by size, best first."""
 
     raw_key: str
     etag: str
@@ -146,7 +146,7 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One asset and what became of it."""
+    """One asset and its outcome."""
 
     asset: Asset
     outcome: Outcome
@@ -154,7 +154,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the backend is told."""
+    """The outcome of a job, as the callback tells it to the backend."""
 
     job: Job
     status: Status

@@ -51,7 +51,7 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
 
 
 def _process(run: Run, sources: Sequence[Source]) -> dict[Source, Outcome]:
-    """Videos are transcoded elsewhere while the photos are rendered here."""
+    """The outcome of each valid upload. The transcoder works on the videos while the photos are rendered here."""
     videos = _of(Kind.VIDEO, sources)
     submissions: Submissions = {}
     if videos:

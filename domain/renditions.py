@@ -1,4 +1,4 @@
-"""A picture's renditions, stored side by side."""
+"""The storing of a picture's renditions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from domain.run import Run
 
 
 def store(run: Run, picture: Picture, source: Source) -> Mapping[Size, str]:
-    """Write each rendition to its key, and keep it for the bundle; returns the keys by size."""
+    """Write the renditions to their keys side by side, and keep them for the bundle; returns the keys by size."""
 
     def one(rendition: Rendition) -> tuple[Size, str]:
         key = source.derived(rendition.size)

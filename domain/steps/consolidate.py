@@ -1,4 +1,4 @@
-"""consolidate: one report out of everything that happened."""
+"""consolidate: the report of the job, from the outcomes of its assets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PARTIAL = "DERIVATIVE_ERRORS_DETECTED"
 def consolidate(
     job: Job, outcomes: Mapping[Asset, Outcome], bundle: Bundle | None, started_at: datetime, now: datetime
 ) -> Report:
-    """One result for each entry of the message, in its order.
+    """The report with one result for each entry of the message, in the message's order.
 
     Raises:
         NothingProcessed: no asset came through; the error carries the report.
@@ -38,7 +38,7 @@ def consolidate(
 def give_up(
     job: Job, error: Exception, derivatives: Iterable[Derivatives], started_at: datetime, now: datetime
 ) -> Report:
-    """The report of a job that failed as a whole; what was processed before that is still named."""
+    """The report of a job that failed as a whole. It still names the derivatives that were made before."""
     if isinstance(error, NothingProcessed):
         return error.report
     reason = failure(error, Code.PROCESSING_FAILED)

@@ -1,4 +1,4 @@
-"""documents: each one copied unchanged, by the bucket itself."""
+"""documents: an unchanged copy of each document, made by S3."""
 
 from __future__ import annotations
 

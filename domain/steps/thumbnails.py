@@ -1,4 +1,4 @@
-"""thumbnails: each photo and render in four widths."""
+"""thumbnails: four widths of each photo and render."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""validate: is each upload there, and is it what the manifest and its type say?"""
+"""validate: checks that each upload exists and is what its manifest and its type say."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHA256_BYTES = 32
 
 
 def validate(run: Run) -> dict[Asset, Source | Failure]:
-    """Look at every asset side by side; a bad one fails alone.
+    """Check the assets side by side; an invalid one fails alone.
 
     A photo's bytes are checked where they are fetched anyway, in the thumbnails step.
     """

@@ -1,4 +1,4 @@
-"""videos: transcoded elsewhere while the photos are rendered here, and then given a poster."""
+"""videos: submitted to the transcoder before the photos are rendered, awaited and given posters after."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def submit(run: Run, sources: Iterable[Source]) -> Submissions:
 
 
 def wait(run: Run, sources: Iterable[Source], submissions: Submissions) -> dict[Source, Derivatives | Failure]:
-    """Wait until the videos are finished, holding nothing meanwhile, and make their posters."""
+    """Wait until the transcodings have ended, without a place among the jobs, and make the posters."""
     videos = list(sources)
     ended = _await(run, videos, submissions)
 
@@ -86,7 +86,7 @@ def _submit(run: Run, source: Source, resubmitted: bool = False) -> Submission:
 
 
 def _await(run: Run, videos: Iterable[Source], submissions: Submissions) -> Submissions:
-    """The submissions that count in the end, with the results of those that ended in time.
+    """Wait for the transcodings; returns the latest submission of each video, with its result if it ended in time.
 
     A transcoding that failed in a way that a retry can cure is submitted once more; never twice, it costs money
     each time.
