@@ -1,1 +1,1 @@
-"""One module for each thing out there; the only importers of the vendors' packages."""
+"""One module for each system outside; the only importers of the vendors' packages."""

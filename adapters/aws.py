@@ -1,4 +1,4 @@
-"""boto3's clients, and its errors as the domain's."""
+"""boto3's clients, and the mapping of its errors to the domain's."""
 
 from __future__ import annotations
 

@@ -47,7 +47,6 @@ class SignedCallback:
         provider: str,
         sleep: Callable[[float], None],
         now: Callable[[], datetime],
-        patience: float = PATIENCE,
         read_seconds: float = READ_SECONDS,
     ) -> None:
         self._url = url
@@ -55,7 +54,6 @@ class SignedCallback:
         self._provider = provider
         self._sleep = sleep
         self._now = now
-        self._patience = patience
         self._http = urllib3.PoolManager(
             retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds)
         )
@@ -94,7 +92,7 @@ class SignedCallback:
         raise _logged(Transient(f"{message}, which is final for this attempt"))
 
     def _signed(self, body: bytes, report: Report) -> Mapping[str, str]:
-        """What today's backend checks, and https://www.standardwebhooks.com beside it."""
+        """The signature headers: the one that today's backend checks, and those of https://www.standardwebhooks.com."""
         webhook_id = webhook_id_of(report)
         timestamp = str(int(self._now().timestamp()))
         signed = f"{webhook_id}.{timestamp}.".encode() + body
@@ -107,7 +105,7 @@ class SignedCallback:
         }
 
     def _retry_after(self, headers: Mapping[str, str]) -> float:
-        """Seconds, of either form of https://www.rfc-editor.org/rfc/rfc9110#name-retry-after."""
+        """The delay in seconds, from either form of https://www.rfc-editor.org/rfc/rfc9110#name-retry-after."""
         value = headers.get("Retry-After", "").strip()
         if value.isascii() and value.isdigit():
             return min(float(value), LONGEST_RETRY_AFTER)
@@ -123,12 +121,12 @@ class SignedCallback:
         return max(backoff, _asked_for(state))
 
     def _spent(self, state: RetryCallState) -> bool:
-        """Whether the patience is spent, or would be before the time that the backend asked for."""
-        return state.idle_for + _asked_for(state) >= self._patience
+        """Whether PATIENCE is spent, or will be before the delay that the backend asked for is over."""
+        return state.idle_for + _asked_for(state) >= PATIENCE
 
 
 def webhook_id_of(report: Report) -> str:
-    """The same for every delivery of the same outcome of the same message."""
+    """The callback's id: the same for every delivery of the same outcome of the same message."""
     outcome = f"{report.job.message_id}:{report.status}"
     return "msg_" + hashlib.sha256(outcome.encode()).hexdigest()[:32]
 

@@ -14,7 +14,8 @@ from adapters.aws import errors_mapped
 from domain import keys
 from domain.errors import Code, Conflict, NotFound, Transient
 from domain.journal import Ended, Ending, Journal
-from domain.model import AssetType, Derivatives, Job, Size, Transcoding
+from domain.kinds import AssetType, Size
+from domain.model import Derivatives, Job, Transcoding
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -12,10 +12,10 @@ from botocore.exceptions import ClientError
 from adapters.aws import errors_mapped
 from adapters.mediaconvert_keys import CAPTURES, check_name, frame_keys
 from domain import keys
-from domain.content import FileFormat
 from domain.errors import Permanent
 from domain.keys import RawKey
-from domain.model import AssetType, Job, Size, Source, Transcoding, TranscodingResult
+from domain.kinds import AssetType, Size
+from domain.model import Job, Source, Transcoding, TranscodingResult
 
 if TYPE_CHECKING:
     from mypy_boto3_mediaconvert import MediaConvertClient
@@ -48,7 +48,9 @@ _TOO_MANY_REQUESTS, _SERVER_ERROR, _NOT_IMPLEMENTED = 429, 500, 501
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What matters of a source: its size in pixels, rotation applied, where known, its orientation, its sound."""
+    """The properties of a video that its job depends on: its size in pixels, rotation applied, None where it isn't
+    known; whether it is upright; whether it has sound.
+    """
 
     width: int | None
     height: int | None
@@ -99,7 +101,7 @@ class MediaConvert:
         return None
 
     def _probe(self, source: Source) -> Shape:
-        """Look at the source; where MediaConvert won't, go by what the backend said of it."""
+        """Have MediaConvert probe the source; where it refuses, assume what the asset's type says."""
         with errors_mapped(f"probe {source.raw.key}"):
             try:
                 answer = self._client.probe(InputFiles=[{"FileUrl": f"s3://{self._bucket}/{source.raw.key}"}])
@@ -120,7 +122,7 @@ def _assumed(source: Source) -> Shape:
 
 
 def shape_of(answer: ProbeResponseTypeDef, source: Source) -> Shape:
-    """Read what Probe says of a video."""
+    """Read Probe's answer about a video."""
     tracks = [
         track for result in answer["ProbeResults"] for track in result.get("Container", {}).get("Tracks", [])
     ]
@@ -137,7 +139,7 @@ def job_request(
     job: Job, source: Source, shape: Shape, bucket: str, role: str, resubmitted: bool
 ) -> CreateJobRequestTypeDef:
     """One video's job: the MP4 and two frames, two seconds apart."""
-    video = source.derived(Size.ORIGINAL).removesuffix(FileFormat.MP4.extension)
+    video = source.derived(Size.ORIGINAL).removesuffix(".mp4")
     frames = keys.frames(source.raw, source.etag)
     token = keys.fingerprint(source.raw, source.etag)
     return {
@@ -220,6 +222,6 @@ def _captures(shape: Shape) -> OutputTypeDef:
 
 
 def _box(shape: Shape) -> VideoDescriptionTypeDef:
-    """No larger than this and never enlarged or padded; the default behaviour does both."""
+    """The largest frame of the output. The default scaling behaviour would enlarge and pad smaller ones."""
     width, height = (SHORT_SIDE, LONG_SIDE) if shape.portrait else (LONG_SIDE, SHORT_SIDE)
     return {"Width": width, "Height": height, "ScalingBehavior": "FIT_NO_UPSCALE"}

@@ -1,18 +1,18 @@
-"""What MediaConvert makes of the names of files."""
+"""MediaConvert's rules for the keys of what it writes."""
 
 from __future__ import annotations
 
 from domain import keys
-from domain.content import Kind
 from domain.errors import Code, Permanent
 from domain.keys import RawKey
+from domain.kinds import Kind
 from domain.model import Source
 
 CAPTURES = 2
 
 
 def check_name(raw: RawKey) -> None:
-    """See whether a video's derivatives can be named after its upload.
+    """Check that MediaConvert can write derivatives that are named after this upload.
 
     Raises:
         Permanent: VALIDATION_ERROR, where they can't. A `$` begins an identifier that MediaConvert replaces in a

@@ -1,4 +1,4 @@
-"""What stands in for MediaConvert where it isn't set up."""
+"""The transcoder of a worker without MediaConvert."""
 
 from __future__ import annotations
 

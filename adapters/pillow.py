@@ -1,4 +1,4 @@
-"""Images, with Pillow."""
+"""The rendering of images, with Pillow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 
 from domain.content import FileFormat
 from domain.errors import MediaError, Permanent, Transient
-from domain.model import WIDTHS, Picture, Rendition, Size
+from domain.kinds import WIDTHS, Size
+from domain.model import Picture, Rendition
 
 QUALITY = 85
 LARGEST = max(WIDTHS.values())
@@ -111,13 +112,13 @@ def _large(image: Image.Image, orientation: int, width: int, height: int) -> Ima
 
 
 def _fit(limit: int, width: int, height: int) -> tuple[int, int]:
-    """By width, aspect kept, never enlarged."""
+    """The size within a width: the aspect is kept, and nothing is enlarged."""
     target = min(limit, width)
     return target, max(1, round(height * target / width))
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    """A mode that can be resized: L, RGB, RGBA, CMYK or LAB."""
+    """The image in a mode of 8 bits that can be resized: L, RGB, RGBA, CMYK or LAB."""
     if image.mode.startswith("I") or image.mode == "F":
         return _scaled_to_eight_bit(image)
     if image.has_transparency_data:
@@ -130,7 +131,7 @@ def _eight_bit(image: Image.Image) -> Image.Image:
 
 
 def _scaled_to_eight_bit(image: Image.Image) -> Image.Image:
-    """Pillow's own conversion cuts off what is above 255, which leaves a 16-bit image white."""
+    """The image scaled to 8 bits. Pillow's own conversion cuts off at 255, so a 16-bit image turns white."""
     wide = image.convert("F")
     low, high = (float(end) for end in wide.getextrema())  # type: ignore[arg-type]  # F has one band
     tops = _FULL_SCALE.get(image.mode, _SIXTEEN_BIT)
@@ -179,7 +180,7 @@ def _source_profile(mode: str, profile: bytes | None) -> ImageCms.ImageCmsProfil
 
 
 def _cascade(large: Image.Image, width: int, height: int, file_format: FileFormat) -> Iterator[Rendition]:
-    """Each rendition is made from the next larger one; equal ones are encoded once."""
+    """The renditions, each made from the next larger one; equal ones are encoded once."""
     target = file_format.becomes
     image = _flattened(large) if target is FileFormat.JPEG else large
     image.info.clear()  # Pillow would write the source's comment or profile
@@ -194,7 +195,7 @@ def _cascade(large: Image.Image, width: int, height: int, file_format: FileForma
 
 
 def _flattened(image: Image.Image) -> Image.Image:
-    """A JPEG has no alpha channel: what is transparent becomes white."""
+    """The image without transparency, on white: a JPEG has no alpha channel."""
     if image.mode != "RGBA":
         return image
     white = Image.new("RGBA", image.size, "white")
@@ -212,7 +213,7 @@ def _encode(image: Image.Image, file_format: FileFormat) -> bytes:
 
 @contextmanager
 def _undecodable(file_format: FileFormat) -> Iterator[None]:
-    """Whatever a decoder raises on hostile bytes is the file's fault, for good. What comes after it is ours."""
+    """Turn a decoder's error into a Permanent one: the file causes it. A lack of memory is Transient."""
     try:
         yield
     except MediaError:

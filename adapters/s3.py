@@ -186,7 +186,7 @@ class S3Upload:
             )
 
     def abort(self) -> None:
-        """Leave no parts behind. Raises nothing: what went wrong before is what counts."""
+        """Abort the upload so that no parts stay. An error is logged and not raised: the one before it counts."""
         try:
             _abort(self._s3, self._bucket, self._key, self._id)
         except MediaError as error:
@@ -203,5 +203,5 @@ def _abort(client: S3Client, bucket: str, key: str, upload_id: str) -> None:
 
 
 def _whole_digest(checksum: str | None) -> bytes | None:
-    """S3 holds `digest-N` for an object that was uploaded in N parts: not the digest of its bytes."""
+    """The digest of the object's bytes; None for `digest-N`, which S3 has for an upload in N parts."""
     return base64.b64decode(checksum) if checksum and "-" not in checksum else None

@@ -110,5 +110,5 @@ class SqsQueue:
 
 
 def _is_refusal(failed: BatchResultErrorEntryTypeDef) -> bool:
-    """Whether the queue said no for good; LocalStack doesn't say whose fault a stale handle is."""
+    """Whether the queue refused the handle for good; LocalStack doesn't set SenderFault for a stale handle."""
     return failed["SenderFault"] or failed["Code"].rpartition(".")[2] in _STALE

@@ -1,4 +1,4 @@
-"""JSON on the wire, as the domain's values and back. camelCase lives here and nowhere else."""
+"""The JSON of messages and callbacks, as the domain's values and back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Result, Size
+from domain.kinds import Size
+from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Result
 from domain.queue import Message
 from domain.rejections import Malformed
 
@@ -52,7 +53,7 @@ class _Asset(_Wire):
 
 
 class _Name(_Wire):
-    """What names a job."""
+    """The fields that name a job."""
 
     job_id: Id
     listing_id: Id | None = None
@@ -119,7 +120,7 @@ def _named(body: object, message: Message) -> Job | None:
 
 
 def _asset(entry: object) -> Asset:
-    """A bad entry is a bad asset, not a bad message."""
+    """The asset of an entry. A malformed entry is an asset with a problem; the message's others go on."""
     if isinstance(entry, str):
         return Asset(entry)
     try:

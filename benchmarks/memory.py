@@ -22,8 +22,9 @@ from domain.content import FileFormat
 from domain.errors import Permanent
 from domain.journal import Journal
 from domain.keys import RawKey
+from domain.kinds import Kind
 from domain.model import Derivatives, Job, Report, Source, Transcoding, TranscodingResult
-from domain.ports import Limits, Ports
+from domain.ports import Ports
 from domain.rendition_cache import RenditionCache
 from domain.run import Run
 from domain.steps.zip import write_bundle
@@ -107,7 +108,7 @@ class BundleAt:
             backend=Unused(),
             assets=ThreadPoolExecutor(4),
             transfers=ThreadPoolExecutor(16),
-            limits=Limits(0, 0, 0),
+            limits=dict.fromkeys(Kind, 0),
             bundle_template="{listing_id}/processed/zip/{listing_id}.zip",
             now=lambda: datetime.now(UTC),
         )

@@ -14,7 +14,7 @@ from skimage.metrics import structural_similarity
 from adapters.pillow import QUALITY, PillowImages
 from benchmarks.figure import Figure
 from domain.content import FileFormat
-from domain.model import WIDTHS
+from domain.kinds import WIDTHS
 
 SIZES = {"12 MP": (4000, 3000), "24 MP": (6000, 4000), "48 MP": (8000, 6000)}
 AWKWARD = {"4800 wide": (4800, 3200), "2400 wide": (2400, 1600), "1300 wide": (1300, 867)}

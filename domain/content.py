@@ -1,23 +1,18 @@
-"""What bytes really are, told by the first of them."""
+"""File formats, recognised by a file's first bytes."""
 
 from __future__ import annotations
 
-from enum import Enum, StrEnum
+from enum import Enum
 
 from domain.errors import Code, Permanent
+from domain.kinds import Kind
 
 HEAD_BYTES = 1024
 """How many first bytes are enough: a PDF's signature may stand anywhere in its first 1,024."""
 
 
-class Kind(StrEnum):
-    PHOTO = "photo"
-    VIDEO = "video"
-    DOCUMENT = "document"
-
-
 class FileFormat(Enum):
-    """A file format: its kind, its usual extension and its content type."""
+    """A file format: the kind of media it belongs to, its usual extension and its content type."""
 
     JPEG = (Kind.PHOTO, ".jpg", "image/jpeg")
     PNG = (Kind.PHOTO, ".png", "image/png")
@@ -84,7 +79,7 @@ def sniff(head: bytes) -> FileFormat | None:
 
 
 def _iso_media(head: bytes) -> FileFormat:
-    """ISO base media files name their brands: the major one first, then, after a version, the compatible ones."""
+    """The format of an ISO base media file by its brands: the major one, a version, the compatible ones."""
     length = int.from_bytes(head[:4], "big")
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, min(length, len(head)), 4))]
     for brand in brands:

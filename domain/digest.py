@@ -1,4 +1,4 @@
-"""The manifest's SHA-256, where the bucket holds none."""
+"""The check of the manifest's SHA-256 against an object's bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from domain.run import Run
 
 
 def check_sha256(run: Run, source: Source) -> None:
-    """Read the object once, though nothing else needs its bytes, if its digest is still to be checked.
+    """Read the whole object and compare its digest, if the bucket holds no digest that validation could compare.
 
     Raises:
         Permanent: VALIDATION_ERROR, where it is another one.

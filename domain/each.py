@@ -1,4 +1,4 @@
-"""Partial success, decided once."""
+"""The rule of partial success: one item fails, the others go on."""
 
 from __future__ import annotations
 
@@ -35,9 +35,8 @@ def each(
     escaped: Exception | None = None
     try:
         while True:
-            if escaped is None:
-                for item in islice(waiting, WINDOW - len(running)):
-                    running[pool.submit(copy_context().run, work, item)] = item
+            for item in islice(waiting, WINDOW - len(running) if escaped is None else 0):
+                running[pool.submit(copy_context().run, work, item)] = item
             if not running:
                 break
             for future in wait(running, return_when=FIRST_COMPLETED).done:
@@ -61,7 +60,7 @@ def each(
 
 
 def failure(error: Exception, code: Code) -> Failure:
-    """What the backend is told of an error; `code` is the step's own."""
+    """The failure that the backend is told of an error; `code` is used where the error has none."""
     if isinstance(error, MediaError):
         return Failure(error.code or code, str(error))
     if isinstance(error, Interrupted):

@@ -67,7 +67,7 @@ class NotFound(Permanent):
 
 
 class Interrupted(Exception):
-    """This process may not go on with the job."""
+    """This process may not go on with the job. It is no failure of the job."""
 
 
 class LeaseLost(Interrupted):
@@ -80,7 +80,7 @@ class Stopped(Interrupted):
 
 @contextmanager
 def coded_as(code: Code) -> Iterator[None]:
-    """Give the code to a failure of the block that has none of its own."""
+    """Give the code to a MediaError that leaves the block without one."""
     try:
         yield
     except MediaError as error:

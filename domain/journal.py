@@ -34,14 +34,14 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """The trace of one message; that of another message for the same job is not its own and is not read."""
+    """What is known of one message. The journal of another message for the same job is not read."""
 
     attempts: tuple[Ended, ...] = ()
     derivatives: tuple[Derivatives, ...] = ()
     transcodings: tuple[Transcoding, ...] = ()
 
     def with_added(self, news: Journal) -> Journal:
-        """The journal with what is new; the latest of an upload's derivatives and transcodings counts."""
+        """The journal with the news added. Of an upload's derivatives and transcodings the latest ones stay."""
         derivatives = {(made.raw_key, made.type): made for made in self.derivatives + news.derivatives}
         transcodings = {submitted.raw_key: submitted for submitted in self.transcodings + news.transcodings}
         return Journal(self.attempts + news.attempts, tuple(derivatives.values()), tuple(transcodings.values()))
@@ -54,4 +54,4 @@ class Journals(Protocol):
         """The message's journal; an empty one where there is none."""
 
     def add(self, job: Job, news: Journal) -> None:
-        """Note what is new, whatever another attempt notes at the same time."""
+        """Add the news to the message's journal; what another attempt adds at the same time is kept."""

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from domain.content import FileFormat, Kind
 from domain.errors import Code, Permanent
+from domain.kinds import Kind
 
 MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 
@@ -58,13 +58,13 @@ def _bad(key: str, why: str) -> Permanent:
 
 
 def derived(raw: RawKey, kind: Kind, size: str) -> str:
-    """A derivative's key: the raw object's name under the size segment; a video and its poster have the MP4's."""
-    file = stem(raw.file) + FileFormat.MP4.extension if kind is Kind.VIDEO else raw.file
+    """A derivative's key: the raw object's name under the size segment, with the kind's own extension."""
+    file = stem(raw.file) + kind.extension if kind.extension else raw.file
     return f"{raw.listing_id}/processed/{raw.media}/{size}/{file}"
 
 
 def check_derived(raw: RawKey, kind: Kind) -> None:
-    """See whether the derivatives' keys can be.
+    """Check that the derivatives' keys are short enough for S3.
 
     Raises:
         Permanent: VALIDATION_ERROR, where they would be too long.
@@ -75,7 +75,7 @@ def check_derived(raw: RawKey, kind: Kind) -> None:
 
 
 def frames(raw: RawKey, etag: str) -> str:
-    """What the keys of a video's captured frames begin with; another upload under the same key has its own."""
+    """The prefix of the keys of a video's captured frames; each version of an upload has a prefix of its own."""
     return f"{raw.listing_id}/work/frames/{fingerprint(raw, etag)}"
 
 
@@ -151,7 +151,7 @@ def inner_path(key: str, listing_id: int, extension: str | None) -> str:
 
 
 def is_original(key: str) -> bool:
-    """Whether the key is of an object that is kept as it is, name included."""
+    """Whether the key has the size `original`: the object's name stays in the bundle."""
     return key.rsplit("/", 2)[-2:-1] == ["original"]
 
 

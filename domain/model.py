@@ -1,4 +1,4 @@
-"""Jobs, assets and what becomes of them."""
+"""Jobs, their assets, and the results of processing them."""
 
 from __future__ import annotations
 
@@ -6,57 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from types import MappingProxyType
 
 from domain import keys
-from domain.content import FileFormat, Kind
+from domain.content import FileFormat
 from domain.errors import Code
 from domain.keys import RawKey
-
-
-class AssetType(StrEnum):
-    """The type of an asset, as the backend names it; the plain PHOTO and VIDEO are the older names."""
-
-    PHOTO_VERTICAL = "PHOTO_VERTICAL"
-    PHOTO_HORIZONTAL = "PHOTO_HORIZONTAL"
-    VIDEO_VERTICAL = "VIDEO_VERTICAL"
-    VIDEO_HORIZONTAL = "VIDEO_HORIZONTAL"
-    PROJECT_DOC = "PROJECT_DOC"
-    PROJECT_RENDER = "PROJECT_RENDER"
-    PHOTO = "PHOTO"
-    VIDEO = "VIDEO"
-
-    @property
-    def segments(self) -> str:
-        """The path segments in a key: `PHOTO_VERTICAL` is `photo/vertical`."""
-        return self.value.lower().replace("_", "/")
-
-    @property
-    def kind(self) -> Kind:
-        if self is AssetType.PROJECT_DOC:
-            return Kind.DOCUMENT
-        return Kind.VIDEO if self.value.startswith("VIDEO") else Kind.PHOTO
-
-
-class Size(StrEnum):
-    """A derivative's size segment, best first; all but ORIGINAL have a width in WIDTHS."""
-
-    ORIGINAL = "original"
-    LARGE = "large"
-    MEDIUM = "medium"
-    SMALL = "small"
-    THUMBNAIL = "thumbnail"
-
-
-WIDTHS: Mapping[Size, int] = MappingProxyType(
-    {Size.LARGE: 1200, Size.MEDIUM: 800, Size.SMALL: 400, Size.THUMBNAIL: 200}
-)
-"""The most pixels that a derivative is wide, from large to small."""
-
-SIZES: Mapping[Kind, tuple[Size, ...]] = MappingProxyType(
-    {Kind.PHOTO: tuple(WIDTHS), Kind.DOCUMENT: (Size.ORIGINAL,), Kind.VIDEO: tuple(Size)}
-)
-"""The derivatives of each kind of upload."""
+from domain.kinds import AssetType, Size
 
 
 class Status(StrEnum):
@@ -68,7 +23,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What the backend says of an upload; None where it says nothing. `size` in bytes."""
+    """The properties that the backend announced for an upload, None where it didn't. `size` in bytes."""
 
     size: int | None = None
     sha256: str | None = None
@@ -88,7 +43,7 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one message asks for."""
+    """The work that one message asks for."""
 
     job_id: int
     listing_id: int
@@ -100,7 +55,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A raw object that passed validation. `sha256` is set where it is still to be checked against the bytes."""
+    """An upload that passed validation. `sha256` is set where it is still to be checked against the bytes."""
 
     raw: RawKey
     type: AssetType
@@ -131,7 +86,7 @@ class Transcoding:
 
 @dataclass(frozen=True, slots=True)
 class TranscodingResult:
-    """How a transcoding ended: `done`, or why not, and whether another one may do better."""
+    """The end of a transcoding: `done`, or a message why not; `curable` where another transcoding may succeed."""
 
     done: bool
     message: str = ""
@@ -158,7 +113,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Derivatives:
-    """What the bucket holds of a processed raw object: the derivatives' keys by size, best first."""
+    """The derivatives of one processed upload in the bucket: their keys by size, best first."""
 
     raw_key: str
     etag: str
@@ -191,7 +146,7 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One asset and what became of it."""
+    """One asset and its outcome."""
 
     asset: Asset
     outcome: Outcome
@@ -199,7 +154,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the backend is told."""
+    """The outcome of a job, as the callback tells it to the backend."""
 
     job: Job
     status: Status

@@ -1,4 +1,4 @@
-"""A file to write a zip into, that is a multipart upload."""
+"""A file object that writes into a multipart upload."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _HEADER_ROOM = 64 * 1024 + 1024
 
 
 class PartSink(io.RawIOBase):
-    """Writable and seekable, in the memory of a few parts.
+    """A writable and seekable file that keeps a few parts of the upload in memory.
 
     Full parts are sent and forgotten at once, but for those that may hold the header of the entry in hand:
     its size and CRC are only known at its end, when `zipfile` seeks back and writes the header again.
@@ -64,7 +64,7 @@ class PartSink(io.RawIOBase):
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Keep what is written first, the header, at hand until the block ends."""
+        """Hold back the part with the header that is written first, until the block ends."""
         first = self._position // self._part_size
         self._held = range(first, (self._position + _HEADER_ROOM) // self._part_size + 1)
         yield

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from domain.content import Kind
 from domain.errors import Code, coded_as
+from domain.kinds import Kind
 from domain.model import Asset, Failure, Job, Outcome, Report, Source
 from domain.ports import Attempt, Ports
 from domain.rendition_cache import RenditionCache
@@ -52,7 +52,7 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
 
 
 def _process(run: Run, sources: Sequence[Source]) -> dict[Source, Outcome]:
-    """Videos are transcoded elsewhere while the photos are rendered here."""
+    """The outcome of each valid upload. The transcoder works on the videos while the photos are rendered here."""
     videos = _of(Kind.VIDEO, sources)
     submissions: Submissions = {}
     if videos:

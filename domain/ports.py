@@ -1,4 +1,4 @@
-"""The few Protocols through which the pipeline touches the world, and the Ports that hold them."""
+"""The Protocols through which the pipeline reaches the outside, and the Ports that hold them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Protocol
 
 from domain.content import FileFormat
 from domain.keys import RawKey
+from domain.kinds import Kind
 from domain.model import Derivatives, Job, Picture, Report, Source, Transcoding, TranscodingResult
 
 
@@ -25,7 +26,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the bucket says of an object without its bytes. `sha256` is None where the bucket doesn't hold it."""
+    """The metadata of an object. `sha256` is None where the bucket doesn't hold it."""
 
     etag: str
     size: int
@@ -82,7 +83,7 @@ class Objects(Protocol):
 
 
 class Images(Protocol):
-    """What decodes, resizes and encodes."""
+    """The image library: it decodes, resizes and encodes."""
 
     def render(self, data: bytes, file_format: FileFormat) -> Picture:
         """The four renditions of an image, large first.
@@ -93,7 +94,7 @@ class Images(Protocol):
 
 
 class Backend(Protocol):
-    """Who hears of the outcome."""
+    """The backend, which receives the callback."""
 
     def notify(self, report: Report, checkpoint: Callable[[], None]) -> None:
         """Return once the backend acknowledged the report. `checkpoint` is called before each try.
@@ -104,34 +105,34 @@ class Backend(Protocol):
 
 
 class Transcoder(Protocol):
-    """What turns a video into an MP4 and a few frames of it, in its own time.
+    """The transcoder: it turns a video into an MP4 and a few captured frames, while the worker does other work.
 
     The MP4 goes to the source's `derived(ORIGINAL)`. `submit` and `result` raise Transient where a retry can help.
     """
 
     def check_name(self, raw: RawKey) -> None:
-        """See whether an upload of this name can be transcoded.
+        """Check that an upload of this name can be transcoded.
 
         Raises:
             Permanent: VALIDATION_ERROR, where it can't.
         """
 
     def frames(self, source: Source) -> Sequence[str]:
-        """The keys of the frames, the earliest first; a short clip may have but the first."""
+        """The keys of the captured frames, the earliest first. Of a short clip only the first frame may exist."""
 
     def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
-        """Order them. Within a minute the same order is the same transcoding; a `resubmitted` one is another.
+        """Submit a video. The same submission within a minute is the same transcoding; a `resubmitted` one not.
 
         Raises:
             Permanent: it isn't taken, and never will be.
         """
 
     def result(self, transcoding_id: str) -> TranscodingResult | None:
-        """How it ended; None while it goes on."""
+        """The transcoding's result; None while it is in progress."""
 
 
 class Attempt(Protocol):
-    """This try at the message."""
+    """The current attempt at the message."""
 
     @property
     def last(self) -> bool:
@@ -139,34 +140,34 @@ class Attempt(Protocol):
 
     @property
     def first(self) -> bool:
-        """Whether nobody has tried before."""
+        """Whether this is the first receive."""
 
     def step(self, name: str) -> AbstractContextManager[dict[str, int]]:
         """Time and log one step of the pipeline; what it counts goes into the mapping."""
 
     def checkpoint(self) -> None:
-        """Raise Interrupted or TimedOut where the attempt must not go on."""
+        """Raise Interrupted or TimedOut if the attempt must not go on."""
 
     def begin_report(self) -> None:
         """From now on a shutdown doesn't cut the attempt off: the backend may hear of the outcome any moment."""
 
     def recall(self, source: Source) -> Derivatives | None:
-        """What an earlier attempt at this message, or this one, made of these very bytes."""
+        """What this attempt or an earlier one at the message made of this version of the upload."""
 
     def record(self, derivatives: Derivatives) -> None:
-        """Remember it for the attempts to come."""
+        """Remember the derivatives for later attempts."""
 
     def recall_transcoding(self, source: Source) -> Transcoding | None:
-        """What was submitted last for these very bytes, by this attempt or an earlier one at this message."""
+        """The latest transcoding that this attempt or an earlier one submitted for this version of the upload."""
 
     def record_transcoding(self, transcoding: Transcoding) -> None:
-        """Remember it at once, whatever happens to this process."""
+        """Write the transcoding to the journal at once, because losing it would cost money."""
 
     def idle(self) -> AbstractContextManager[None]:
-        """Hold nothing but the lease until the block ends: the process may take on another job meanwhile."""
+        """Give the job's place to another job until the block ends; only the lease is kept."""
 
     def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, TranscodingResult]:
-        """Wait until at least one has ended and return those that have; none where the time to wait is up.
+        """Wait until a transcoding ends; returns the results by id, none where the time to wait is over.
 
         Raises:
             Interrupted: the lease is lost, or the process shuts down and somebody else will wait.
@@ -174,19 +175,11 @@ class Attempt(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """The largest sources that are taken, in bytes."""
-
-    photo: int
-    document: int
-    video: int
-
-
-@dataclass(frozen=True, slots=True)
 class Ports:
-    """Everything that the pipeline needs from outside, made once for the process.
+    """The pipeline's connections to the outside, made once for the process.
 
     Work in `assets` may wait for work in `transfers`; work in `transfers` waits for nothing but the network.
+    `limits` are the most bytes of an upload of each kind.
     """
 
     objects: Objects
@@ -195,6 +188,6 @@ class Ports:
     backend: Backend
     assets: Executor
     transfers: Executor
-    limits: Limits
+    limits: Mapping[Kind, int]
     bundle_template: str
     now: Callable[[], datetime]

@@ -1,4 +1,4 @@
-"""The errors that carry what is known of the job."""
+"""The errors that carry a job or a report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this attempt rendered, at hand for the bundle."""
+"""The renditions of an attempt that are kept in memory for the bundle."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 
 
 class RenditionCache:
-    """Keeps objects that were just written, up to a budget in bytes; the rest is read from the bucket again."""
+    """Keeps objects that were just written, up to a budget in bytes. The others are read from the bucket again."""
 
     def __init__(self, budget: int) -> None:
         self._room = budget
@@ -20,11 +20,11 @@ class RenditionCache:
                 self._kept[key, etag] = data
 
     def clear(self) -> None:
-        """Keep nothing more of what is kept: the job is about to wait for long."""
+        """Forget all objects, for a job that is about to wait for long."""
         with self._lock:
             self._room += sum(map(len, self._kept.values()))
             self._kept.clear()
 
     def get(self, key: str, etag: str) -> bytes | None:
-        """The object's bytes, if they are kept and the bucket still holds that very version."""
+        """The bytes of this version of the object; None where they aren't kept."""
         return self._kept.get((key, etag))

@@ -1,15 +1,16 @@
-"""A picture's renditions, stored side by side."""
+"""The storing of a picture's renditions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from domain.model import Picture, Rendition, Size, Source
+from domain.kinds import Size
+from domain.model import Picture, Rendition, Source
 from domain.run import Run
 
 
 def store(run: Run, picture: Picture, source: Source) -> Mapping[Size, str]:
-    """Write each rendition to its key, and keep it for the bundle; returns the keys by size."""
+    """Write the renditions to their keys side by side, and keep them for the bundle; returns the keys by size."""
 
     def one(rendition: Rendition) -> tuple[Size, str]:
         key = source.derived(rendition.size)

@@ -1,4 +1,4 @@
-"""One attempt's way through the pipeline."""
+"""The run of the pipeline that an attempt makes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from domain.rendition_cache import RenditionCache
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What every step gets: the job, the attempt at it, the ports, and the renditions kept for the bundle."""
+    """The input of every step: the job, the attempt at it, the ports, and the renditions kept for the bundle."""
 
     job: Job
     attempt: Attempt

@@ -15,19 +15,9 @@ from domain.content import FileFormat
 from domain.errors import Code, Conflict, NotFound, Permanent
 from domain.journal import Journal
 from domain.keys import RawKey
-from domain.model import (
-    WIDTHS,
-    Derivatives,
-    Job,
-    Picture,
-    Rendition,
-    Report,
-    Size,
-    Source,
-    Transcoding,
-    TranscodingResult,
-)  # fmt: skip
-from domain.ports import Entry, Head, Limits, Ports
+from domain.kinds import WIDTHS, Kind, Size
+from domain.model import Derivatives, Job, Picture, Rendition, Report, Source, Transcoding, TranscodingResult
+from domain.ports import Entry, Head, Ports
 from domain.queue import Message
 
 Value = TypeVar("Value")
@@ -415,7 +405,7 @@ def make_ports(**changes: Any) -> Ports:
         backend=FakeBackend(),
         assets=SameThread(),
         transfers=SameThread(),
-        limits=Limits(photo=1000, document=1000, video=1000),
+        limits=dict.fromkeys(Kind, 1000),
         bundle_template="{listing_id}/processed/zip/{listing_id}.zip",
         now=lambda: NOW,
     )

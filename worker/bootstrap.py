@@ -17,7 +17,7 @@ from adapters.s3 import S3Objects
 from adapters.sqs import LONGEST_POLL, NoRedrivePolicy, SqsQueue
 from adapters.wire import parse_message
 from domain.errors import MediaError
-from domain.ports import Limits, Ports, Transcoder
+from domain.ports import Ports, Transcoder
 from worker.assembly import Outside, Worker, assemble
 from worker.lease import longest_wait
 from worker.metrics import Metrics
@@ -72,7 +72,7 @@ def _outside(settings: Settings) -> Outside:
         ),
         assets=ThreadPoolExecutor(asset_threads, "asset"),
         transfers=ThreadPoolExecutor(TRANSFERS, "transfer"),
-        limits=Limits(settings.max_photo_bytes, settings.max_document_bytes, settings.max_video_bytes),
+        limits=settings.limits,
         bundle_template=settings.zip_key_template,
         now=_now,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.keys import check_bundle_template
+from domain.kinds import Kind
 
 LONGEST_LEASE = 12 * 3600
 """Seconds: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
@@ -68,6 +69,15 @@ class Settings(BaseSettings):
     max_photo_pixels: Annotated[int, Field(ge=1)] = 100_000_000
     aws_region: str | None = None
     aws_endpoint_url: str | None = None
+
+    @property
+    def limits(self) -> Mapping[Kind, int]:
+        """The most bytes of an upload of each kind."""
+        return {
+            Kind.PHOTO: self.max_photo_bytes,
+            Kind.DOCUMENT: self.max_document_bytes,
+            Kind.VIDEO: self.max_video_bytes,
+        }
 
 
 class BadSettings(Exception):

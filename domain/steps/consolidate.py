@@ -1,28 +1,23 @@
-"""consolidate: one report out of everything that happened."""
+"""consolidate: the report of the job, from the outcomes of its assets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from domain.content import Kind
 from domain.each import failure
 from domain.errors import Code
-from domain.model import Asset, AssetType, Bundle, Derivatives, Failure, Job, Outcome, Report, Result, Status
+from domain.kinds import AssetType
+from domain.model import Asset, Bundle, Derivatives, Failure, Job, Outcome, Report, Result, Status
 from domain.rejections import NothingProcessed
 
 PARTIAL = "DERIVATIVE_ERRORS_DETECTED"
-_CODE_OF_KIND = {
-    Kind.PHOTO: Code.THUMBNAIL_PROCESSING_FAILED,
-    Kind.VIDEO: Code.VIDEO_PROCESSING_FAILED,
-    Kind.DOCUMENT: Code.DOCUMENT_PROCESSING_FAILED,
-}
 
 
 def consolidate(
     job: Job, outcomes: Mapping[Asset, Outcome], bundle: Bundle | None, started_at: datetime, now: datetime
 ) -> Report:
-    """One result for each entry of the message, in its order.
+    """The report with one result for each entry of the message, in the message's order.
 
     Raises:
         NothingProcessed: no asset came through; the error carries the report.
@@ -43,7 +38,7 @@ def consolidate(
 def give_up(
     job: Job, error: Exception, derivatives: Iterable[Derivatives], started_at: datetime, now: datetime
 ) -> Report:
-    """The report of a job that failed as a whole; what was processed before that is still named."""
+    """The report of a job that failed as a whole. It still names the derivatives that were made before."""
     if isinstance(error, NothingProcessed):
         return error.report
     reason = failure(error, Code.PROCESSING_FAILED)
@@ -58,5 +53,5 @@ def _undone(asset: Asset, reason: Failure) -> Failure:
     asset_type = next(
         (known for known in AssetType if asset.type == known or f"/raw/{known.segments}/" in asset.key), None
     )
-    code = _CODE_OF_KIND[asset_type.kind] if asset_type else Code.VALIDATION_ERROR
+    code = asset_type.kind.code if asset_type else Code.VALIDATION_ERROR
     return Failure(code, f"not processed, because the job failed: {reason.message}")

@@ -1,4 +1,4 @@
-"""documents: each one copied unchanged, by the bucket itself."""
+"""documents: an unchanged copy of each document, made by S3."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from domain.digest import check_sha256
 from domain.each import each
-from domain.errors import Code
-from domain.model import Derivatives, Failure, Size, Source
+from domain.kinds import Kind, Size
+from domain.model import Derivatives, Failure, Source
 from domain.run import Run
 
 
@@ -18,7 +18,7 @@ def documents(run: Run, sources: Iterable[Source]) -> dict[Source, Derivatives |
         run.attempt.checkpoint()
         return run.attempt.recall(source) or _copy(run, source)
 
-    return each(sources, one, run.ports.assets, run.attempt, Code.DOCUMENT_PROCESSING_FAILED)
+    return each(sources, one, run.ports.assets, run.attempt, Kind.DOCUMENT.code)
 
 
 def _copy(run: Run, source: Source) -> Derivatives:

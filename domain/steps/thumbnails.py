@@ -1,4 +1,4 @@
-"""thumbnails: each photo and render in four widths."""
+"""thumbnails: four widths of each photo and render."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Iterable
 
 from domain import content
-from domain.content import HEAD_BYTES, Kind
+from domain.content import HEAD_BYTES
 from domain.each import each
 from domain.errors import Code, Permanent
+from domain.kinds import Kind
 from domain.model import Derivatives, Failure, Source
 from domain.renditions import store
 from domain.run import Run
@@ -21,7 +22,7 @@ def thumbnails(run: Run, sources: Iterable[Source]) -> dict[Source, Derivatives 
         run.attempt.checkpoint()
         return run.attempt.recall(source) or _render(run, source)
 
-    return each(sources, one, run.ports.assets, run.attempt, Code.THUMBNAIL_PROCESSING_FAILED)
+    return each(sources, one, run.ports.assets, run.attempt, Kind.PHOTO.code)
 
 
 def _render(run: Run, source: Source) -> Derivatives:

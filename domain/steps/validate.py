@@ -1,4 +1,4 @@
-"""validate: is each upload there, and is it what the manifest and its type say?"""
+"""validate: checks that each upload exists and is what its manifest and its type say."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import base64
 import binascii
 
 from domain import content, keys
-from domain.content import HEAD_BYTES, Kind
+from domain.content import HEAD_BYTES
 from domain.each import each
 from domain.errors import Code, Permanent
-from domain.model import SIZES, Asset, AssetType, Failure, Manifest, Source
-from domain.ports import Head, Limits, Objects
+from domain.kinds import AssetType, Kind
+from domain.model import Asset, Failure, Manifest, Source
+from domain.ports import Head, Objects
 from domain.run import Run
 
 SHA256_BYTES = 32
 
 
 def validate(run: Run) -> dict[Asset, Source | Failure]:
-    """Look at every asset side by side; a bad one fails alone.
+    """Check the assets side by side; an invalid one fails alone.
 
     A photo's bytes are checked where they are fetched anyway, in the thumbnails step.
     """
@@ -41,7 +42,7 @@ def _look(run: Run, asset: Asset) -> Source:
     head = run.ports.objects.head(asset.key)
     if head is None:
         raise Permanent(f"there is no object {asset.key}: was it uploaded?")
-    _check_size(head.size, asset_type.kind, run.ports.limits)
+    _check_size(head.size, asset_type.kind, run.ports.limits[asset_type.kind])
     wanted = _check_manifest(asset.manifest, head)
     if asset_type.kind is not Kind.PHOTO:
         _check_first_bytes(raw, asset_type.kind, head, run.ports.objects)
@@ -61,10 +62,9 @@ def asset_type_of(asset: Asset, raw: keys.RawKey) -> AssetType:
         raise Permanent(f"{name!r} is no media type of the contract", Code.VALIDATION_ERROR) from None
 
 
-def _check_size(size: int, kind: Kind, limits: Limits) -> None:
+def _check_size(size: int, kind: Kind, limit: int) -> None:
     if size == 0:
         raise Permanent("the object is empty")
-    limit = {Kind.PHOTO: limits.photo, Kind.VIDEO: limits.video, Kind.DOCUMENT: limits.document}[kind]
     if size > limit:
         raise Permanent(f"the object has {size} bytes; the limit for a {kind} is {limit}")
 
@@ -126,7 +126,7 @@ def _without_collisions(checked: dict[Asset, Source | Failure]) -> dict[Asset, S
     for asset, source in checked.items():
         if isinstance(source, Failure):
             continue
-        targets = [source.derived(size) for size in SIZES[source.type.kind]]
+        targets = [source.derived(size) for size in source.type.kind.sizes]
         owner = next((owners[key] for key in targets if owners.get(key, asset.key) != asset.key), None)
         if owner is None:
             owners.update(dict.fromkeys(targets, asset.key))

@@ -1,4 +1,4 @@
-"""videos: transcoded elsewhere while the photos are rendered here, and then given a poster."""
+"""videos: submitted to the transcoder before the photos are rendered, awaited and given posters after."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from domain.content import FileFormat
 from domain.digest import check_sha256
 from domain.each import each
 from domain.errors import Code, Conflict, MediaError, Permanent, Transient, coded_as
-from domain.model import Derivatives, Failure, Size, Source, Transcoding, TranscodingResult
+from domain.kinds import Kind, Size
+from domain.model import Derivatives, Failure, Source, Transcoding, TranscodingResult
 from domain.renditions import store
 from domain.run import Run
 
@@ -54,12 +55,12 @@ def submit(run: Run, sources: Iterable[Source]) -> Submissions:
         return Submission(known) if known else _submit(run, source)
 
     unfinished = {source.raw.key: source for source in sources if run.attempt.recall(source) is None}
-    submitted = each(unfinished.values(), one, run.ports.assets, run.attempt, Code.VIDEO_PROCESSING_FAILED)
+    submitted = each(unfinished.values(), one, run.ports.assets, run.attempt, Kind.VIDEO.code)
     return {source.raw.key: submission for source, submission in submitted.items()}
 
 
 def wait(run: Run, sources: Iterable[Source], submissions: Submissions) -> dict[Source, Derivatives | Failure]:
-    """Wait until the videos are finished, holding nothing meanwhile, and make their posters."""
+    """Wait until the transcodings have ended, without a place among the jobs, and make the posters."""
     videos = list(sources)
     ended = _await(run, videos, submissions)
 
@@ -70,7 +71,7 @@ def wait(run: Run, sources: Iterable[Source], submissions: Submissions) -> dict[
         submission = ended[source.raw.key]
         return submission if isinstance(submission, Failure) else _finish(run, source, submission)
 
-    return each(videos, one, run.ports.assets, run.attempt, Code.VIDEO_PROCESSING_FAILED)
+    return each(videos, one, run.ports.assets, run.attempt, Kind.VIDEO.code)
 
 
 def _submit(run: Run, source: Source, resubmitted: bool = False) -> Submission:
@@ -85,7 +86,7 @@ def _submit(run: Run, source: Source, resubmitted: bool = False) -> Submission:
 
 
 def _await(run: Run, videos: Iterable[Source], submissions: Submissions) -> Submissions:
-    """The submissions that count in the end, with the results of those that ended in time.
+    """Wait for the transcodings; returns the latest submission of each video, with its result if it ended in time.
 
     A transcoding that failed in a way that a retry can cure is submitted once more; never twice, it costs money
     each time.

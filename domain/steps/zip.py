@@ -1,4 +1,4 @@
-"""zip: every processed object of the listing in one bundle, streamed."""
+"""zip: the listing's bundle, streamed into the bucket."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _write(run: Run, sink: PartSink, members: Iterable[Entry]) -> None:
 
 
 def _free_path(key: str, first: bytes, listing_id: int, taken: set[str]) -> str:
-    """The member's path in the bundle, with the extension of what it really is, and of no other member."""
+    """A path in the bundle that no other member has, with the extension of the member's real format."""
     file_format = None if keys.is_original(key) else content.sniff(first)
     wrong = file_format is not None and not content.has_extension(key, file_format)
     path = keys.inner_path(key, listing_id, file_format.extension if file_format and wrong else None)
@@ -105,7 +105,7 @@ def _free_path(key: str, first: bytes, listing_id: int, taken: set[str]) -> str:
 
 
 def _fetched(run: Run, members: Iterable[Entry]) -> Iterator[tuple[Entry, Iterator[bytes]]]:
-    """Each member with its bytes; small ones are fetched ahead, side by side, large ones streamed."""
+    """The members with their bytes. Small members are fetched ahead, side by side; large ones are streamed."""
     waiting: deque[tuple[Entry, Callable[[], Iterator[bytes]]]] = deque()
     for member in members:
         waiting.append((member, _fetch(run, member)))

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.pillow import PillowImages
 from domain.content import FileFormat, sniff
-from domain.model import WIDTHS
+from domain.kinds import WIDTHS
 from domain.ports import Images
 from tests.fakes import FakeImages
 from tests.images import encoded, quadrants

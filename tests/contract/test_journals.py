@@ -9,7 +9,8 @@ import pytest
 
 from domain.errors import Code, Transient
 from domain.journal import Ended, Ending, Journal, Journals
-from domain.model import AssetType, Derivatives, Job, Size, Transcoding
+from domain.kinds import AssetType, Size
+from domain.model import Derivatives, Job, Transcoding
 from tests.contract.aws import Bucket
 from tests.fakes import NOW, FakeJournals
 

@@ -15,7 +15,8 @@ from devstack.aws import session
 from devstack.ffmpeg import FfmpegError, executable, ffmpeg, inspect
 from devstack.mediaconvert import MediaConvertEmulator
 from domain import keys
-from domain.model import AssetType, Job, Source
+from domain.kinds import AssetType
+from domain.model import Job, Source
 from tests.contract.aws import Bucket
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from devstack.aws import session
 from devstack.mediaconvert import MediaConvertEmulator
 from domain import keys
 from domain.errors import Code, Permanent, Transient
-from domain.model import AssetType, Job, Size, Source, TranscodingResult
+from domain.kinds import AssetType, Size
+from domain.model import Job, Source, TranscodingResult
 from domain.ports import Objects, Transcoder
 from tests.contract.aws import Bucket
 from tests.fakes import FakeObjects, FakeTranscoder, ManualClock

@@ -12,18 +12,8 @@ from adapters.backend import PATIENCE, SignedCallback, webhook_id_of
 from devstack.receiver import DROP, GARBAGE, Answer, Hang, Plan, Receiver
 from devstack.signatures import GENUINE
 from domain.errors import Code, LeaseLost, Transient
-from domain.model import (
-    Asset,
-    AssetType,
-    Bundle,
-    Derivatives,
-    Failure,
-    Job,
-    Report,
-    Result,
-    Size,
-    Status,
-)  # fmt: skip
+from domain.kinds import AssetType, Size
+from domain.model import Asset, Bundle, Derivatives, Failure, Job, Report, Result, Status
 
 SECRET = "a-secret-of-the-tests"
 TRACE = "00-2b63e64e71537bb0327788965465ed16-45348f2c8c2a34bf-01"
@@ -285,7 +275,7 @@ def test_the_attempt_ends_when_the_patience_is_spent(
 
 
 def test_a_receiver_that_is_not_there(time: Time) -> None:
-    backend = SignedCallback("http://127.0.0.1:9/callback", SECRET, "X", time.sleep, time, patience=5)
+    backend = SignedCallback("http://127.0.0.1:9/callback", SECRET, "X", time.sleep, time)
     with pytest.raises(Transient):
         backend.notify(REPORT, no_checkpoint)
     assert len(time.slept) >= 2

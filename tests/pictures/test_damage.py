@@ -19,8 +19,9 @@ from PIL import Image
 from adapters.pillow import PillowImages
 from devstack.processes import memory
 from devstack.scenes import house, room
-from domain.content import Kind, require
+from domain.content import require
 from domain.errors import Permanent
+from domain.kinds import Kind
 from tests.images import encoded
 
 MAX_PIXELS = 1_000_000

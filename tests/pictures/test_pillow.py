@@ -15,9 +15,10 @@ from PIL import Image, ImageCms, ImageDraw
 
 from adapters.pillow import PillowImages
 from devstack.icc import display_p3
-from domain.content import FileFormat, Kind, sniff
+from domain.content import FileFormat, sniff
 from domain.errors import Permanent
-from domain.model import WIDTHS, Picture, Size
+from domain.kinds import WIDTHS, Kind, Size
+from domain.model import Picture
 from tests.conftest import DrawOnce
 from tests.heif import with_irot
 from tests.images import alike, encoded, exif, opened, oriented, quadrants

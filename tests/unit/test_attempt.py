@@ -12,7 +12,8 @@ import pytest
 
 from domain.errors import Interrupted, LeaseLost, Stopped, Transient
 from domain.keys import parse_raw
-from domain.model import AssetType, Job, Source, Transcoding, TranscodingResult
+from domain.kinds import AssetType
+from domain.model import Job, Source, Transcoding, TranscodingResult
 from tests.fakes import NOW, threads
 from tests.wiring import VISIBILITY, fakes
 from worker.attempt import Attempt

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from domain.content import HEAD_BYTES, FileFormat, Kind, has_extension, require, sniff
+from domain.content import HEAD_BYTES, FileFormat, has_extension, require, sniff
 from domain.errors import Code, Permanent
+from domain.kinds import Kind
 
 TS = b"G" + b"\0" * 187
 

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from adapters.wire import callback_body, parse_message
+from domain.kinds import WIDTHS, AssetType
 from domain.model import (
-    WIDTHS,
     Asset,
-    AssetType,
     Bundle,
     Derivatives,
     Job,

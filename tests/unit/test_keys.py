@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import keys
-from domain.content import Kind
 from domain.errors import Code, Permanent
+from domain.kinds import Kind
 
 SEGMENT = st.text(
     st.characters(exclude_categories=["C"], exclude_characters="/\u2028\u2029"), min_size=1, max_size=20

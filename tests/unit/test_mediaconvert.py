@@ -10,7 +10,8 @@ from adapters.mediaconvert import Shape, job_request, shape_of
 from adapters.mediaconvert_keys import frame_keys
 from devstack.service_model import request_shape, violations
 from domain import keys
-from domain.model import AssetType, Job, Size, Source
+from domain.kinds import AssetType, Size
+from domain.model import Job, Source
 
 JOB = Job(21, 28, "m-1")
 BUCKET = "media-bucket"

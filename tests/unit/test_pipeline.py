@@ -5,7 +5,8 @@ import hashlib
 import pytest
 
 from domain.errors import Code, Permanent, Transient
-from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Size, Status
+from domain.kinds import Size
+from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Status
 from domain.pipeline import process
 from domain.ports import Ports
 from domain.rejections import NothingProcessed

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.kinds import Kind
 from worker.settings import BadSettings, Settings, load_settings
 
 SECRET = "0123456789abcdef"
@@ -101,6 +102,12 @@ def test_a_dotenv_file_fills_in_what_the_environment_lacks(
     settings = load_settings()
     assert settings.media_bucket == "from-the-environment"
     assert settings.aws_region == "sa-east-1"
+
+
+def test_every_kind_has_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, kind in enumerate(Kind, start=1):
+        monkeypatch.setenv(f"MAX_{kind.name}_BYTES", str(number))
+    assert load_settings().limits == {kind: number for number, kind in enumerate(Kind, start=1)}
 
 
 def test_the_secret_is_not_shown() -> None:

@@ -6,7 +6,8 @@ import hashlib
 import pytest
 
 from domain.errors import Code, Permanent, Transient
-from domain.model import Asset, AssetType, Failure, Job, Manifest, Source
+from domain.kinds import AssetType
+from domain.model import Asset, Failure, Job, Manifest, Source
 from domain.ports import Head
 from domain.rendition_cache import RenditionCache
 from domain.run import Run

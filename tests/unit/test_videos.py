@@ -6,19 +6,8 @@ import pytest
 
 from domain import keys
 from domain.errors import Code, LeaseLost, Permanent, Transient
-from domain.model import (
-    Asset,
-    AssetType,
-    Derivatives,
-    Failure,
-    Job,
-    Manifest,
-    Report,
-    Size,
-    Source,
-    Status,
-    TranscodingResult,
-)
+from domain.kinds import AssetType, Size
+from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Source, Status, TranscodingResult
 from domain.pipeline import process
 from domain.rejections import NothingProcessed
 from tests.fakes import JPEG, MP4, FakeAttempt, FakeImages, FakeObjects, FakeTranscoder, make_ports
