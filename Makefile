@@ -31,7 +31,7 @@ demo: setup  ## the whole service on this machine: make demo [MEDIA=folder]
 fast: setup  ## the tests of pure code: after each edit (seconds)
 	$(BIN)/pytest -n 3 --dist worksteal $(FAST)
 
-check: lint fast  ## before each commit
+check: lint fast  ## both: before each commit
 
 format: setup  ## let ruff put right what it can
 	$(BIN)/ruff check --fix
