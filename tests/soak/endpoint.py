@@ -98,7 +98,10 @@ def _deliveries(answer: Mapping[str, Any], process: str, since: float) -> Iterat
 
 def _settled(operation: str, body: bytes, answer: AwsAnswer) -> Iterator[tuple[str, str, int]]:
     """What a deletion or a change of visibility was about: the operation, the handle, and its own status."""
-    request = json.loads(body)
+    try:
+        request = json.loads(body)
+    except ValueError:  # cut off on its way
+        return
     if operation == f"{SQS}{DELETE}":
         yield DELETE, request["ReceiptHandle"], answer[0]
     elif operation == f"{SQS}ChangeMessageVisibilityBatch":

@@ -19,9 +19,11 @@ from tests.soak.evidence import Evidence
 from tests.soak.findings import Findings
 from tests.soak.fleet import WORKERS, Fleet
 from tests.soak.jobs import VIDEO_SIZE, Backend
-from tests.soak.outputs import check_bundles, check_left_overs, check_outputs
+from tests.soak.outputs import check_bundles, check_left_overs, check_outputs, check_videos
 from tests.soak.plan import Profile, plan
 from tests.soak.record import Record
+from tests.soak.services import Services
+from tests.soak.transcoder import WatchedTranscoder
 
 QUIET = 900.0
 """Seconds after the last fault in which all must have ended: the longest delay of a retry."""
@@ -64,9 +66,9 @@ def run(endpoint: str, scratch: Path, seed: int, profile: Profile, code: Mapping
     record = Record()
     with Receiver(SECRET) as receiver, WatchedEndpoint(endpoint, record) as aws:
         world = World(endpoint, receiver, scratch, profile.max_receive_count)
-        with MediaConvertEmulator(world.s3) as transcoder:
+        with MediaConvertEmulator(world.s3) as emulator, WatchedTranscoder(emulator.url, record) as transcoder:
             backend = Backend(world, seed, profile, video)
-            fleet = Fleet(world, aws, transcoder, record, scratch, code)
+            fleet = Fleet(Services(world, aws, transcoder, emulator), record, scratch, code)
             started = time.time()
             with fleet.running():
                 _live_through(seed, profile, backend, fleet)
@@ -80,8 +82,9 @@ def run(endpoint: str, scratch: Path, seed: int, profile: Profile, code: Mapping
             check_endings(backend.sent, evidence, found)
             check_outputs(world, backend.sent, evidence, found, scratch)
             check_bundles(world, backend.sent, evidence, found)
-            check_left_overs(world, backend.sent, evidence, transcoder, found)
-            found.check_budgets(fleet.faults.total())
+            check_left_overs(world, backend.sent, evidence, found)
+            check_videos(backend.sent, evidence, emulator, found)
+            found.check_budgets(profile, fleet.faults.total())
             found.wrong.extend(fleet.unexpected_errors())
     return Outcome(seed, lasted, fleet.faults, Counter(fleet.exits), found)
 
