@@ -8,7 +8,7 @@ from devstack.receiver import Callback
 from tests.soak.evidence import DONE, Evidence, request_of
 from tests.soak.findings import GIVEN_UP, REPEATED, Findings
 from tests.soak.jobs import Sent
-from tests.soak.record import DELETE
+from tests.soak.record import COMPLETE, DELETE
 
 POISON = "POISON_MESSAGE"
 HOLE = f"{GIVEN_UP}, acknowledged and then reported as failed"
@@ -86,6 +86,8 @@ def check_order(evidence: Evidence, found: Findings) -> None:
             found.must(each.verdict == "genuine", f"{name} is {each.verdict}")
             if each.answered == 200 and status in DONE:
                 done.setdefault(request.about, each.received_at)
+    for request in (each for each in evidence.record.requests if each.operation == COMPLETE):
+        found.wrong.append(f"{request.process} replaced the bundle of listing {request.about} without a condition")
     for deletion in (each for each in evidence.record.requests if each.operation == DELETE):
         receive = received[deletion.about]
         name = f"message {receive.message_id}"

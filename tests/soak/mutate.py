@@ -22,11 +22,12 @@ PROFILE = Profile(
     seconds=60,
     max_receive_count=4,
     listing_every=1.5,
-    videos=2,
+    videos=1,
     odd=6,
+    held=15,
     repeats=12,
     given_up=12,
-    weights={KILL: 6.0, TERMINATE: 6.0, FREEZE: 4.0},
+    weights={KILL: 5.0, TERMINATE: 6.0, FREEZE: 8.0},
 )
 """Fewer receives, so that the retries' delays end within the three minutes; more of what a mutant must meet."""
 SEEDS = (1, 2, 3)

@@ -10,8 +10,9 @@ from tests.soak.plan import KILL, TERMINATE
 
 LEASE = 9.0
 """Seconds that a delivery or an extension gives: the workers' VISIBILITY_TIMEOUT."""
-DELETE, EXTEND, RETURN, CALLBACK, SUBMIT, PUT = (
+DELETE, EXTEND, RETURN, CALLBACK, SUBMIT, PUT, COMPLETE = (
     "DeleteMessage", "extend a lease", "return a message", "callback", "CreateJob", "PutObject",
+    "complete an upload without a condition",
 )  # fmt: skip
 OK = 200
 

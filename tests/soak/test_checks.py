@@ -10,7 +10,7 @@ from tests.soak.evidence import Evidence
 from tests.soak.findings import CHANCE, GIVEN_UP, REPEATED, Findings
 from tests.soak.jobs import Asset, Kind, Sent
 from tests.soak.plan import KILL, Profile
-from tests.soak.record import DELETE, PUT, Delivery, Record, Request, Trouble
+from tests.soak.record import COMPLETE, DELETE, PUT, Delivery, Record, Request, Trouble
 
 LAST = 2
 GOOD = Sent("m", 10, 5, (Asset("5/raw/photo/a.jpg", Kind.PHOTO),))
@@ -120,6 +120,13 @@ def test_a_callback_or_a_deletion_after_the_lease_is_wrong() -> None:
     assert "came without a lease" in reckoned(GOOD, delivery(1, 1), callbacks=(callback("SUCCEEDED", 20),))
     late = reckoned(GOOD, delivery(1, 1), deletion(20), callbacks=(callback("SUCCEEDED", 2),))
     assert "deleted without a lease" in late
+
+
+def test_a_bundle_replaced_without_a_condition_is_wrong() -> None:
+    blind = Request("SOAK0N1", "S3", COMPLETE, "5", 2, 2)
+    assert "without a condition" in reckoned(
+        GOOD, delivery(1, 1), blind, deletion(3), callbacks=(callback("SUCCEEDED", 2),)
+    )
 
 
 def test_a_callback_of_what_was_never_received_is_wrong() -> None:
