@@ -11,7 +11,7 @@ UNIT_VENV := .venv-3.13
 PYTHON313 ?= $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13*/bin/python; do \
 	$$python -c 'import sys; sys.version_info[:2] == (3, 13) or sys.exit(1); print(sys.executable)' 2>/dev/null && break; done)
 
-.PHONY: help setup fast check format test test-faults soak fuzz lint demo bench test-localstack test-3.13 ci pythons audit lock clean
+.PHONY: help setup fast check format test test-faults soak mutants fuzz lint demo bench test-localstack test-3.13 ci pythons audit lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -45,6 +45,9 @@ test-faults: setup  ## broken wires, refusals and kills (minutes)
 
 soak: setup  ## three workers under random faults: make soak [MINUTES=30] [SEED=…]
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
+
+mutants: setup  ## twelve small faults in copies of the worker, each of which the soak must find (half an hour)
+	$(BIN)/python -m tests.soak.mutate $(if $(MUTANT),"$(MUTANT)")
 
 fuzz: setup  ## messages, keys and damaged pictures, 10,000 of each (minutes)
 	$(BIN)/pytest -n 2 --hypothesis-profile fuzz --timeout 1800 -m hypothesis

@@ -8,9 +8,11 @@ from devstack.receiver import Callback
 from tests.soak.evidence import DONE, Evidence, request_of
 from tests.soak.findings import GIVEN_UP, REPEATED, Findings
 from tests.soak.jobs import Sent
-from tests.soak.record import DELETE
+from tests.soak.record import COMPLETE, DELETE
 
 POISON = "POISON_MESSAGE"
+HOLE = f"{GIVEN_UP}, acknowledged and then reported as failed"
+"""What the worker can't help yet: `AcknowledgedAndFailed` in tests/unit/test_promise.py."""
 
 
 def check_endings(sent: Sequence[Sent], evidence: Evidence, found: Findings) -> None:
@@ -39,8 +41,9 @@ def _check_dead(sent: Sent, evidence: Evidence, found: Findings, name: str) -> N
     codes = {each.payload["error"]["code"] for each in evidence.failures(sent)}
     kind = GIVEN_UP if good else "jobs that couldn't be processed, in the DLQ"
     if failures:
-        what = f"{kind} and reported as {', '.join(sorted(codes))}"
-        found.must(not done, f"{name} was acknowledged and reported as failed", what)
+        what = HOLE if done else f"{kind} and reported as {', '.join(sorted(codes))}"
+        excused = all(evidence.excuses.of_a_repeat(request_of(each)) for each in done)
+        found.must(excused, f"{name} was acknowledged and reported as failed", what)
         found.must(len(failures) == 1, f"{name} was reported under {len(failures)} webhook-ids")
     elif done:
         lost = evidence.was_of_the_last_receive(done[-1]) and evidence.excuses.of_a_repeat(request_of(done[-1]))
@@ -48,14 +51,13 @@ def _check_dead(sent: Sent, evidence: Evidence, found: Findings, name: str) -> N
         found.must(bool(lost), f"{name} is in the DLQ, though it was acknowledged", what)
     else:
         silence = evidence.excuses.of_silence(sent.message_id)
-        found.must(
-            bool(silence), f"{name} is in the DLQ and nobody said so", f"{kind} and lost on the last receive"
-        )
-    if good and not done:
-        given_up = evidence.excuses.of_giving_up(sent.message_id)
-        found.must(bool(given_up), f"{name} was given up, and not every receive of it met a fault of its own")
+        what = f"{kind} and lost on the last receive"
+        found.must(bool(silence), f"{name} is in the DLQ and nobody said so", what)
     if POISON in codes:
         found.must(bool(evidence.excuses.of_no_trace(sent.message_id)), f"{name} is {POISON}, but left a trace")
+    elif good and (failures or not done):
+        given_up = evidence.excuses.of_giving_up(sent.message_id)
+        found.must(bool(given_up), f"{name} was given up, and not every receive of it met a fault of its own")
 
 
 def _check_repeats(done: Sequence[Callback], evidence: Evidence, found: Findings, name: str) -> None:
@@ -84,6 +86,8 @@ def check_order(evidence: Evidence, found: Findings) -> None:
             found.must(each.verdict == "genuine", f"{name} is {each.verdict}")
             if each.answered == 200 and status in DONE:
                 done.setdefault(request.about, each.received_at)
+    for request in (each for each in evidence.record.requests if each.operation == COMPLETE):
+        found.wrong.append(f"{request.process} replaced the bundle of listing {request.about} without a condition")
     for deletion in (each for each in evidence.record.requests if each.operation == DELETE):
         receive = received[deletion.about]
         name = f"message {receive.message_id}"

@@ -11,13 +11,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from devstack.scripted import SQS, AwsAnswer, AwsError, ScriptedEndpoint, operation_of
-from tests.soak.record import DELETE, EXTEND, LEASE, RETURN, Delivery, Record, Request
+from tests.soak.record import COMPLETE, DELETE, EXTEND, LEASE, RETURN, Delivery, Record, Request
 
 NO_SUCH_UPLOAD = AwsError(404, "NoSuchUpload")
 NO_SUCH_KEY = AwsError(404, "NoSuchKey")
 PRECONDITION_FAILED = AwsError(412, "PreconditionFailed")
 OK = 200
 AS_PLANNED = b"as ordered"  # what an AwsError says
+OWN = {error.code.encode() for error in (NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITION_FAILED)}
+"""What S3 would have refused, too: no fault of a plan."""
 
 
 class WatchedEndpoint(ScriptedEndpoint):
@@ -35,7 +37,8 @@ class WatchedEndpoint(ScriptedEndpoint):
         since = time.time()
         answer = self._answer(method, path, headers, body)
         operation = operation_of(method, path, headers)
-        process, planned = process_of(headers), answer[0] != OK and AS_PLANNED in answer[2]
+        process = process_of(headers)
+        planned = AS_PLANNED in answer[2] and not any(code in answer[2] for code in OWN)
         if operation == f"{SQS}ReceiveMessage" and answer[0] == OK:
             self._record.deliveries += _deliveries(json.loads(answer[2]), process, since)
         elif operation.startswith(SQS):
@@ -43,7 +46,8 @@ class WatchedEndpoint(ScriptedEndpoint):
                 self._record.requests.append(
                     Request(process, "SQS", each, handle, since, time.time(), status, planned)
                 )
-        elif planned:
+        elif planned or _is_blind(operation, headers):
+            operation = operation if planned else COMPLETE
             listing = listing_of(path.encode())
             self._record.requests.append(
                 Request(process, "S3", operation, listing, since, time.time(), answer[0], planned)
@@ -86,6 +90,12 @@ def listing_of(text: bytes) -> str:
     return found[1].decode() if found else ""
 
 
+def _is_blind(operation: str, headers: Mapping[str, str]) -> bool:
+    """Whether this replaces an object, whatever it holds by now."""
+    conditions = {"if-match", "if-none-match"} & {name.lower() for name in headers}
+    return operation == "CompleteMultipartUpload" and not conditions
+
+
 def _deliveries(answer: Mapping[str, Any], process: str, since: float) -> Iterator[Delivery]:
     for each in answer.get("Messages", []):
         listing = re.search(r'"listingId": (\d+)', each["Body"])
@@ -98,7 +108,10 @@ def _deliveries(answer: Mapping[str, Any], process: str, since: float) -> Iterat
 
 def _settled(operation: str, body: bytes, answer: AwsAnswer) -> Iterator[tuple[str, str, int]]:
     """What a deletion or a change of visibility was about: the operation, the handle, and its own status."""
-    request = json.loads(body)
+    try:
+        request = json.loads(body)
+    except ValueError:  # cut off on its way
+        return
     if operation == f"{SQS}{DELETE}":
         yield DELETE, request["ReceiptHandle"], answer[0]
     elif operation == f"{SQS}ChangeMessageVisibilityBatch":

@@ -6,18 +6,17 @@ elsewhere excuses nothing.
 
 from __future__ import annotations
 
-import math
-from itertools import chain
-
-from tests.soak.plan import FREEZE, KILL, SERVICES, TERMINATE
-from tests.soak.record import DELETE, EXTEND, LEASE, PUT, RETURN, SUBMIT, Delivery, Record, Request
+from tests.soak.plan import FREEZE, KILL, SERVICES, TERMINATE, WIRE_FAULTS
+from tests.soak.record import DELETE, EXTEND, LEASE, OK, PUT, SUBMIT, Delivery, Record, Request
 
 GRACE = 3.0
 """Seconds that a busy machine may take between two things of which one follows the other at once."""
 LATE = 1.0
 """Seconds that a request may take from its process to its service where nothing holds it up."""
+EVER = float("-inf")
 BREAKS = {service: {f"{service}: {fault}" for fault in ("cut", "reset", "stalled")} for service in SERVICES}
 """What loses a request or its answer; a wire that is only slow or delayed loses neither."""
+ANY_BREAK = set().union(*BREAKS.values())
 
 
 class Excuses:
@@ -32,56 +31,63 @@ class Excuses:
         receive = self._record.receive_of(acknowledged)
         if receive is None:
             return ""
-        since, until = acknowledged.until, acknowledged.until + GRACE
-        lost = self._broken(receive.process, "receiver", since, until) or self.of_a_lost_lease(receive, until)
+        process, since, until = receive.process, acknowledged.until, acknowledged.until + GRACE
+        lost = self._record.befell(process, BREAKS["receiver"], since, until)
+        lost = lost or self.of_a_lost_lease(receive, until)
         deletions = [each for each in self._record.asked(DELETE, receive.handle) if each.since >= since]
-        if lost or any(each.status == 200 and each.since <= until for each in deletions):
+        if lost or any(each.status == OK and each.since <= until for each in deletions):
             return lost
-        refused = next((f"{each.status} on {DELETE}" for each in deletions if each.planned), "")
         return (
-            refused
-            or self._died(receive.process, until)
-            or self._broken(receive.process, "SQS", since, until)
-            or self._first(receive.process, {FREEZE}, since, until)
+            next((f"{each.status} on {DELETE}" for each in deletions if each.planned), "")
+            or self._record.died(process, until)
+            or self._record.befell(process, BREAKS["SQS"] | {FREEZE}, since, until)
         )
 
     def of_a_lost_lease(self, receive: Delivery, at: float) -> str:
         """Why a lease was over at this time, as its process had to see it."""
+        process, broken = receive.process, BREAKS["SQS"] | {FREEZE}
         extended = [
             each.since
             for each in self._record.asked(EXTEND, receive.handle)
-            if each.status == 200
+            if each.status == OK
             and each.since <= at
-            and not self._broken(receive.process, "SQS", each.since, each.until + GRACE)
+            and not self._record.befell(process, broken, each.since, each.until + GRACE)
         ]
         granted = max([receive.asked_at, *extended])
         if granted + LEASE > at:
             return ""
-        refused = self._record.refused(receive.process, {receive.handle}, granted, at)
-        return (
-            next((f"{each.status} on {EXTEND}" for each in refused if each.operation == EXTEND), "")
-            or self._broken(receive.process, "SQS", granted, at)
-            or self._first(receive.process, {FREEZE}, granted, at)
-        )
+        refused = self._record.refused(process, {receive.handle}, granted, at, {EXTEND})
+        return refused or self._record.befell(process, broken, granted, at)
+
+    def of_acting_late(self, receive: Delivery, request: Request) -> str:
+        """Why a request may come so late: it had its lease, or needs none, or was held up on its way."""
+        extended = [each for each in self._record.asked(EXTEND, receive.handle) if each.since <= request.since]
+        over = max([receive.at, *(each.until for each in extended if each.status == OK)]) + LEASE
+        if receive.count >= self._last or request.since <= over + LATE:
+            return "none is needed"
+        held_up = {FREEZE, *(f"{request.service}: {fault}" for fault in WIRE_FAULTS)}
+        return self._record.befell(request.process, held_up, request.since - LATE, request.since)
 
     def of_a_receive(self, receive: Delivery) -> str:
         """Why a receive of a good job came to nothing: a fault of its own."""
-        since, until = receive.asked_at, self._held_until(receive)
-        wires = set().union(*BREAKS.values())
+        process, since, until = receive.process, receive.asked_at, self._record.held_until(receive)
         abouts = {receive.message_id, receive.handle, receive.listing}
-        refusals = (
-            f"{each.status} on {each.operation}"
-            for each in self._record.refused(receive.process, abouts, since, until)
+        return (
+            self._record.befell(process, {KILL, TERMINATE}, EVER, until)
+            or self._record.befell(process, ANY_BREAK | {FREEZE}, since, until)
+            or self._record.refused(process, abouts, since, until)
         )
-        signals = self._record.befell(receive.process, {KILL, TERMINATE}, -math.inf, until)
-        broken = self._record.befell(receive.process, wires | {FREEZE}, since, until)
-        return next(chain(signals, broken, refusals), "")
 
     def of_giving_up(self, message_id: str) -> str:
         """Why a good job came to nothing on all of its receives; one without a fault is enough to refute it."""
         receives = self._record.received(message_id)
         faults = [self.of_a_receive(each) for each in receives]
         return ", ".join(faults) if len(faults) >= self._last and all(faults) else ""
+
+    def of_leaving(self, message_id: str) -> str:
+        """Why an upload is open: an attempt was cut off in the middle of it, and none came after who aborts it."""
+        receives = self._record.received(message_id)
+        return next(filter(None, map(self.of_a_receive, receives)), "") if len(receives) >= self._last else ""
 
     def of_no_trace(self, message_id: str) -> str:
         """Why no earlier receive of a message was written to its journal: POISON_MESSAGE says so."""
@@ -94,57 +100,26 @@ class Excuses:
         receive = self._record.received(message_id)[-1]
         if receive.count < self._last:
             return ""
-        return self._undelivered(receive) or self._died(receive.process, self._held_until(receive))
+        died = self._record.died(receive.process, self._record.held_until(receive))
+        return self._undelivered(receive) or died
 
     def of_a_second_submission(self, first: Request) -> str:
         """Why a video was submitted again: nobody could know of the first time."""
-        since, until = first.since, first.until + GRACE
-        refused = self._record.refused(first.process, {first.about}, since, until)
+        process, since, until = first.process, first.since, first.until + GRACE
         return (
-            self._died(first.process, until)
-            or self._broken(first.process, "MediaConvert", since, until)
-            or self._broken(first.process, "S3", since, until)
-            or self._first(first.process, {FREEZE}, since, until)
-            or next((f"{each.status} on {PUT}" for each in refused if each.operation in {PUT, SUBMIT}), "")
+            self._record.died(process, until)
+            or self._record.befell(process, BREAKS["MediaConvert"] | BREAKS["S3"] | {FREEZE}, since, until)
+            or self._record.refused(process, {first.about}, since, until, {PUT, SUBMIT})
         )
 
-    def of_acting_late(self, receive: Delivery, request: Request) -> str:
-        """Why a request came after its lease: it was held up, or nobody else can have the message; "" if not."""
-        extended = [each for each in self._record.asked(EXTEND, receive.handle) if each.since <= request.since]
-        over = max([receive.at, *(each.until for each in extended if each.status == 200)]) + LEASE
-        if receive.count >= self._last or request.since <= over + LATE:
-            return "none is needed"
-        wires = {f"{request.service}: {fault}" for fault in ("cut", "reset", "stalled", "delayed", "slow")}
-        return self._first(request.process, {FREEZE, *wires}, request.since - LATE, request.since)
-
     def _left_no_trace(self, receive: Delivery) -> str:
-        since, until = receive.asked_at, self._held_until(receive)
-        refused = self._record.refused(receive.process, {receive.listing}, since, until)
+        process, since, until = receive.process, receive.asked_at, self._record.held_until(receive)
         return (
             self._undelivered(receive)
-            or self._died(receive.process, until)
-            or self._broken(receive.process, "S3", since, until)
-            or self._first(receive.process, {FREEZE}, since, until)
-            or next((f"{each.status} on {PUT}" for each in refused if each.operation == PUT), "")
+            or self._record.died(process, until)
+            or self._record.befell(process, BREAKS["S3"] | {FREEZE}, since, until)
+            or self._record.refused(process, {receive.listing}, since, until, {PUT})
         )
 
     def _undelivered(self, receive: Delivery) -> str:
-        return self._broken(receive.process, "SQS", receive.asked_at, receive.at + GRACE)
-
-    def _held_until(self, receive: Delivery) -> float:
-        """When the process gave the message back, or else somebody else got it."""
-        settled = [*self._record.asked(RETURN, receive.handle), *self._record.asked(DELETE, receive.handle)]
-        later = [each.at for each in self._record.received(receive.message_id) if each.count > receive.count]
-        return min([*(each.since for each in settled if each.status == 200), *later], default=math.inf)
-
-    def _died(self, process: str, until: float) -> str:
-        """A kill, or a stop that ended, before this time."""
-        ends = ((each.name, each.since if each.name == KILL else each.until) for each in self._record.troubles
-                if each.whom == process and each.name in {KILL, TERMINATE})  # fmt: skip
-        return next((name for name, at in ends if at <= until), "")
-
-    def _broken(self, process: str, service: str, since: float, until: float) -> str:
-        return self._first(process, BREAKS[service], since, until)
-
-    def _first(self, process: str, names: set[str], since: float, until: float) -> str:
-        return next(self._record.befell(process, names, since, until), "")
+        return self._record.befell(receive.process, BREAKS["SQS"], receive.asked_at, receive.at + GRACE)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from tests.soak.plan import Profile
+
 REPEATED = "acknowledged callbacks repeated under the same webhook-id"
 GIVEN_UP = "jobs that could be processed, in the DLQ"
-BUDGETS = {REPEATED: 6.0, GIVEN_UP: 3.0}
-"""How many there may be for a hundred faults. docs/proof.md has the baselines."""
 CHANCE = 2.0
-"""How many more there may be in any run: a short one has few faults."""
+"""How many of each there may be in any run beside what its faults allow: a short one has few."""
 
 
 @dataclass
@@ -26,9 +26,9 @@ class Findings:
         elif counted:
             self.counts[counted] += 1
 
-    def check_budgets(self, faults: int) -> None:
+    def check_budgets(self, profile: Profile, faults: int) -> None:
         """What has an excuse each time, but has it too often, is wrong."""
-        for name, budget in BUDGETS.items():
+        for name, budget in ((REPEATED, profile.repeats), (GIVEN_UP, profile.given_up)):
             found = sum(count for what, count in self.counts.items() if what.startswith(name))
             allowed = CHANCE + budget * faults / 100
             self.must(found <= allowed, f"{found} {name}, where {faults} faults allow {allowed:.0f}")

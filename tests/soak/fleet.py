@@ -9,27 +9,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from devstack.mediaconvert import MediaConvertEmulator
-from devstack.proxy import Proxy
-from devstack.receiver import DROP, Answer, Plan
-from devstack.scripted import ScriptedEndpoint
-from tests.e2e.world import Worker, World
-from tests.soak.plan import (
-    ANSWERS,
-    FREEZE,
-    FROZEN,
-    KILL,
-    REFUSALS,
-    SERVICES,
-    SIGNALS,
-    TERMINATE,
-    TRANSCODER_THROTTLED,
-    WIRE_FAULTS,
-    Fault,
-    wire,
-)  # fmt: skip
+from tests.e2e.world import Worker
+from tests.soak.plan import FREEZE, FROZEN, KILL, SIGNALS, TERMINATE, Fault, wire
 from tests.soak.record import LEASE, Record, access_key, place_of
-from tests.soak.transcoder import WatchedTranscoder
+from tests.soak.services import Services
+from tests.soak.wires import Wires
 
 WORKERS = 3
 SETTINGS = {
@@ -43,34 +27,21 @@ SETTINGS = {
 }
 CANT_START = "media-worker can't start: "
 """What it says where a wire that it needs for its start is broken; ECS starts another then, as we do."""
-DELAY = 0.4
-BYTES_PER_SECOND = 60_000
-ANSWER: Mapping[str, Plan] = {
-    ANSWERS[0]: Answer(500),
-    ANSWERS[1]: Answer(429, {"Retry-After": "2"}),
-    ANSWERS[2]: DROP,
-}
 
 
 class Fleet:
     """The workers' places. Each place has its own wires, which outlive the processes in it."""
 
-    def __init__(
-        self, world: World, aws: ScriptedEndpoint, emulator: MediaConvertEmulator, record: Record, scratch: Path,
-        code: Mapping[str, str],
-    ) -> None:  # fmt: skip
+    def __init__(self, services: Services, record: Record, scratch: Path, code: Mapping[str, str]) -> None:
         """`code` is what the workers' environment says of where their code is."""
-        self._world = world
-        self._aws = aws
-        self._emulator = emulator
+        self._services = services
         self._record = record
         self._scratch = scratch
         self._code = code
         self._processes = 0
         self._workers: list[Worker] = []
         self._draining: list[Worker] = []
-        self._wires: list[Mapping[str, Proxy]] = []
-        self._heal_at: dict[Proxy, float] = {}
+        self._wires: list[Wires] = []
         self._thaw_at: dict[Worker, float] = {}
         self.faults: Counter[str] = Counter()
         self.exits: list[int] = []
@@ -79,37 +50,38 @@ class Fleet:
     def running(self) -> Iterator[None]:
         """The workers run until the block ends; what is left of them then is stopped."""
         with ExitStack() as stack:
-            transcoder = stack.enter_context(WatchedTranscoder(self._emulator.url, self._record))
-            targets = (self._aws.url, self._aws.url, transcoder.url, self._world.receiver.url)
             for place in range(WORKERS):
-                proxies = [stack.enter_context(Proxy(target)) for target in targets]
-                self._wires.append(dict(zip(SERVICES, proxies, strict=True)))
+                wires = Wires(place_of(access_key(place, 0)), self._services.targets(), self._record)
+                self._wires.append(stack.enter_context(wires))
                 self._workers.append(self._start(place))
             try:
                 yield
             finally:
-                for worker in (*self._workers, *self._draining):
+                left = (*self._workers, *self._draining)
+                for worker in left:
+                    worker.send(signal.SIGTERM)
+                for worker in left:
                     worker.stop(60)
 
     def _start(self, place: int) -> Worker:
         self._processes += 1
         wires, key = self._wires[place], access_key(place, self._processes)
-        environment = self._world.environment(
+        environment = self._services.world.environment(
             **SETTINGS,
             **self._code,
             AWS_ACCESS_KEY_ID=key,
-            AWS_ENDPOINT_URL_S3=wires["S3"].url,
-            AWS_ENDPOINT_URL_SQS=wires["SQS"].url,
-            AWS_ENDPOINT_URL_MEDIACONVERT=wires["MediaConvert"].url,
-            CALLBACK_URL=f"{wires['receiver'].url}/callback/{key}",
+            AWS_ENDPOINT_URL_S3=wires.url("S3"),
+            AWS_ENDPOINT_URL_SQS=wires.url("SQS"),
+            AWS_ENDPOINT_URL_MEDIACONVERT=wires.url("MediaConvert"),
+            CALLBACK_URL=f"{wires.url('receiver')}/callback/{key}",
         )
         return Worker(environment, self._scratch / f"worker-{self._processes}.log").__enter__()
 
     def tend(self) -> None:
         """Heal the wires and thaw the processes whose time it is, and start a worker where one has ended."""
+        for wires in self._wires:
+            wires.tend()
         now = time.time()
-        for proxy in [proxy for proxy, due in self._heal_at.items() if due <= now]:
-            self._heal(proxy)
         for worker in [worker for worker, due in self._thaw_at.items() if due <= now or not worker.running]:
             self._thaw(worker)
         for worker in [each for each in self._draining if not each.running]:
@@ -130,20 +102,9 @@ class Fleet:
         if fault.name in SIGNALS:
             self._signal(fault)
         elif which := wire(fault.name):
-            proxy = self._wires[fault.worker][which[0]]
-            self._heal(proxy)
-            self._record.begin(fault.name, place_of(access_key(fault.worker, 0)), time.time())
-            self._break(proxy, which[1])
-            self._heal_at[proxy] = time.time() + fault.seconds
+            self._wires[fault.worker].break_(*which, fault.seconds)
         else:
-            self._refuse(fault)
-
-    def _heal(self, proxy: Proxy) -> None:
-        proxy.heal()
-        self._heal_at.pop(proxy, None)
-        for place, wires in enumerate(self._wires):
-            names = {f"{service}: {each}" for service in wires for each in WIRE_FAULTS if wires[service] is proxy}
-            self._record.end(names, place_of(access_key(place, 0)), time.time())
+            self._services.refuse(fault)
 
     def _thaw(self, worker: Worker) -> None:
         worker.send(signal.SIGCONT)
@@ -164,40 +125,13 @@ class Fleet:
             self._draining.append(worker)
             self._workers[fault.worker] = self._start(fault.worker)
 
-    def _break(self, proxy: Proxy, fault: str) -> None:
-        match fault:
-            case "cut":
-                proxy.cut()
-            case "reset":
-                proxy.reset()
-            case "stalled":
-                proxy.stall()
-            case "delayed":
-                proxy.delay(DELAY)
-            case "slow":
-                proxy.slow_down(BYTES_PER_SECOND)
-
-    def _refuse(self, fault: Fault) -> None:
-        if fault.name in REFUSALS:
-            operation, error = REFUSALS[fault.name]
-            self._aws.fail(operation, error, fault.times)
-        elif fault.name == TRANSCODER_THROTTLED:
-            for operation in ("CreateJob", "GetJob"):
-                self._emulator.refuse(operation, 429, "TooManyRequestsException", fault.times)
-        else:
-            self._world.receiver.plan(*[ANSWER[fault.name]] * fault.times)
-
     def calm(self) -> None:
         """No more faults, and none of those that were still to come."""
         for wires in self._wires:
-            for proxy in wires.values():
-                self._heal(proxy)
+            wires.heal()
         for worker in list(self._thaw_at):
             self._thaw(worker)
-        self._aws.forgive()
-        self._world.receiver.drop_plan()
-        for operation in ("CreateJob", "GetJob"):
-            self._emulator.accept(operation)
+        self._services.accept()
 
     def unexpected_errors(self) -> Iterator[str]:
         """Log lines with a traceback of what nobody foresaw."""

@@ -19,12 +19,15 @@ from tests.soak.plan import FREEZE, KILL, TERMINATE, Profile
 from tests.soak.soak import run
 
 PROFILE = Profile(
-    seconds=75,
-    max_receive_count=3,
+    seconds=60,
+    max_receive_count=4,
     listing_every=1.5,
-    videos=2,
+    videos=1,
     odd=6,
-    weights={KILL: 8.0, TERMINATE: 8.0, FREEZE: 8.0},
+    held=15,
+    repeats=12,
+    given_up=12,
+    weights={KILL: 5.0, TERMINATE: 6.0, FREEZE: 8.0},
 )
 """Fewer receives, so that the retries' delays end within the three minutes; more of what a mutant must meet."""
 SEEDS = (1, 2, 3)

@@ -43,7 +43,9 @@ class Profile:
     """How a soak is: the weights of the faults that come more often than once among the others, and the jobs.
 
     `seconds` of faults; `listing_every` in seconds; one of `videos` listings has a video, four of `odd` listings
-    have something that can't be processed.
+    have something that can't be processed. MediaConvert finishes nothing for `held` of each 20 seconds.
+    For a hundred faults there may be so many `repeats` of an acknowledged callback and so many good jobs
+    `given_up`; docs/proof.md has the baselines.
     """
 
     seconds: float
@@ -51,6 +53,9 @@ class Profile:
     listing_every: float = 2.5
     videos: int = 5
     odd: int = 10
+    held: float = 0.0
+    repeats: float = 6.0
+    given_up: float = 3.0
     weights: Mapping[str, float] = field(default_factory=lambda: {KILL: 6.0, TERMINATE: 4.0})
 
 

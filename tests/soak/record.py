@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+
+from tests.soak.plan import KILL, TERMINATE
 
 LEASE = 9.0
 """Seconds that a delivery or an extension gives: the workers' VISIBILITY_TIMEOUT."""
-DELETE, EXTEND, RETURN, CALLBACK, SUBMIT, PUT = (
+DELETE, EXTEND, RETURN, CALLBACK, SUBMIT, PUT, COMPLETE = (
     "DeleteMessage", "extend a lease", "return a message", "callback", "CreateJob", "PutObject",
+    "complete an upload without a condition",
 )  # fmt: skip
+OK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +106,31 @@ class Record:
         found = (each for each in self.requests if each.operation == operation and each.about == about)
         return sorted(found, key=lambda each: each.since)
 
-    def befell(self, process: str, names: Collection[str], since: float, until: float) -> Iterator[str]:
-        """These troubles, as far as they hit the process in this time."""
-        for each in self.troubles:
-            hit = each.whom in (process, place_of(process)) and each.since <= until and each.until >= since
-            if hit and each.name in names:
-                yield each.name
+    def befell(self, process: str, names: Collection[str], since: float, until: float) -> str:
+        """The first of these troubles that hit the process in this time, "" where none did."""
+        whom = {process, place_of(process)}
+        hits = (
+            each for each in self.troubles if each.whom in whom and each.since <= until and each.until >= since
+        )
+        return next((each.name for each in hits if each.name in names), "")
 
-    def refused(self, process: str, abouts: Collection[str], since: float, until: float) -> Iterator[Request]:
-        """The planned answers that requests of this process about this really got in this time."""
-        for each in self.requests:
-            mine = each.planned and each.process == process and each.about in abouts
-            if mine and since <= each.until and each.since <= until:
-                yield each
+    def died(self, process: str, until: float) -> str:
+        """A kill, or a stop that had come to its end, before this time."""
+        ends = {KILL: lambda each: each.since, TERMINATE: lambda each: each.until}
+        own = (each for each in self.troubles if each.whom == process and each.name in ends)
+        return next((each.name for each in own if ends[each.name](each) <= until), "")
+
+    def held_until(self, receive: Delivery) -> float:
+        """When the process gave the message back or deleted it, or else somebody else got it."""
+        settled = [*self.asked(RETURN, receive.handle), *self.asked(DELETE, receive.handle)]
+        later = [each.at for each in self.received(receive.message_id) if each.count > receive.count]
+        return min([*(each.since for each in settled if each.status == OK), *later], default=math.inf)
+
+    def refused(
+        self, process: str, abouts: Collection[str], since: float, until: float, operations: Collection[str] = ()
+    ) -> str:
+        """The first planned answer that the process got to a request about this in this time, "" where none."""
+        own = (each for each in self.requests if each.planned and each.process == process and each.about in abouts)
+        hits = (each for each in own if since <= each.until and each.since <= until)
+        named = (each for each in hits if not operations or each.operation in operations)
+        return next((f"{each.status} on {each.operation}" for each in named), "")

@@ -19,13 +19,17 @@ from tests.soak.evidence import Evidence
 from tests.soak.findings import Findings
 from tests.soak.fleet import WORKERS, Fleet
 from tests.soak.jobs import VIDEO_SIZE, Backend
-from tests.soak.outputs import check_bundles, check_left_overs, check_outputs
+from tests.soak.outputs import check_bundles, check_left_overs, check_outputs, check_videos
 from tests.soak.plan import Profile, plan
 from tests.soak.record import Record
+from tests.soak.services import Services
+from tests.soak.transcoder import WatchedTranscoder
 
 QUIET = 900.0
 """Seconds after the last fault in which all must have ended: the longest delay of a retry."""
 TICK = 0.2
+TURN = 20
+"""Seconds from one hold of MediaConvert to the next."""
 EXITS = {0, 1, -9, -15}
 """1: it couldn't start while a wire was broken; -15: told to stop before it had begun."""
 
@@ -64,12 +68,12 @@ def run(endpoint: str, scratch: Path, seed: int, profile: Profile, code: Mapping
     record = Record()
     with Receiver(SECRET) as receiver, WatchedEndpoint(endpoint, record) as aws:
         world = World(endpoint, receiver, scratch, profile.max_receive_count)
-        with MediaConvertEmulator(world.s3) as transcoder:
+        with MediaConvertEmulator(world.s3) as emulator, WatchedTranscoder(emulator.url, record) as transcoder:
             backend = Backend(world, seed, profile, video)
-            fleet = Fleet(world, aws, transcoder, record, scratch, code)
+            fleet = Fleet(Services(world, aws, transcoder, emulator), record, scratch, code)
             started = time.time()
             with fleet.running():
-                _live_through(seed, profile, backend, fleet)
+                _live_through(seed, profile, backend, fleet, emulator)
                 fleet.calm()
                 _wait_until_empty(world, fleet)
                 lasted = time.time() - started
@@ -80,24 +84,31 @@ def run(endpoint: str, scratch: Path, seed: int, profile: Profile, code: Mapping
             check_endings(backend.sent, evidence, found)
             check_outputs(world, backend.sent, evidence, found, scratch)
             check_bundles(world, backend.sent, evidence, found)
-            check_left_overs(world, backend.sent, evidence, transcoder, found)
-            found.check_budgets(fleet.faults.total())
+            check_left_overs(world, backend.sent, evidence, found)
+            check_videos(backend.sent, evidence, emulator, found)
+            found.check_budgets(profile, fleet.faults.total())
             found.wrong.extend(fleet.unexpected_errors())
     return Outcome(seed, lasted, fleet.faults, Counter(fleet.exits), found)
 
 
-def _live_through(seed: int, profile: Profile, backend: Backend, fleet: Fleet) -> None:
+def _live_through(
+    seed: int, profile: Profile, backend: Backend, fleet: Fleet, emulator: MediaConvertEmulator
+) -> None:
     events: list[tuple[float, Callable[[], None]]] = [
         (number * profile.listing_every, backend.send_listing)
         for number in range(int(profile.seconds / profile.listing_every))
     ]
     events += [(fault.at, lambda fault=fault: fleet.cause(fault)) for fault in plan(seed, profile, WORKERS)]  # type: ignore[misc]
+    if profile.held:
+        turns = range(0, int(profile.seconds), TURN)
+        events += [(at, emulator.hold) for at in turns] + [(at + profile.held, emulator.release) for at in turns]
     started = time.monotonic()
     for at, happen in sorted(events, key=lambda event: event[0]):
         while (left := started + at - time.monotonic()) > 0:
             threading.Event().wait(min(left, TICK))
             fleet.tend()
         happen()
+    emulator.release()
 
 
 def _wait_until_empty(world: World, fleet: Fleet) -> None:

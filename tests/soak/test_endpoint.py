@@ -1,0 +1,118 @@
+"""What the endpoints note of requests, on which every excuse rests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from devstack.scripted import INTERNAL_ERROR, SLOW_DOWN, SQS, AwsAnswer
+from tests.soak.endpoint import WatchedEndpoint
+from tests.soak.record import COMPLETE, DELETE, EXTEND, RETURN, SUBMIT, Record
+from tests.soak.transcoder import WatchedTranscoder
+
+SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=SOAK1N7/20261121/eu/sqs/aws4_request"}
+
+
+class Endpoint(WatchedEndpoint):
+    """With a canned answer in moto's place."""
+
+    canned: tuple[int, object] = (200, {})
+
+    def forward(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AwsAnswer:
+        status, answer = self.canned
+        return status, {}, json.dumps(answer).encode()
+
+    def ask(self, operation: str, body: object) -> None:
+        headers = {**SIGNED, "X-Amz-Target": f"{SQS}{operation}"}
+        self.answer("POST", "/", headers, json.dumps(body).encode())
+
+
+@pytest.fixture
+def record() -> Record:
+    return Record()
+
+
+@pytest.fixture
+def endpoint(record: Record) -> Iterator[Endpoint]:
+    with Endpoint("http://none", record) as endpoint:
+        yield endpoint
+
+
+def noted(record: Record) -> list[tuple[str, str, str, int, bool]]:
+    return [(each.process, each.operation, each.about, each.status, each.planned) for each in record.requests]
+
+
+def test_a_delivery_is_noted_with_its_process_and_listing(endpoint: Endpoint, record: Record) -> None:
+    attributes = {"ApproximateReceiveCount": "2"}
+    job = {
+        "MessageId": "m",
+        "ReceiptHandle": "h",
+        "Body": '{"jobId": 1, "listingId": 5}',
+        "Attributes": attributes,
+    }
+    endpoint.canned = (200, {"Messages": [job, {**job, "MessageId": "n", "Body": "no job"}]})
+    endpoint.ask("ReceiveMessage", {})
+    first, second = record.deliveries
+    assert (first.message_id, first.handle, first.listing, first.count, first.process) == (
+        "m",
+        "h",
+        "5",
+        2,
+        "SOAK1N7",
+    )
+    assert (second.message_id, second.listing) == ("n", "")
+    assert first.asked_at <= first.at
+
+
+def test_deletions_are_noted_with_the_answer_given(endpoint: Endpoint, record: Record) -> None:
+    endpoint.fail(f"{SQS}DeleteMessage", INTERNAL_ERROR, 1)
+    for _ in range(2):
+        endpoint.ask("DeleteMessage", {"ReceiptHandle": "h"})
+    assert noted(record) == [("SOAK1N7", DELETE, "h", 500, True), ("SOAK1N7", DELETE, "h", 200, False)]
+
+
+def test_extensions_and_returns_are_told_apart_and_each_has_its_own_answer(
+    endpoint: Endpoint, record: Record
+) -> None:
+    endpoint.canned = (200, {"Failed": [{"Id": "1"}]})
+    entries = [
+        {"Id": "0", "ReceiptHandle": "a", "VisibilityTimeout": 9},
+        {"Id": "1", "ReceiptHandle": "b", "VisibilityTimeout": 9},
+        {"Id": "2", "ReceiptHandle": "c", "VisibilityTimeout": 15},
+    ]
+    endpoint.ask("ChangeMessageVisibilityBatch", {"Entries": entries})
+    assert [each[1:4] for each in noted(record)] == [(EXTEND, "a", 200), (EXTEND, "b", 400), (RETURN, "c", 200)]
+
+
+def test_of_the_bucket_only_planned_refusals_are_noted_with_the_listing_that_they_hit(
+    endpoint: Endpoint, record: Record
+) -> None:
+    endpoint.fail("PutObject", SLOW_DOWN, 1)
+    for listing in (5, 6):
+        endpoint.answer("PUT", f"/media-1/{listing}/work/1.json", SIGNED, b"")
+    assert noted(record) == [("SOAK1N7", "PutObject", "5", 503, True)]
+
+
+def test_a_bundle_that_is_replaced_without_a_condition_is_noted(endpoint: Endpoint, record: Record) -> None:
+    for headers in (SIGNED, {**SIGNED, "If-Match": "x"}, {**SIGNED, "If-None-Match": "*"}):
+        endpoint.answer("POST", "/media-1/5/processed/zip/5.zip?uploadId=u", headers, b"")
+    assert noted(record) == [("SOAK1N7", COMPLETE, "5", 200, False)]
+
+
+def test_a_request_that_was_cut_off_on_its_way_is_not_noted(endpoint: Endpoint, record: Record) -> None:
+    endpoint.answer("POST", "/", {**SIGNED, "X-Amz-Target": f"{SQS}DeleteMessage"}, b"")
+    assert noted(record) == []
+
+
+def test_submissions_and_throttling_are_noted_of_the_transcoder(record: Record) -> None:
+    class Transcoder(WatchedTranscoder):
+        def forward(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AwsAnswer:
+            return (201 if b"/5/" in body else 429), {}, b""
+
+    with Transcoder("http://none", record) as transcoder:
+        for listing in (5, 6):
+            transcoder.answer("POST", "/2017-08-29/jobs", SIGNED, f's3://m/{listing}/raw/video/a.mp4"'.encode())
+        transcoder.answer("GET", "/2017-08-29/jobs/5", SIGNED, b"/5/")
+    assert noted(record) == [("SOAK1N7", SUBMIT, "5", 201, False), ("SOAK1N7", SUBMIT, "6", 429, True)]

@@ -1,0 +1,97 @@
+"""The rules on a message that comes again and on leases, on records that are known to be bad."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.soak.plan import FREEZE, KILL, TERMINATE
+from tests.soak.record import DELETE, EXTEND, PUT, Request, Trouble
+from tests.soak.records import LAST, ME, MY_PLACE, OTHER, TWIN, callback, delivery, excuses, request
+
+
+class TestARepeat:
+    """Received at 100, acknowledged at 102; the message came again."""
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            request(DELETE, 102.1, status=500),
+            Trouble("SQS: cut", MY_PLACE, 101, 104),
+            Trouble("SQS: stalled", MY_PLACE, 102, 112),
+            Trouble("receiver: reset", MY_PLACE, 102, 103),
+            Trouble(KILL, ME, 102.1),
+            Trouble(KILL, ME, 101.9),
+            Trouble(TERMINATE, ME, 98, 103),
+            Trouble(FREEZE, ME, 102, 113),
+        ],
+    )
+    def test_is_excused_by_what_kept_its_own_deletion_from_happening(self, fault: Request | Trouble) -> None:
+        assert excuses(delivery(1, 100), fault).of_a_repeat(callback(102))
+
+    @pytest.mark.parametrize(
+        "elsewhere",
+        [
+            request(DELETE, 102.1, process=OTHER, about="h9", status=500),
+            request(DELETE, 102.1, about="another", status=500),
+            request(DELETE, 101.0, status=500),
+            request(EXTEND, 102.1, status=400),
+            request(PUT, 102.1, about="5", status=503),
+            Trouble("SQS: cut", "SOAK2", 101, 104),
+            Trouble("SQS: cut", MY_PLACE, 90, 99),
+            Trouble("SQS: cut", MY_PLACE, 106, 110),
+            Trouble("SQS: delayed", MY_PLACE, 101, 110),
+            Trouble("S3: cut", MY_PLACE, 101, 104),
+            Trouble("receiver: cut", MY_PLACE, 90, 101),
+            Trouble(KILL, OTHER, 102.1),
+            Trouble(KILL, TWIN, 102.1),
+            Trouble(KILL, ME, 120),
+            Trouble(TERMINATE, ME, 101, 120),
+            Trouble(TERMINATE, TWIN, 98, 103),
+            Trouble(FREEZE, ME, 110, 120),
+        ],
+    )
+    def test_is_not_excused_by_a_fault_elsewhere(self, elsewhere: Request | Trouble) -> None:
+        assert not excuses(delivery(1, 100), elsewhere).of_a_repeat(callback(102))
+
+    def test_is_not_excused_without_a_fault_nor_without_a_receive(self) -> None:
+        assert not excuses(delivery(1, 100)).of_a_repeat(callback(102))
+        assert not excuses(Trouble(KILL, ME, 102)).of_a_repeat(callback(102))
+
+    def test_is_not_excused_by_a_kill_after_the_deletion(self) -> None:
+        deleted = request(DELETE, 102.1)
+        assert not excuses(delivery(1, 100), deleted, Trouble(KILL, ME, 102.5)).of_a_repeat(callback(102))
+
+    def test_is_excused_by_a_lease_whose_extensions_were_refused_until_it_was_over(self) -> None:
+        refused = request(EXTEND, 103, status=404)
+        assert excuses(delivery(1, 100), refused).of_a_repeat(callback(109))
+
+    def test_is_not_excused_by_a_refusal_that_a_later_extension_made_good(self) -> None:
+        refused, extended = request(EXTEND, 103, status=404), request(EXTEND, 104)
+        assert not excuses(delivery(1, 100), refused, extended).of_a_repeat(callback(109))
+
+    def test_is_not_excused_by_a_lease_that_nobody_extended(self) -> None:
+        assert not excuses(delivery(1, 100)).of_a_repeat(callback(109))
+
+
+class TestActingLate:
+    """The lease is granted at 100 and extended at 103: it is over at 112.1."""
+
+    def late(self, at: float, *faults: Trouble, count: int = 1) -> str:
+        receive = delivery(count, 100)
+        return excuses(receive, request(EXTEND, 103, receive.handle), *faults).of_acting_late(
+            receive, callback(at)
+        )
+
+    def test_needs_no_excuse_with_a_lease_or_on_the_last_receive(self) -> None:
+        assert self.late(112)
+        assert self.late(130, count=LAST)
+
+    def test_is_excused_where_the_request_was_held_up(self) -> None:
+        assert self.late(130, Trouble("receiver: stalled", MY_PLACE, 110, 129.9))
+        assert self.late(130, Trouble(FREEZE, ME, 110, 129.9))
+
+    def test_is_wrong_otherwise(self) -> None:
+        assert not self.late(114)
+        assert not self.late(130, Trouble("receiver: stalled", MY_PLACE, 110, 120))
+        assert not self.late(130, Trouble("SQS: stalled", MY_PLACE, 110, 131))
+        assert not self.late(130, Trouble(FREEZE, OTHER, 110, 129.9))
