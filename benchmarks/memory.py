@@ -20,7 +20,6 @@ from devstack.moto import moto_server
 from devstack.processes import memory
 from domain.content import FileFormat
 from domain.errors import Permanent
-from domain.journal import Journal
 from domain.keys import RawKey
 from domain.kinds import Kind
 from domain.model import Derivatives, Job, Report, Source, Transcoding, TranscodingResult
@@ -139,11 +138,14 @@ class Unused:
 
 
 class Alone:
-    """An attempt that nothing interrupts."""
+    """An attempt that nothing interrupts, and its progress."""
 
     last = False
     first = True
-    journal = Journal()
+
+    @property
+    def progress(self) -> Alone:
+        return self
 
     @contextmanager
     def step(self, name: str) -> Iterator[dict[str, int]]:

@@ -131,8 +131,27 @@ class Transcoder(Protocol):
         """The transcoding's result; None while it is in progress."""
 
 
+class Progress(Protocol):
+    """What has been done for the message, by this attempt and by earlier ones."""
+
+    def recall(self, source: Source) -> Derivatives | None:
+        """What this attempt or an earlier one at the message made of this version of the upload."""
+
+    def record(self, derivatives: Derivatives) -> None:
+        """Remember the derivatives for later attempts."""
+
+    def recall_transcoding(self, source: Source) -> Transcoding | None:
+        """The latest transcoding that this attempt or an earlier one submitted for this version of the upload."""
+
+    def record_transcoding(self, transcoding: Transcoding) -> None:
+        """Write the transcoding to the journal at once, because losing it would cost money."""
+
+
 class Attempt(Protocol):
     """The current attempt at the message."""
+
+    @property
+    def progress(self) -> Progress: ...
 
     @property
     def last(self) -> bool:
@@ -150,18 +169,6 @@ class Attempt(Protocol):
 
     def begin_report(self) -> None:
         """From now on a shutdown doesn't cut the attempt off: the backend may hear of the outcome any moment."""
-
-    def recall(self, source: Source) -> Derivatives | None:
-        """What this attempt or an earlier one at the message made of this version of the upload."""
-
-    def record(self, derivatives: Derivatives) -> None:
-        """Remember the derivatives for later attempts."""
-
-    def recall_transcoding(self, source: Source) -> Transcoding | None:
-        """The latest transcoding that this attempt or an earlier one submitted for this version of the upload."""
-
-    def record_transcoding(self, transcoding: Transcoding) -> None:
-        """Write the transcoding to the journal at once, because losing it would cost money."""
 
     def idle(self) -> AbstractContextManager[None]:
         """Give the job's place to another job until the block ends; only the lease is kept."""

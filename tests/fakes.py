@@ -16,9 +16,11 @@ from domain.errors import Code, Conflict, NotFound, Permanent
 from domain.journal import Journal
 from domain.keys import RawKey
 from domain.kinds import WIDTHS, Kind, Size
-from domain.model import Derivatives, Job, Picture, Rendition, Report, Source, Transcoding, TranscodingResult
+from domain.model import Job, Picture, Rendition, Report, Source, Transcoding, TranscodingResult
 from domain.ports import Entry, Head, Ports
 from domain.queue import Message
+from worker.metrics import Metrics
+from worker.progress import Progress
 
 Value = TypeVar("Value")
 
@@ -258,18 +260,19 @@ class FakeJournals:
 class FakeAttempt:
     """An attempt whose checkpoints pass until the test says otherwise; it remembers its steps.
 
-    It waits by asking `transcoder` once for each; `idle_now` says whether it gave up its place.
+    It waits by asking `transcoder` once for each; `idle_now` says whether it gave up its place. Its progress is
+    the real one.
     """
 
     def __init__(self, last: bool = False, transcoder: FakeTranscoder | None = None, first: bool = True) -> None:
         self.last = last
         self.first = first
         self.transcoder = transcoder
+        self.progress = Progress(Job(21, 28, "m-1"), NOW, FakeJournals(), Metrics(), ManualClock())
         self.idle_now = False
-        self.transcodings: list[Transcoding] = []
+        self.reports = False
         self.steps: list[str] = []
         self.counts: dict[str, dict[str, int]] = {}
-        self.derivatives: list[Derivatives] = []
         self.before_checkpoint: Callable[[], None] = lambda: None
 
     @contextmanager
@@ -283,27 +286,15 @@ class FakeAttempt:
         self.before_checkpoint()
 
     def begin_report(self) -> None:
-        pass
-
-    def recall(self, source: Source) -> Derivatives | None:
-        known = {(made.raw_key, made.etag): made for made in self.derivatives}
-        return known.get((source.raw.key, source.etag))
-
-    def record(self, derivatives: Derivatives) -> None:
-        self.derivatives.append(derivatives)
-
-    def recall_transcoding(self, source: Source) -> Transcoding | None:
-        known = {(known.raw_key, known.etag): known for known in self.transcodings}
-        return known.get((source.raw.key, source.etag))
-
-    def record_transcoding(self, transcoding: Transcoding) -> None:
-        self.transcodings.append(transcoding)
+        self.reports = True
 
     @contextmanager
     def idle(self) -> Iterator[None]:
         self.idle_now = True
-        yield
-        self.idle_now = False
+        try:
+            yield
+        finally:
+            self.idle_now = False
 
     def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, TranscodingResult]:
         assert self.idle_now

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 
 from domain.errors import LeaseLost, Stopped, TimedOut
-from domain.model import Derivatives, Job, Source, Transcoding, TranscodingResult
+from domain.model import Job, TranscodingResult
 from worker.lease import Lease, Leases
 from worker.progress import Progress
 from worker.waiting import Waiting
@@ -90,18 +90,6 @@ class Attempt:
 
     def begin_report(self) -> None:
         self.reports = True
-
-    def recall(self, source: Source) -> Derivatives | None:
-        return self.progress.recall(source)
-
-    def record(self, derivatives: Derivatives) -> None:
-        self.progress.record(derivatives)
-
-    def recall_transcoding(self, source: Source) -> Transcoding | None:
-        return self.progress.recall_transcoding(source)
-
-    def record_transcoding(self, transcoding: Transcoding) -> None:
-        self.progress.record_transcoding(transcoding)
 
     def idle(self) -> AbstractContextManager[None]:
         return self._waiting.lending_the_place(self.checkpoint)

@@ -16,7 +16,7 @@ def documents(run: Run, sources: Iterable[Source]) -> dict[Source, Derivatives |
 
     def one(source: Source) -> Derivatives:
         run.attempt.checkpoint()
-        return run.attempt.recall(source) or _copy(run, source)
+        return run.attempt.progress.recall(source) or _copy(run, source)
 
     return each(sources, one, run.ports.assets, run.attempt, Kind.DOCUMENT.code)
 
@@ -27,5 +27,5 @@ def _copy(run: Run, source: Source) -> Derivatives:
     run.ports.objects.copy(source.raw.key, source.etag, target)
     run.ports.objects.mark_processed(source.raw.key)
     derivatives = Derivatives(source.raw.key, source.etag, source.type, {Size.ORIGINAL: target})
-    run.attempt.record(derivatives)
+    run.attempt.progress.record(derivatives)
     return derivatives

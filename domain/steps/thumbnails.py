@@ -20,7 +20,7 @@ def thumbnails(run: Run, sources: Iterable[Source]) -> dict[Source, Derivatives 
 
     def one(source: Source) -> Derivatives:
         run.attempt.checkpoint()
-        return run.attempt.recall(source) or _render(run, source)
+        return run.attempt.progress.recall(source) or _render(run, source)
 
     return each(sources, one, run.ports.assets, run.attempt, Kind.PHOTO.code)
 
@@ -37,5 +37,5 @@ def _render(run: Run, source: Source) -> Derivatives:
     stored = store(run, picture, source)
     run.ports.objects.mark_processed(source.raw.key)
     derivatives = Derivatives(source.raw.key, source.etag, source.type, stored, picture.width, picture.height)
-    run.attempt.record(derivatives)
+    run.attempt.progress.record(derivatives)
     return derivatives

@@ -51,10 +51,10 @@ def submit(run: Run, sources: Iterable[Source]) -> Submissions:
 
     def one(source: Source) -> Submission:
         run.attempt.checkpoint()
-        known = run.attempt.recall_transcoding(source)
+        known = run.attempt.progress.recall_transcoding(source)
         return Submission(known) if known else _submit(run, source)
 
-    unfinished = {source.raw.key: source for source in sources if run.attempt.recall(source) is None}
+    unfinished = {source.raw.key: source for source in sources if run.attempt.progress.recall(source) is None}
     submitted = each(unfinished.values(), one, run.ports.assets, run.attempt, Kind.VIDEO.code)
     return {source.raw.key: submission for source, submission in submitted.items()}
 
@@ -66,7 +66,7 @@ def wait(run: Run, sources: Iterable[Source], submissions: Submissions) -> dict[
 
     def one(source: Source) -> Derivatives | Failure:
         run.attempt.checkpoint()
-        if derivatives := run.attempt.recall(source):
+        if derivatives := run.attempt.progress.recall(source):
             return derivatives
         submission = ended[source.raw.key]
         return submission if isinstance(submission, Failure) else _finish(run, source, submission)
@@ -81,7 +81,7 @@ def _submit(run: Run, source: Source, resubmitted: bool = False) -> Submission:
         transcoding = run.ports.transcoder.submit(run.job, source, resubmitted)
     except MediaError as error:
         return Submission(error=error)
-    run.attempt.record_transcoding(transcoding)
+    run.attempt.progress.record_transcoding(transcoding)
     return Submission(transcoding)
 
 
@@ -125,7 +125,7 @@ def _finish(run: Run, source: Source, submission: Submission) -> Derivatives:
     made = {Size.ORIGINAL: video, **poster}
     width, height = transcoding.width, transcoding.height
     derivatives = Derivatives(source.raw.key, source.etag, source.type, made, width, height)
-    run.attempt.record(derivatives)
+    run.attempt.progress.record(derivatives)
     return derivatives
 
 

@@ -12,7 +12,7 @@ from tests.soak.record import COMPLETE, DELETE
 
 POISON = "POISON_MESSAGE"
 HOLE = f"{GIVEN_UP}, acknowledged and then reported as failed"
-"""What the worker can't help yet: `AcknowledgedAndFailed` in tests/unit/test_promise.py."""
+"""What the worker can't help yet: `AcknowledgedAndFailed` in tests/properties/test_promise.py."""
 
 
 def check_endings(sent: Sequence[Sent], evidence: Evidence, found: Findings) -> None:

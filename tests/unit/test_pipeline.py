@@ -172,7 +172,7 @@ def test_a_transient_error_leaves_the_job_and_what_was_done_is_recorded(world: W
     attempt = FakeAttempt()
     with pytest.raises(Transient):
         world.run(Asset(PHOTO), Asset(OTHER), attempt=attempt)
-    assert [made.raw_key for made in attempt.derivatives] == [PHOTO]
+    assert [made.raw_key for made in attempt.progress.derivatives] == [PHOTO]
     assert world.backend.reports == []
 
 
