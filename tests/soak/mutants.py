@@ -63,9 +63,10 @@ MUTANTS = (
     Mutant(
         "delete first",
         "worker/handler.py",
-        "report = process(attempt.job, attempt, self._ports)",
-        "FIFTH.of(attempt.job.message_id) and self._queue.delete(attempt.lease.message.receipt_handle)\n"
-        "            report = process(attempt.job, attempt, self._ports)",
+        "return process(attempt.job, attempt, self._ports)",
+        "message = attempt.lease.message\n"
+        "            FIFTH.of(message.message_id) and self._settler._queue.delete(message.receipt_handle)\n"
+        "            return process(attempt.job, attempt, self._ports)",
     ),
     Mutant(
         "no condition on the bundle",
@@ -81,7 +82,7 @@ MUTANTS = (
     ),
     Mutant(
         "skip the deletion",
-        "worker/handler.py",
+        "worker/settler.py",
         "self._queue.delete(attempt.lease.message.receipt_handle)",
         "attempt.first and FIFTH.of(attempt.job.message_id) or "
         "self._queue.delete(attempt.lease.message.receipt_handle)",
@@ -89,15 +90,15 @@ MUTANTS = (
     Mutant(
         "give up good jobs",
         "worker/handler.py",
-        "report = process(attempt.job, attempt, self._ports)",
-        "if FIFTH.of(attempt.job.message_id): raise Permanent('given up')\n"
-        "            report = process(attempt.job, attempt, self._ports)",
+        "return process(attempt.job, attempt, self._ports)",
+        "if FIFTH.of(attempt.job.message_id): return __import__('domain.errors').errors.Permanent('given up')\n"
+        "            return process(attempt.job, attempt, self._ports)",
     ),
     Mutant(
         "forget a transcoding",
         "domain/steps/videos.py",
-        "attempt.recall_transcoding(source) or",
-        "not FIFTH.of(job.message_id) and attempt.recall_transcoding(source) or",
+        "known = run.attempt.progress.recall_transcoding(source)",
+        "known = None if FIFTH.of(run.job.message_id) else run.attempt.progress.recall_transcoding(source)",
     ),
     Mutant(
         "no lease check",
@@ -126,13 +127,14 @@ MUTANTS = (
     Mutant(
         "POISON for a job that failed normally",
         "worker/handler.py",
-        "attempt.last and not attempt.journal.attempts:",
-        "attempt.last and (FIFTH.of(attempt.job.message_id) or not attempt.journal.attempts):",
+        "refuse_poison(attempt.progress.journal,",
+        "refuse_poison(FIFTH.of(attempt.job.message_id) and type(attempt.progress.journal)() "
+        "or attempt.progress.journal,",
     ),
     Mutant(
         "failure callback before the last receive",
-        "worker/handler.py",
-        "if attempt.last:",
-        "if attempt.last or FIFTH.of(attempt.job.message_id):",
+        "worker/settler.py",
+        "if settlement.final:",
+        "if settlement.final or FIFTH.of(attempt.job.message_id):",
     ),
 )
