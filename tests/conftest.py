@@ -50,7 +50,7 @@ def draw_once(tmp_path_factory: pytest.TempPathFactory) -> DrawOnce:
         with (shared / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not folder.exists():
-                unfinished.mkdir()
+                unfinished.mkdir(exist_ok=True)  # where an earlier drawing failed
                 draw(unfinished)
                 unfinished.rename(folder)
         return folder
