@@ -42,6 +42,8 @@ def main(arguments: Sequence[str]) -> int:
         marker = room / "entered"
         environment = furnish(room)
         marker.touch()
+        just_before = time.time_ns() - 20_000_000  # a file system's clock may tick as rarely
+        os.utime(marker, ns=(just_before, just_before))
         status = run(command, environment)
         alive, dirty = survivors(), changes(checkout)
         say("written elsewhere", written_since(marker, [room, checkout, *covered, *caches()]))

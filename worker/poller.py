@@ -57,6 +57,7 @@ class Poller:
     def stop(self) -> None:
         """Begin no receive any more; wait until the open one has ended and what it brought is returned."""
         self._stopping.set()
+        self._slots.close()
         self._thread.join(LONGEST_RECEIVE)
         for thread in self._returning:
             thread.join(LONGEST_RETURN)

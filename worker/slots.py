@@ -24,15 +24,22 @@ class Slots:
         self._lendable = lendable
         self._lent = 0
         self._returning = 0
+        self._closed = False
         self._changed = threading.Condition()
 
     def reserve(self, at_most: int, timeout: float) -> int:
         """Reserve every free place up to `at_most`, waiting for the first; 0 where none came free in time."""
         with self._changed:
-            self._changed.wait_for(lambda: self._free() > 0, timeout)
+            self._changed.wait_for(lambda: self._free() > 0 or self._closed, timeout)
             places = max(0, min(self._free(), at_most))
             self._reserved += places
             return places
+
+    def close(self) -> None:
+        """Keep nobody waiting for a place to reserve: no message is received any more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
     def occupy(self, reserved: int, used: int) -> None:
         """Occupy some of the places that were reserved, and give up the others."""

@@ -8,7 +8,6 @@ from pathlib import Path
 HERE = Path(__file__)
 EXCUSED = {
     "FakeUpload",  # made by FakeObjects.replace, and held with it
-    "FakeAttempt",  # held by nothing yet
 }
 
 

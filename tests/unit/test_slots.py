@@ -44,6 +44,15 @@ def test_reserving_waits_for_the_first_free_place() -> None:
     assert got == [1]
 
 
+def test_closing_ends_the_wait_for_a_place() -> None:
+    slots = full(1)
+    got: list[int] = []
+    waiter = in_background(lambda: got.append(slots.reserve(1, timeout=30)))
+    slots.close()
+    waiter.join(10)
+    assert got == [0]
+
+
 def test_waiting_until_all_is_free_ends_with_the_last_job() -> None:
     slots = Slots(2, 0)
     slots.reserve(2, timeout=0)
