@@ -84,7 +84,7 @@ class TestSilence:
 
 
 class TestASecondSubmission:
-    FIRST = request(SUBMIT, 100, "5")
+    FIRST, SECOND = request(SUBMIT, 100, "5"), request(SUBMIT, 120, "5", OTHER)
 
     def test_is_excused_where_the_first_could_not_be_known_or_written_down(self) -> None:
         faults: list[Request | Trouble] = [
@@ -92,8 +92,11 @@ class TestASecondSubmission:
             Trouble("MediaConvert: cut", MY_PLACE, 100, 101),
             Trouble("S3: stalled", MY_PLACE, 99, 104),
             request(PUT, 100.3, "5", status=503),
+            Trouble("MediaConvert: stalled", "SOAK2", 112, 119.9),
         ]
-        assert [excuses(each).of_a_second_submission(self.FIRST) != "" for each in faults] == [True] * 4
+        assert [excuses(each).of_a_second_submission(self.FIRST, self.SECOND) != "" for each in faults] == [
+            True
+        ] * 5
 
     def test_is_not_excused_otherwise(self) -> None:
         faults: list[Request | Trouble] = [
@@ -101,5 +104,6 @@ class TestASecondSubmission:
             Trouble("SQS: cut", MY_PLACE, 99, 104),
             request(PUT, 100.3, "6", status=503),
             request(PUT, 100.3, "5", OTHER, 503),
+            Trouble("MediaConvert: stalled", "SOAK2", 105, 115),
         ]
-        assert [excuses(each).of_a_second_submission(self.FIRST) for each in faults] == [""] * 4
+        assert [excuses(each).of_a_second_submission(self.FIRST, self.SECOND) for each in faults] == [""] * 5
