@@ -23,11 +23,11 @@ PROFILE = Profile(
     max_receive_count=4,
     listing_every=1.5,
     videos=1,
-    odd=6,
+    odd=4,
     held=15,
-    repeats=20,
-    given_up=12,
-    weights={KILL: 5.0, TERMINATE: 6.0, FREEZE: 8.0},
+    repeats=25,
+    given_up=15,
+    weights={KILL: 5.0, TERMINATE: 6.0, FREEZE: 10.0},
 )
 """Fewer receives, so that the retries' delays end within the three minutes; more of what a mutant must meet."""
 SEED = 2

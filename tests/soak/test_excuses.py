@@ -106,4 +106,5 @@ class TestASecondSubmission:
             request(PUT, 100.3, "5", OTHER, 503),
             Trouble("MediaConvert: stalled", "SOAK2", 105, 115),
         ]
-        assert [excuses(each).of_a_second_submission(self.FIRST, self.SECOND) for each in faults] == [""] * 5
+        found = [excuses(each).of_a_second_submission(self.FIRST, self.SECOND) for each in faults]
+        assert not any(found)
