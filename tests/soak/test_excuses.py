@@ -36,6 +36,7 @@ class TestGivingUp:
         [
             Trouble(KILL, ME, 143),
             Trouble("S3: cut", MY_PLACE, 143, 150),
+            Trouble("S3: cut", MY_PLACE, 130, 138),
             Trouble("S3: cut", "SOAK2", 141, 150),
             Trouble("S3: delayed", MY_PLACE, 139, 150),
             request(PUT, 141, "6", status=503),
@@ -47,6 +48,10 @@ class TestGivingUp:
     def test_is_not_excused_where_one_receive_met_none(self, third: Request | Trouble) -> None:
         found = excuses(*self.RECEIVES, *self.RETURNS, self.FIRST, self.SECOND, third)
         assert not found.of_giving_up("m")
+
+    def test_a_message_is_held_until_it_could_be_given_back(self) -> None:
+        refused = request(RETURN, 142, "h3", status=500)
+        assert excuses(self.RECEIVES[2], refused, Trouble(KILL, ME, 144)).of_a_receive(self.RECEIVES[2])
 
     def test_is_not_excused_before_the_last_receive(self) -> None:
         found = excuses(*self.RECEIVES[:2], *self.RETURNS, self.FIRST, self.SECOND)
@@ -68,6 +73,21 @@ class TestNoTrace:
         settled = request(RETURN, 102), request(RETURN, 122, "h2")
         refused = request(PUT, 101, "5", status=503)
         assert not excuses(*self.RECEIVES, *settled, refused, fault).of_no_trace("m")
+
+    def test_is_not_excused_by_a_refusal_of_anything_but_a_write(self) -> None:
+        refused = request("GetObject", 101, "5", status=503)
+        assert not excuses(*self.RECEIVES, refused, Trouble(KILL, ME, 121)).of_no_trace("m")
+
+
+class TestAnOpenUpload:
+    RECEIVES = (delivery(1, 100), delivery(2, 120), delivery(3, 140, OTHER))
+
+    def test_is_excused_where_a_job_that_ended_in_the_dlq_was_cut_off(self) -> None:
+        assert excuses(*self.RECEIVES, Trouble(KILL, ME, 121)).of_leaving("m")
+
+    def test_is_not_excused_without_a_fault_or_where_another_receive_could_follow(self) -> None:
+        assert not excuses(*self.RECEIVES).of_leaving("m")
+        assert not excuses(*self.RECEIVES[:2], Trouble(KILL, ME, 121)).of_leaving("m")
 
 
 class TestSilence:
@@ -104,6 +124,7 @@ class TestASecondSubmission:
             Trouble("SQS: cut", MY_PLACE, 99, 104),
             request(PUT, 100.3, "6", status=503),
             request(PUT, 100.3, "5", OTHER, 503),
+            request("GetObject", 100.3, "5", status=503),
             Trouble("MediaConvert: stalled", "SOAK2", 105, 115),
         ]
         found = [excuses(each).of_a_second_submission(self.FIRST, self.SECOND) for each in faults]
