@@ -135,9 +135,8 @@ def test_a_callback_or_a_deletion_after_the_lease_is_wrong() -> None:
 
 def test_a_bundle_replaced_without_a_condition_is_wrong() -> None:
     blind = Request("SOAK0N1", "S3", COMPLETE, "5", 2, 2)
-    assert "without a condition" in reckoned(
-        GOOD, delivery(1, 1), blind, deletion(3), callbacks=(callback("SUCCEEDED", 2),)
-    )
+    done = (callback("SUCCEEDED", 2),)
+    assert "without a condition" in reckoned(GOOD, delivery(1, 1), blind, deletion(3), callbacks=done)
 
 
 def test_a_callback_with_a_bad_signature_is_wrong() -> None:

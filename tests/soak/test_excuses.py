@@ -49,10 +49,6 @@ class TestGivingUp:
         found = excuses(*self.RECEIVES, *self.RETURNS, self.FIRST, self.SECOND, third)
         assert not found.of_giving_up("m")
 
-    def test_a_message_is_held_until_it_could_be_given_back(self) -> None:
-        refused = request(RETURN, 142, "h3", status=500)
-        assert excuses(self.RECEIVES[2], refused, Trouble(KILL, ME, 144)).of_a_receive(self.RECEIVES[2])
-
     def test_is_not_excused_before_the_last_receive(self) -> None:
         found = excuses(*self.RECEIVES[:2], *self.RETURNS, self.FIRST, self.SECOND)
         assert not found.of_giving_up("m")
@@ -94,6 +90,10 @@ class TestSilence:
     def test_is_excused_by_the_death_of_the_last_receive_s_process_or_the_loss_of_the_delivery(self) -> None:
         assert excuses(delivery(3, 140), Trouble(KILL, ME, 150)).of_silence("m")
         assert excuses(delivery(3, 140), Trouble("SQS: reset", MY_PLACE, 139.5, 139.6)).of_silence("m")
+
+    def test_is_excused_by_a_death_after_the_return_was_refused(self) -> None:
+        refused = request(RETURN, 142, "h3", status=500)
+        assert excuses(delivery(3, 140), refused, Trouble(KILL, ME, 150)).of_silence("m")
 
     def test_is_not_excused_otherwise(self) -> None:
         assert not excuses(delivery(3, 140)).of_silence("m")
