@@ -38,7 +38,7 @@ class WatchedEndpoint(ScriptedEndpoint):
         answer = self._answer(method, path, headers, body)
         operation = operation_of(method, path, headers)
         process = process_of(headers)
-        planned = AS_PLANNED in answer[2] and not any(code in answer[2] for code in OWN)
+        planned = answer[0] >= 400 and AS_PLANNED in answer[2] and not any(code in answer[2] for code in OWN)
         if operation == f"{SQS}ReceiveMessage" and answer[0] == OK:
             self._record.deliveries += _deliveries(json.loads(answer[2]), process, since)
         elif operation.startswith(SQS):

@@ -65,8 +65,7 @@ class Excuses:
         over = max([receive.at, *(each.until for each in extended if each.status == OK)]) + LEASE
         if receive.count >= self._last or request.since <= over + LATE:
             return "none is needed"
-        held_up = {FREEZE, *(f"{request.service}: {fault}" for fault in WIRE_FAULTS)}
-        return self._record.befell(request.process, held_up, request.since - LATE, request.since)
+        return self._held_up(request)
 
     def of_a_receive(self, receive: Delivery) -> str:
         """Why a receive of a good job came to nothing: a fault of its own."""
@@ -103,14 +102,19 @@ class Excuses:
         died = self._record.died(receive.process, self._record.held_until(receive))
         return self._undelivered(receive) or died
 
-    def of_a_second_submission(self, first: Request) -> str:
-        """Why a video was submitted again: nobody could know of the first time."""
+    def of_a_second_submission(self, first: Request, second: Request) -> str:
+        """Why a video was submitted again: nobody could know of the first time, or it was meant to come before."""
         process, since, until = first.process, first.since, first.until + GRACE
         return (
             self._record.died(process, until)
             or self._record.befell(process, BREAKS["MediaConvert"] | BREAKS["S3"] | {FREEZE}, since, until)
             or self._record.refused(process, {first.about}, since, until, {PUT, SUBMIT})
+            or self._held_up(second)
         )
+
+    def _held_up(self, request: Request) -> str:
+        faults = {FREEZE, *(f"{request.service}: {fault}" for fault in WIRE_FAULTS)}
+        return self._record.befell(request.process, faults, request.since - LATE, request.since)
 
     def _left_no_trace(self, receive: Delivery) -> str:
         process, since, until = receive.process, receive.asked_at, self._record.held_until(receive)

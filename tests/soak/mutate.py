@@ -23,14 +23,16 @@ PROFILE = Profile(
     max_receive_count=4,
     listing_every=1.5,
     videos=1,
-    odd=6,
+    odd=4,
     held=15,
-    repeats=12,
-    given_up=12,
-    weights={KILL: 5.0, TERMINATE: 6.0, FREEZE: 8.0},
+    repeats=25,
+    given_up=15,
+    weights={KILL: 5.0, TERMINATE: 6.0, FREEZE: 10.0},
 )
 """Fewer receives, so that the retries' delays end within the three minutes; more of what a mutant must meet."""
+SEED = 2
 SEEDS = (1, 2, 3)
+"""Of the soaks with a mutant, and of those without one."""
 LONGEST = 180.0
 SIDE_BY_SIDE = 2
 
@@ -71,7 +73,7 @@ def soak(mutant: Mutant | None, seed: int) -> Run:
 def main(names: Iterable[str]) -> int:
     wanted = set(names)
     jobs: list[tuple[Mutant | None, int]] = [(None, seed) for seed in SEEDS if not wanted or "none" in wanted]
-    jobs += [(mutant, SEEDS[0]) for mutant in MUTANTS if not wanted or mutant.name in wanted]
+    jobs += [(mutant, SEED) for mutant in MUTANTS if not wanted or mutant.name in wanted]
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         try:
             runs = list(pool.map(lambda job: soak(*job), jobs))

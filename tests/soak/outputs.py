@@ -6,6 +6,7 @@ import hashlib
 import io
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from PIL import Image, ImageStat
@@ -19,6 +20,7 @@ from tests.soak.jobs import Asset, Kind, Sent
 from tests.soak.record import SUBMIT
 
 WIDTHS = {"thumbnail": 200, "small": 400, "medium": 800, "large": 1200}
+SIZES = {Kind.PHOTO: {*WIDTHS}, Kind.DOCUMENT: {"original"}, Kind.VIDEO: {"original", *WIDTHS}}
 CREATED = 201
 
 
@@ -31,8 +33,8 @@ def check_outputs(world: World, sent: Sequence[Sent], evidence: Evidence, found:
             outputs = {output["rawKey"]: output for output in callback.payload["outputs"]}
             given_up = evidence.excuses.of_giving_up(each.message_id)
             excused = evidence.was_of_the_last_receive(callback) and bool(given_up)
-            for asset in each.assets:
-                output = outputs.get(asset.key, {"errorCode": "", "outputs": {}})
+            for asset in (asset for asset in each.assets if asset.key in outputs):
+                output = outputs[asset.key]
                 if code := output["errorCode"]:
                     found.must(not asset.good or excused, f"{asset.key}: {code}")
                     found.must("processedKey" not in output, f"{asset.key} failed and has a processedKey")
@@ -44,6 +46,8 @@ def _check_derivatives(
     world: World, asset: Asset, named: Mapping[str, str], found: Findings, scratch: Path
 ) -> None:
     found.must(asset.good, f"{asset.key} can't have been processed")
+    sizes = {label.partition("_")[0] for label in named}
+    found.must(not asset.good or sizes == SIZES[asset.kind], f"{asset.key} has the derivatives {sorted(sizes)}")
     for label, key in named.items():
         wrong = _what_is_wrong(world, asset, label.partition("_")[0], key, scratch)
         found.must(not wrong, f"{key}: {wrong}", "derivatives named, found and right")
@@ -121,9 +125,9 @@ def check_videos(
             number = jobs[str(each.listing_id)]
             unpaid = number == 0 and asset.key not in made
             found.must(number == 1 or unpaid, f"{asset.key}: {number} MediaConvert jobs")
-            submitted = evidence.record.asked(SUBMIT, str(each.listing_id))
-            for first in [request for request in submitted if request.status == CREATED][:-1]:
-                excuse = evidence.excuses.of_a_second_submission(first)
+            asked = evidence.record.asked(SUBMIT, str(each.listing_id))
+            for first, second in pairwise(request for request in asked if request.status == CREATED):
+                excuse = evidence.excuses.of_a_second_submission(first, second)
                 found.must(bool(excuse), f"{asset.key} was submitted again for no reason")
     found.counts["MediaConvert jobs"] = len(transcoder.jobs)
 

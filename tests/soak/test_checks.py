@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from devstack.receiver import Callback
-from tests.soak.checks import HOLE, check_endings, check_order
+from tests.soak.checks import check_endings, check_order
 from tests.soak.evidence import Evidence
-from tests.soak.findings import CHANCE, GIVEN_UP, REPEATED, Findings
+from tests.soak.findings import Findings
 from tests.soak.jobs import Asset, Kind, Sent
-from tests.soak.plan import KILL, Profile
+from tests.soak.plan import KILL
 from tests.soak.record import COMPLETE, DELETE, PUT, Delivery, Record, Request, Trouble
 
 LAST = 2
@@ -100,11 +102,20 @@ def test_a_dlq_without_a_word_is_wrong_unless_the_last_receive_was_lost() -> Non
     assert not reckoned(BAD, *receives, Trouble(KILL, "SOAK1N2", 12), dead=True)
 
 
+def test_two_different_failures_of_one_job_are_wrong() -> None:
+    codes = ("PROCESSING_FAILED", "VALIDATION_FAILED")
+    both = tuple(callback(code, 12, code="VALIDATION_ERROR") for code in codes)
+    found = reckoned(BAD, delivery(1, 1), delivery(2, 11), callbacks=both, dead=True)
+    assert "under 2 webhook-ids" in found
+
+
 def test_acknowledged_and_in_the_dlq_is_wrong_unless_its_deletion_was_lost() -> None:
     done = (callback("SUCCEEDED", 12),)
     receives = (delivery(1, 1), delivery(2, 11))
     assert "though it was acknowledged" in reckoned(GOOD, *receives, callbacks=done, dead=True)
     assert not reckoned(GOOD, *receives, Trouble(KILL, "SOAK0N1", 12), callbacks=done, dead=True)
+    early, killed = (callback("SUCCEEDED", 2),), Trouble(KILL, "SOAK0N1", 2)
+    assert "though it was acknowledged" in reckoned(GOOD, *receives, killed, callbacks=early, dead=True)
 
 
 def test_acknowledged_and_reported_as_failed_is_wrong_unless_each_receive_met_a_fault() -> None:
@@ -124,22 +135,15 @@ def test_a_callback_or_a_deletion_after_the_lease_is_wrong() -> None:
 
 def test_a_bundle_replaced_without_a_condition_is_wrong() -> None:
     blind = Request("SOAK0N1", "S3", COMPLETE, "5", 2, 2)
-    assert "without a condition" in reckoned(
-        GOOD, delivery(1, 1), blind, deletion(3), callbacks=(callback("SUCCEEDED", 2),)
-    )
+    done = (callback("SUCCEEDED", 2),)
+    assert "without a condition" in reckoned(GOOD, delivery(1, 1), blind, deletion(3), callbacks=done)
+
+
+def test_a_callback_with_a_bad_signature_is_wrong() -> None:
+    forged = replace(callback("SUCCEEDED", 2), verdict="forged")
+    assert "is forged" in reckoned(GOOD, delivery(1, 1), deletion(3), callbacks=(forged,))
 
 
 def test_a_callback_of_what_was_never_received_is_wrong() -> None:
     done = (callback("SUCCEEDED", 2, "SOAK1N2"),)
     assert "never received that" in reckoned(GOOD, delivery(1, 1), callbacks=done)
-
-
-@pytest.mark.parametrize("what", [REPEATED, f"{GIVEN_UP} and reported", HOLE])
-def test_too_many_excuses_are_wrong(what: str) -> None:
-    found, profile = Findings(), Profile(60, repeats=5, given_up=5)
-    found.counts[what] = int(CHANCE) + 5
-    found.check_budgets(profile, 100)
-    assert found.wrong == []
-    found.counts[what] += 1
-    found.check_budgets(profile, 100)
-    assert len(found.wrong) == 1

@@ -114,5 +114,8 @@ def test_submissions_and_throttling_are_noted_of_the_transcoder(record: Record) 
     with Transcoder("http://none", record) as transcoder:
         for listing in (5, 6):
             transcoder.answer("POST", "/2017-08-29/jobs", SIGNED, f's3://m/{listing}/raw/video/a.mp4"'.encode())
-        transcoder.answer("GET", "/2017-08-29/jobs/5", SIGNED, b"/5/")
-    assert noted(record) == [("SOAK1N7", SUBMIT, "5", 201, False), ("SOAK1N7", SUBMIT, "6", 429, True)]
+            transcoder.answer("GET", "/jobs/1", SIGNED, f"/{listing}/".encode())
+    submitted, throttled, asked = noted(record)
+    assert submitted == ("SOAK1N7", SUBMIT, "5", 201, False)
+    assert throttled == ("SOAK1N7", SUBMIT, "6", 429, True)
+    assert asked == ("SOAK1N7", "GET /jobs/1", "", 429, True)

@@ -36,6 +36,7 @@ class TestGivingUp:
         [
             Trouble(KILL, ME, 143),
             Trouble("S3: cut", MY_PLACE, 143, 150),
+            Trouble("S3: cut", MY_PLACE, 130, 138),
             Trouble("S3: cut", "SOAK2", 141, 150),
             Trouble("S3: delayed", MY_PLACE, 139, 150),
             request(PUT, 141, "6", status=503),
@@ -69,11 +70,30 @@ class TestNoTrace:
         refused = request(PUT, 101, "5", status=503)
         assert not excuses(*self.RECEIVES, *settled, refused, fault).of_no_trace("m")
 
+    def test_is_not_excused_by_a_refusal_of_anything_but_a_write(self) -> None:
+        refused = request("GetObject", 101, "5", status=503)
+        assert not excuses(*self.RECEIVES, refused, Trouble(KILL, ME, 121)).of_no_trace("m")
+
+
+class TestAnOpenUpload:
+    RECEIVES = (delivery(1, 100), delivery(2, 120), delivery(3, 140, OTHER))
+
+    def test_is_excused_where_a_job_that_ended_in_the_dlq_was_cut_off(self) -> None:
+        assert excuses(*self.RECEIVES, Trouble(KILL, ME, 121)).of_leaving("m")
+
+    def test_is_not_excused_without_a_fault_or_where_another_receive_could_follow(self) -> None:
+        assert not excuses(*self.RECEIVES).of_leaving("m")
+        assert not excuses(*self.RECEIVES[:2], Trouble(KILL, ME, 121)).of_leaving("m")
+
 
 class TestSilence:
     def test_is_excused_by_the_death_of_the_last_receive_s_process_or_the_loss_of_the_delivery(self) -> None:
         assert excuses(delivery(3, 140), Trouble(KILL, ME, 150)).of_silence("m")
         assert excuses(delivery(3, 140), Trouble("SQS: reset", MY_PLACE, 139.5, 139.6)).of_silence("m")
+
+    def test_is_excused_by_a_death_after_the_return_was_refused(self) -> None:
+        refused = request(RETURN, 142, "h3", status=500)
+        assert excuses(delivery(3, 140), refused, Trouble(KILL, ME, 150)).of_silence("m")
 
     def test_is_not_excused_otherwise(self) -> None:
         assert not excuses(delivery(3, 140)).of_silence("m")
@@ -84,7 +104,7 @@ class TestSilence:
 
 
 class TestASecondSubmission:
-    FIRST = request(SUBMIT, 100, "5")
+    FIRST, SECOND = request(SUBMIT, 100, "5"), request(SUBMIT, 120, "5", OTHER)
 
     def test_is_excused_where_the_first_could_not_be_known_or_written_down(self) -> None:
         faults: list[Request | Trouble] = [
@@ -92,8 +112,11 @@ class TestASecondSubmission:
             Trouble("MediaConvert: cut", MY_PLACE, 100, 101),
             Trouble("S3: stalled", MY_PLACE, 99, 104),
             request(PUT, 100.3, "5", status=503),
+            Trouble("MediaConvert: stalled", "SOAK2", 112, 119.9),
         ]
-        assert [excuses(each).of_a_second_submission(self.FIRST) != "" for each in faults] == [True] * 4
+        assert [excuses(each).of_a_second_submission(self.FIRST, self.SECOND) != "" for each in faults] == [
+            True
+        ] * 5
 
     def test_is_not_excused_otherwise(self) -> None:
         faults: list[Request | Trouble] = [
@@ -101,5 +124,8 @@ class TestASecondSubmission:
             Trouble("SQS: cut", MY_PLACE, 99, 104),
             request(PUT, 100.3, "6", status=503),
             request(PUT, 100.3, "5", OTHER, 503),
+            request("GetObject", 100.3, "5", status=503),
+            Trouble("MediaConvert: stalled", "SOAK2", 105, 115),
         ]
-        assert [excuses(each).of_a_second_submission(self.FIRST) for each in faults] == [""] * 4
+        found = [excuses(each).of_a_second_submission(self.FIRST, self.SECOND) for each in faults]
+        assert not any(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.soak.plan import FREEZE, KILL, TERMINATE
-from tests.soak.record import DELETE, EXTEND, PUT, Request, Trouble
+from tests.soak.record import DELETE, EXTEND, PUT, RETURN, Request, Trouble
 from tests.soak.records import LAST, ME, MY_PLACE, OTHER, TWIN, callback, delivery, excuses, request
 
 
@@ -71,6 +71,8 @@ class TestARepeat:
 
     def test_is_not_excused_by_a_lease_that_nobody_extended(self) -> None:
         assert not excuses(delivery(1, 100)).of_a_repeat(callback(109))
+        refused = request(RETURN, 103, status=500)
+        assert not excuses(delivery(1, 100), refused).of_a_repeat(callback(109))
 
 
 class TestActingLate:
