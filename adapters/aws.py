@@ -33,8 +33,8 @@ _PERMANENT = {
 def errors_mapped(what: str) -> Iterator[None]:
     """Raise the domain's errors in place of boto3's; `what` says what was tried, for the message.
 
-    What is not known to be for good is Transient: a missing permission or an expired credential is mended by
-    somebody, and the message should still be there then.
+    Every error that isn't known to be permanent is Transient: a missing permission or an expired credential is
+    mended by somebody, and the message should still be there then.
     """
     try:
         yield
@@ -84,7 +84,7 @@ def connect(
     An emulator has no DNS name for each bucket, so it wants the bucket in the path.
 
     Raises:
-        Transient: boto3 misses something, such as a region.
+        Transient: boto3 lacks something, such as a region.
     """
     s3 = Config(
         connect_timeout=5,
@@ -93,7 +93,7 @@ def connect(
         retries={"mode": "standard", "total_max_attempts": 4},
         s3={"addressing_style": "path" if emulated else "auto"},
     )
-    # The consumer's next poll is the retry of a failed one.
+    # No retry here: the poller polls again.
     poll = Config(connect_timeout=3, read_timeout=long_poll + 10, retries={"total_max_attempts": 1})
     # A short patience, so that a stalled call leaves a lease time for another.
     lease = Config(

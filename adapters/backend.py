@@ -25,7 +25,7 @@ PATIENCE = 60
 FIRST_WAIT = 1
 LONGEST_WAIT = 20
 LONGEST_RETRY_AFTER = 24 * 3600
-"""A Retry-After beyond this (seconds) is nobody's intention, and one of many digits is no finite number."""
+"""A longer Retry-After (seconds) is taken for a mistake; one of very many digits would become infinity."""
 
 _RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
@@ -82,7 +82,7 @@ class SignedCallback:
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise _logged(_NotAcknowledged(f"the callback got no answer: {error}")) from error
-        answer.close()  # what it says beyond its status is nobody's business
+        answer.close()  # only the status counts; the body isn't read
         if 200 <= answer.status < 300:
             structlog.get_logger().info("callback acknowledged", http_status=answer.status, status=report.status)
             return

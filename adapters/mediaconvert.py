@@ -164,7 +164,7 @@ def job_request(
 def _input(url: str, shape: Shape) -> InputTypeDef:
     source: InputTypeDef = {"FileInput": url, "TimecodeSource": "ZEROBASED", "VideoSelector": {"Rotate": "AUTO"}}
     if shape.sound:
-        # Not by track number, on which a source without sound fails.
+        # Not by track number: with one, a source without sound fails.
         source["AudioSelectors"] = {_SOUND: {"DefaultSelection": "DEFAULT"}}
     return source
 

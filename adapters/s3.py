@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CHUNK = 1024 * 1024
 STAGE = "stage"
-"""The tag by which the bucket's lifecycle rules go: prefixes have no wildcards for `{listing}/raw/`."""
+"""The tag that lifecycle rules filter by: a prefix can't match `{listing}/raw/` for all listings."""
 MAX_TAGS = 10  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 
 

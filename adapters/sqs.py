@@ -37,10 +37,10 @@ class SqsQueue:
         self._poll = poll
         self._lease = lease
         self._url = url
-        self._max_receive_count = 0  # not known yet
+        self._max_receive_count: int
 
     def require(self) -> None:
-        """Look at the queue and remember its `maxReceiveCount`.
+        """Look at the queue, before the first receive, and remember its `maxReceiveCount`.
 
         Raises:
             NoRedrivePolicy: the queue has none.
@@ -49,8 +49,6 @@ class SqsQueue:
         self._max_receive_count = self.max_receive_count()
 
     def receive(self, at_most: int, wait: int, visibility_timeout: int) -> list[Message]:
-        if not self._max_receive_count:
-            self.require()
         with errors_mapped("receive"):
             answer = self._poll.receive_message(
                 QueueUrl=self._url,
@@ -78,7 +76,7 @@ class SqsQueue:
         with errors_mapped("delete the message"):
             self._lease.delete_message(QueueUrl=self._url, ReceiptHandle=receipt_handle)
 
-    def hide(self, receipt_handles: Sequence[str], seconds: int) -> frozenset[str]:
+    def change_visibility(self, receipt_handles: Sequence[str], seconds: int) -> frozenset[str]:
         with errors_mapped("change the visibility timeout"):
             answer = self._lease.change_message_visibility_batch(
                 QueueUrl=self._url,

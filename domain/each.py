@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 Value = TypeVar("Value")
 
 WINDOW = 16
-"""How many items of one job are under way at once: a job of a thousand lets the others through."""
+"""How many items of one job are under way at once: a job of 1,000 assets doesn't block the others."""
 
 
 def each(
@@ -24,9 +24,9 @@ def each(
 ) -> dict[Item, Value | Failure]:
     """Do the work for every item side by side; the results come in the items' order.
 
-    A Permanent error is that item's failure (`code` where it has none of its own). Anything else escapes once
-    the items under way have ended, and the message stays with the queue; on the last receive it is that
-    item's failure too, so that the rest is reported and not lost.
+    A Permanent error is that item's failure (`code` where it has none of its own). Interrupted, and TimedOut
+    from a checkpoint, end the call at once. Any other error is raised when the items under way have ended; on the
+    last receive it is that item's failure instead, so that the rest is reported and not lost.
     """
     todo = list(items)
     waiting = iter(todo)

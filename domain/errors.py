@@ -75,7 +75,7 @@ class LeaseLost(Interrupted):
 
 
 class Stopped(Interrupted):
-    """The process is shutting down and the job's grace period is over."""
+    """The process is shutting down and this attempt ends; the message goes back to the queue."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The sentence: validate → thumbnails → zip → consolidate → callback.
+"""The pipeline: validate → thumbnails → zip → consolidate → callback.
 
 A job with videos has two steps more: `submit` before `thumbnails`, and `videos`, which waits for them, after it.
 """
@@ -26,7 +26,7 @@ CACHE_BYTES = 16 * 1024 * 1024
 
 
 def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
-    """Turn a job into a report that the backend has accepted, or raise and leave the message to the queue.
+    """Turn a job into a report that the backend has acknowledged, or raise and leave the message to the queue.
 
     Raises:
         Transient, Permanent: the attempt failed; Interrupted: it may not go on.

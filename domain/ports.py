@@ -168,7 +168,7 @@ class Attempt(Protocol):
         """Raise Interrupted or TimedOut if the attempt must not go on."""
 
     def begin_report(self) -> None:
-        """From now on a shutdown doesn't cut the attempt off: the backend may hear of the outcome any moment."""
+        """From now on a shutdown waits for the callback: the backend may have received it already."""
 
     def idle(self) -> AbstractContextManager[None]:
         """Give the job's place to another job until the block ends; only the lease is kept."""

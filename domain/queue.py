@@ -11,8 +11,8 @@ from typing import Protocol
 class Message:
     """One delivery of a message.
 
-    `receive_count` counts this delivery. `attributes` are the sender's, strings only. `last` says that the queue
-    moves the message to its DLQ instead of delivering it once more.
+    `receive_count` counts this delivery. `attributes` are the sender's, strings only. `last`: the receive count
+    has reached maxReceiveCount, so that the message goes to the DLQ if it isn't deleted now.
     """
 
     message_id: str
@@ -20,7 +20,7 @@ class Message:
     body: str
     receive_count: int
     attributes: Mapping[str, str]
-    last: bool = False
+    last: bool
 
 
 class Queue(Protocol):
@@ -28,12 +28,12 @@ class Queue(Protocol):
 
     @property
     def largest_batch(self) -> int:
-        """The most messages that one call receives or hides."""
+        """The most messages that one call takes."""
 
     def receive(self, at_most: int, wait: int, visibility_timeout: int) -> Sequence[Message]:
-        """Long-poll for 1 to `at_most` messages, which is no more than `largest_batch`.
+        """Long-poll for up to `at_most` messages, 1 to `largest_batch`; none if none came.
 
-        The poll takes `wait` seconds, or as long as the queue allows. Each message is then hidden for the
+        The poll takes up to `wait` seconds, or the queue's own limit. Each message is then hidden for the
         visibility timeout (seconds).
 
         Raises:
@@ -41,13 +41,13 @@ class Queue(Protocol):
         """
 
     def delete(self, receipt_handle: str) -> None:
-        """Settle a message for good.
+        """Delete a message.
 
         Raises:
             Transient: it is not known whether it happened.
         """
 
-    def hide(self, receipt_handles: Sequence[str], seconds: int) -> frozenset[str]:
+    def change_visibility(self, receipt_handles: Sequence[str], seconds: int) -> frozenset[str]:
         """Hide messages for so long from now, 0 to show them at once; returns the handles that were refused.
 
         Raises:

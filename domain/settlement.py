@@ -3,7 +3,7 @@
 | how the attempt ended              | ending     | shown again                                   |
 |------------------------------------|------------|-----------------------------------------------|
 | the backend acknowledged a success | done       | never: the message is deleted                 |
-| a retry can cure it, or a bug      | transient  | after about 15, 30, 60 … 900 s                |
+| a retry can cure it, or a bug      | transient  | after about 15, 30, 60 … 900 s, or Retry-After |
 | a retry can't cure it              | permanent  | at once, so that it is in the DLQ soon        |
 | the process shuts down             | released   | at once, so that another worker goes on       |
 | the lease is lost                  | lease lost | already: another worker may have it           |

@@ -377,8 +377,8 @@ class FakeQueue:
             self.held.remove(held)
             self.deleted.append(held.message_id)
 
-    def hide(self, receipt_handles: Sequence[str], seconds: int) -> frozenset[str]:
-        self.before("hide")
+    def change_visibility(self, receipt_handles: Sequence[str], seconds: int) -> frozenset[str]:
+        self.before("change_visibility")
         known = {handle: held for held in self.held for handle in held.handles}
         for handle in receipt_handles:
             if handle in known:

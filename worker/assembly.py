@@ -1,4 +1,4 @@
-"""How the parts of the worker hold each other, whatever adapters they are given."""
+"""Makes the parts of the worker and connects them; the adapters are passed in."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Attempt:
         self.lease = lease
         self.progress = progress
         self.deadline = clock() + timeout
-        self.reports = False
+        self.reporting = False
         self._leases = leases
         self._waiting = waiting
         self._clock = clock
@@ -46,7 +46,7 @@ class Attempt:
 
     @property
     def receive(self) -> int:
-        """The how many-th delivery of the message this is, from 1."""
+        """The receive count: 1 for the first delivery."""
         return self.lease.message.receive_count
 
     @property
@@ -66,10 +66,10 @@ class Attempt:
         self._stopped.set()
         self._waiting.look()
 
-    def drain(self, wait_until: float) -> None:
-        """End the wait for videos: at once, or after the last receive at `wait_until` (clock) at the latest.
+    def end_waiting(self, wait_until: float) -> None:
+        """End the wait for videos at once: another worker goes on waiting for the same videos.
 
-        Another worker goes on waiting for the same videos. After the last receive there is no other worker.
+        On the last receive there is no other worker, so that it ends at `wait_until` (clock) at the latest.
         """
         self._hands_over = not self.last
         self._wait_until = min(self._wait_until, wait_until)
@@ -89,7 +89,7 @@ class Attempt:
         return self.progress.step(name)
 
     def begin_report(self) -> None:
-        self.reports = True
+        self.reporting = True
 
     def idle(self) -> AbstractContextManager[None]:
         return self._waiting.lending_the_place(self.checkpoint)

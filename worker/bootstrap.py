@@ -19,7 +19,7 @@ from adapters.wire import parse_message
 from domain.errors import MediaError
 from domain.ports import Ports, Transcoder
 from worker.assembly import Outside, Worker, assemble
-from worker.lease import longest_wait
+from worker.lease import longest_poll
 from worker.metrics import Metrics
 from worker.settings import Settings
 
@@ -35,7 +35,7 @@ def build(settings: Settings) -> Worker:
     """Wire the worker to AWS and the backend.
 
     Raises:
-        StartError: the queue or the bucket can't be used as it is, or boto3 misses something.
+        StartError: the queue or the bucket can't be used as it is, or boto3 lacks something, such as a region.
     """
     try:
         outside = _outside(settings)
@@ -51,7 +51,7 @@ def _outside(settings: Settings) -> Outside:
         emulated=settings.aws_endpoint_url is not None,
         connections=asset_threads + TRANSFERS + settings.worker_concurrency,
         jobs=settings.worker_concurrency,
-        long_poll=min(LONGEST_POLL, longest_wait(settings.visibility_timeout)),
+        long_poll=min(LONGEST_POLL, longest_poll(settings.visibility_timeout)),
         videos=settings.mediaconvert_role_arn is not None,
     )
     metrics = Metrics()

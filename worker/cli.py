@@ -18,6 +18,7 @@ from worker.settings import BadSettings, Settings, load_settings
 
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 WATCH_SECONDS = 1.0
+"""Between two looks for a stuck job."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> int:
     """Work until SIGTERM or SIGINT; 2 where settings are bad, 1 where the start failed or a job is stuck."""
-    # Blocked signals wait for sigtimedwait, in process 1 of a container too, and a second one changes nothing.
+    # Blocked, the signals are read by sigtimedwait, in process 1 of a container too; a second one changes nothing.
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         settings = load_settings()

@@ -22,7 +22,7 @@ from worker.settler import Settler
 
 
 class Handler:
-    """Runs the pipeline on one message at a time; as many threads as there are jobs in flight call it."""
+    """Handles one message per call, in the thread that the poller began for it."""
 
     def __init__(
         self,
@@ -39,17 +39,17 @@ class Handler:
         self._rng = rng
 
     def handle(self, lease: Lease) -> None:
-        """Work on the message and settle it. Raises nothing that a caller could do something about."""
+        """Work on the message and settle it. An exception from here is a bug."""
         self._attempt(lease, self._run)
 
     def give_back(self, lease: Lease) -> None:
         """Return a message that was received during shutdown, untouched but with a trace in its journal."""
-        self._attempt(lease, _shut_down)
+        self._attempt(lease, _stopped_by_shutdown)
 
     def release(self, attempt: Attempt) -> None:
         """Settle an attempt on behalf of its thread, which may hang: the process is about to end."""
         with naming(attempt.lease.message, attempt.job):
-            self._settle(attempt, _shut_down(attempt))
+            self._settle(attempt, _stopped_by_shutdown(attempt))
 
     def _attempt(self, lease: Lease, run: Callable[[Attempt], Report | Exception]) -> None:
         with naming(lease.message):
@@ -84,6 +84,6 @@ class Handler:
         self._settler.carry_out(settlement, outcome, attempt)
 
 
-def _shut_down(attempt: Attempt) -> Stopped:
+def _stopped_by_shutdown(attempt: Attempt) -> Stopped:
     attempt.stop()
     return Stopped("the worker shut down before the job was done")

@@ -12,7 +12,7 @@ from worker.metrics import Metrics
 from worker.poller import Poller
 
 STALE_POLL = 70.0
-"""Seconds; a long poll and its read time-out take 30, a pause after a failure another 30."""
+"""Seconds; a receive takes 33 at most, a pause after a failure another 30. The heartbeat's limit, too."""
 STALE_JOB = 600.0
 """Seconds; no single call that a job waits for takes as long."""
 
@@ -30,12 +30,16 @@ class Health:
         self._clock = clock
 
     def live(self) -> list[str]:
-        """Why the process should be replaced; empty where it is well."""
+        """Why the process should be replaced; empty where it is well, and during shutdown."""
         now = self._clock()
         ages = [("the last poll", now - self._poller.polled_at, STALE_POLL)]
         ages.append(("the last heartbeat", now - self._leases.beaten_at, STALE_POLL))
         ages += [
-            (f"job {one.job.job_id}'s progress in {one.progress.current_step}", now - one.progress.at, STALE_JOB)
+            (
+                f"job {one.job.job_id}'s progress in {one.progress.current_step}",
+                now - one.progress.moved_at,
+                STALE_JOB,
+            )
             for one in self._in_flight.attempts
         ]
         if self._poller.stopping:
@@ -79,6 +83,6 @@ def _probe_of(health: Health) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
-            """A probe every few seconds is no news."""
+            """Log nothing: a probe comes every few seconds."""
 
     return Probe

@@ -52,17 +52,17 @@ class InFlight:
         attempt = Attempt(lease, self._leases, progress, self._waiting, self._job_timeout, self._clock)
         self._attempts[lease.message.receipt_handle] = attempt
         if self._wait_until is not None:
-            attempt.drain(self._wait_until)
+            attempt.end_waiting(self._wait_until)
         try:
             yield attempt
         finally:
             self._attempts.pop(lease.message.receipt_handle, None)
 
-    def drain(self, wait_until: float) -> None:
-        """End all waiting for videos, and that of attempts to come; see `Attempt.drain`."""
+    def end_waiting(self, wait_until: float) -> None:
+        """End all waiting for videos, and that of attempts to come; see `Attempt.end_waiting`."""
         self._wait_until = wait_until
         for attempt in self.attempts:
-            attempt.drain(wait_until)
+            attempt.end_waiting(wait_until)
 
     def stop(self) -> list[Attempt]:
         """Let the next checkpoint of each attempt end it; returns those under way."""
@@ -74,7 +74,7 @@ class InFlight:
     def stuck(self) -> bool:
         """Whether a job hangs past its deadline: its thread can't be stopped, only the process can."""
         limit = self._clock() - STUCK_AFTER
-        overdue = [one for one in self.attempts if max(one.deadline, one.progress.at) <= limit]
+        overdue = [one for one in self.attempts if max(one.deadline, one.progress.moved_at) <= limit]
         for attempt in overdue:
             structlog.get_logger().critical(
                 "a job is stuck; the process ends", job_id=attempt.job.job_id, step=attempt.progress.current_step

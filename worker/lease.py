@@ -12,8 +12,8 @@ from domain.queue import Message, Queue
 from worker.metrics import Metrics
 
 
-def longest_wait(visibility_timeout: int) -> int:
-    """Seconds of a long poll: leases begin with it, so that a longer one would bring some that are nearly over."""
+def longest_poll(visibility_timeout: int) -> int:
+    """Seconds. A lease counts from the start of the poll: after a longer one, little of it would be left."""
     return visibility_timeout // 3
 
 
@@ -31,7 +31,8 @@ class Leases:
     """All leases of the process.
 
     Only the deadline counts: SQS answers 200 to a handle that has expired, too. It is counted from the start of
-    the request that granted or extended the lease, and an extension that took until after it came too late.
+    the request that granted or extended the lease, and an extension that is answered after the deadline
+    doesn't count.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class Leases:
     def receive(self, at_most: int) -> list[Lease]:
         """Long-poll for up to `at_most` messages; raises what the queue raises."""
         started = self._clock()
-        messages = self._queue.receive(at_most, longest_wait(self._seconds), self._seconds)
+        messages = self._queue.receive(at_most, longest_poll(self._seconds), self._seconds)
         return [self.open(message, started) for message in messages]
 
     def open(self, message: Message, granted_at: float) -> Lease:
@@ -109,7 +110,9 @@ class Leases:
     def _extend(self, batch: Sequence[Lease]) -> None:
         started = self._clock()
         try:
-            refused = self._queue.hide([lease.message.receipt_handle for lease in batch], self._seconds)
+            refused = self._queue.change_visibility(
+                [lease.message.receipt_handle for lease in batch], self._seconds
+            )
         except Transient as error:
             structlog.get_logger().warning("leases not extended", leases=len(batch), why=str(error))
             return

@@ -1,4 +1,4 @@
-"""One line for each decision, in JSON or for people."""
+"""The log: one line an event, as JSON or for a console."""
 
 from __future__ import annotations
 

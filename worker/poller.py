@@ -17,13 +17,13 @@ from worker.slots import Slots
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
 LONGEST_RECEIVE = 35.0
-"""Seconds that an open receive may still take: a long poll, its read time-out, and a bit."""
+"""Seconds that an open receive may still take: 3 to connect, 30 to read, 2 to spare."""
 LONGEST_RETURN = 25.0
 """Seconds that the return of a message may take: a journal entry and a call of the queue on slow wires."""
 
 
 class Poller:
-    """One thread polls, and never more is received than there is room for."""
+    """One thread receives, at most as many messages as there are free places."""
 
     def __init__(
         self,
@@ -59,30 +59,31 @@ class Poller:
         self._stopping.set()
         self._slots.close()
         self._thread.join(LONGEST_RECEIVE)
+        end = self._clock() + LONGEST_RETURN
         for thread in self._returning:
-            thread.join(LONGEST_RETURN)
+            thread.join(max(0.0, end - self._clock()))
 
-    def wait_until_idle(self, timeout: float) -> None:
+    def wait_until_empty(self, timeout: float) -> None:
         """Wait until no message is in hand, or for so many seconds."""
-        self._slots.wait_until_free(timeout)
+        self._slots.wait_until_empty(timeout)
 
     def _poll(self) -> None:
         failures = 0
         while not self.stopping:
             self.polled_at = self._clock()
-            room = self._slots.reserve(self._leases.largest_batch, timeout=5)
-            if room == 0 or self.stopping:
-                self._slots.occupy(room, 0)
+            places = self._slots.reserve(self._leases.largest_batch, timeout=5)
+            if places == 0 or self.stopping:
+                self._slots.occupy(places, 0)
                 continue
             try:
-                leases = self._leases.receive(room)
+                leases = self._leases.receive(places)
             except Exception as error:
                 failures += 1
-                self._slots.occupy(room, 0)
+                self._slots.occupy(places, 0)
                 self._pause(error, failures)
             else:
                 failures = 0
-                self._slots.occupy(room, len(leases))
+                self._slots.occupy(places, len(leases))
                 self._dispatch(leases)
 
     def _dispatch(self, leases: Sequence[Lease]) -> None:

@@ -17,8 +17,8 @@ from worker.metrics import Metrics
 class Progress:
     """The `Progress` port: what this attempt and the earlier ones made and submitted.
 
-    `journal` is what earlier attempts left, once it is loaded. `current_step` and `at` (seconds of the clock)
-    say where the attempt is and when it was last seen to move.
+    `journal` is what earlier attempts left, once it is loaded. `current_step` and `moved_at` (seconds of the
+    clock) say where the attempt is and when it was last seen to move.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Progress:
         self.started_at = started_at
         self.journal = Journal()
         self.current_step = ""
-        self.at = clock()
+        self.moved_at = clock()
         self._journals = journals
         self._metrics = metrics
         self._clock = clock
@@ -38,7 +38,7 @@ class Progress:
 
     def note(self) -> None:
         """Say that the attempt isn't stuck."""
-        self.at = self._clock()
+        self.moved_at = self._clock()
 
     @contextmanager
     def step(self, name: str) -> Iterator[dict[str, int]]:

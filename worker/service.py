@@ -50,31 +50,32 @@ class Service:
         return self._in_flight.stuck()
 
     def shut_down(self, grace: float) -> None:
-        """Receive no more, give the jobs in flight `grace` seconds, and return the rest to the queue.
+        """Receive no more, give the jobs in flight `grace` seconds from this call, and return the rest.
 
-        Jobs that only wait for videos are returned as soon as no receive of this process is open, which would
-        bring them again. A job whose callback is under way is not cut off: the backend may have acknowledged it.
+        Jobs that only wait for videos are returned when the open receive has ended; before that, it could receive
+        them again. A job whose callback is under way is not cut off: the backend may have acknowledged it.
         """
         log = structlog.get_logger()
         deadline = self._clock() + grace
         log.info("draining", in_flight=len(self._in_flight.attempts), grace=grace)
         self._poller.stop()
-        self._in_flight.drain(wait_until=(self._clock() + deadline) / 2)
-        self._poller.wait_until_idle(max(0.0, deadline - self._clock()))
+        self._in_flight.end_waiting(wait_until=(self._clock() + deadline) / 2)
+        self._poller.wait_until_empty(max(0.0, deadline - self._clock()))
         left = self._in_flight.stop()
-        reporting = [attempt for attempt in left if attempt.reports]
+        reporting = [attempt for attempt in left if attempt.reporting]
         self._release(attempt for attempt in left if attempt not in reporting)
-        self._poller.wait_until_idle(LAST_REPORT if reporting else LAST_MOMENT)
+        self._poller.wait_until_empty(LAST_REPORT if reporting else LAST_MOMENT)
         self._release(self._in_flight.attempts)
         self._leases.stop()
         log.info("drained")
 
     def _release(self, attempts: Iterable[Attempt]) -> None:
-        """Side by side, since each may wait for a slow backend; no longer than a callback takes."""
+        """Settle the attempts side by side, and wait LAST_REPORT seconds at most for all of them together."""
+        end = self._clock() + LAST_REPORT
         threads = [
             threading.Thread(target=self._handler.release, args=(attempt,), daemon=True) for attempt in attempts
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(LAST_REPORT)
+            thread.join(max(0.0, end - self._clock()))

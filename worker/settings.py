@@ -59,7 +59,9 @@ class Settings(BaseSettings):
     image_threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=usable_cpus)
     visibility_timeout: Annotated[int, Field(ge=3, le=LONGEST_LEASE)] = 60
     shutdown_grace: Annotated[int, Field(ge=0)] = 100
-    job_timeout: Annotated[int, Field(ge=1, le=LONGEST_LEASE - 3600)] = 3600
+    job_timeout: Annotated[int, Field(ge=1, le=LONGEST_LEASE - 3600)] = (
+        3600  # SQS ends a lease 12 hours after the receive
+    )
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"

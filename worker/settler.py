@@ -34,11 +34,11 @@ class Settler:
         self._now = now
 
     def carry_out(self, settlement: Settlement, outcome: Report | Exception, attempt: Attempt) -> None:
-        """Delete the message, or leave it to the queue; nothing where another thread has settled the attempt."""
+        """Delete the message or leave it to the queue, if no other thread has settled the attempt already."""
         claimed = attempt.claim_settlement()
         if isinstance(outcome, Report):
             if claimed:
-                self._delete(outcome, attempt)
+                self._delete(settlement, outcome, attempt)
             else:
                 structlog.get_logger().warning("settled by the shutdown already; the callback will be repeated")
         elif claimed:
@@ -50,11 +50,11 @@ class Settler:
         self._metrics.jobs.labels("malformed").inc()
         self._show_again(lease, 0)
 
-    def _delete(self, report: Report, attempt: Attempt) -> None:
+    def _delete(self, settlement: Settlement, report: Report, attempt: Attempt) -> None:
         self._note_assets(report)
         self._leases.close(attempt.lease)
         for _ in range(DELETE_TRIES):
-            # After the last receive nobody else can have the message, so deleting it late can only help.
+            # On the last receive nobody else can have the message, so deleting it late can only help.
             if not self._leases.holds(attempt.lease) and not attempt.last:
                 structlog.get_logger().warning("lease lost before the deletion; the callback will be repeated")
                 return
@@ -63,8 +63,8 @@ class Settler:
             except Transient as error:
                 structlog.get_logger().warning("message not deleted", why=str(error))
             else:
-                self._metrics.jobs.labels(report.status).inc()
-                structlog.get_logger().info("message deleted", status=report.status)
+                self._metrics.jobs.labels(settlement.why).inc()
+                structlog.get_logger().info("message deleted", status=settlement.why)
                 return
         structlog.get_logger().error("message not deleted; it comes back and its callback is repeated")
 
@@ -88,6 +88,7 @@ class Settler:
     def _report_failure(self, error: Exception, attempt: Attempt) -> None:
         attempt.begin_report()
         progress = attempt.progress
+        progress.current_step = "callback"
         report = give_up(attempt.job, error, progress.derivatives, progress.started_at, self._now())
         try:
             self._backend.notify(report, progress.note)
@@ -108,6 +109,6 @@ class Settler:
         if not self._leases.close(lease):
             return
         try:
-            self._queue.hide([lease.message.receipt_handle], delay)
+            self._queue.change_visibility([lease.message.receipt_handle], delay)
         except Transient as error:
             structlog.get_logger().warning("message comes back when its visibility timeout ends", why=str(error))

@@ -1,4 +1,4 @@
-"""Room for jobs."""
+"""The places for jobs that work at the same time."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Slots:
     def _free(self) -> int:
         return self._total - self._occupied - self._reserved - self._returning
 
-    def wait_until_free(self, timeout: float) -> bool:
+    def wait_until_empty(self, timeout: float) -> bool:
         """Wait until no place is reserved, occupied or lent; False where that took longer (seconds)."""
         with self._changed:
             return self._changed.wait_for(lambda: not (self._reserved or self._occupied or self._lent), timeout)

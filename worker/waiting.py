@@ -14,7 +14,7 @@ from worker.watcher import Watcher
 
 
 class Waiting:
-    """Lends the places of the jobs that wait, and has one thread ask after their videos."""
+    """Lends the places of the jobs that wait, and has one thread poll their transcodings."""
 
     def __init__(self, slots: Slots, watcher: Watcher, metrics: Metrics) -> None:
         self._slots = slots
@@ -22,7 +22,7 @@ class Waiting:
         self._metrics = metrics
 
     def start(self) -> None:
-        """Begin to ask after videos, for as long as the process lives."""
+        """Begin to poll, for as long as the process lives."""
         self._watcher.start()
 
     @contextmanager
@@ -42,7 +42,7 @@ class Waiting:
     def wait(
         self, transcoding_ids: Collection[str], must_end: Callable[[], bool]
     ) -> Mapping[str, TranscodingResult]:
-        """Block until at least one has ended and return those that have; none where it must end before."""
+        """Block until a transcoding has ended; returns the results by id, none if it had to end before."""
         return self._watcher.wait(transcoding_ids, must_end)
 
     def look(self) -> None:

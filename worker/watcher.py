@@ -1,4 +1,4 @@
-"""One thread that asks after every video that jobs of this process wait for."""
+"""One thread that polls every transcoding that jobs of this process wait for."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOOK_EVERY = 1.0
 
 
 class _Wait:
-    """One job's wait for some transcodings: `over` says whether it must end without any of them."""
+    """One job's wait for some transcodings: `over` says whether it must end, whatever they do."""
 
     def __init__(self, transcoding_ids: Collection[str], over: Callable[[], bool]) -> None:
         self.transcoding_ids = frozenset(transcoding_ids)
@@ -31,7 +31,7 @@ class _Wait:
 
 
 class _Poll:
-    """When one transcoding is asked after next (seconds of the clock), and how much later the time after that."""
+    """When a transcoding is polled next (`due`, seconds of the clock), and the pause after that (`delay`)."""
 
     def __init__(self, due: float) -> None:
         self.due = due
@@ -39,7 +39,7 @@ class _Poll:
 
 
 class Watcher:
-    """Waits on behalf of all jobs, so that their number costs neither timers nor connections."""
+    """Polls the transcoder for all waiting jobs, in one thread."""
 
     def __init__(self, transcoder: Transcoder, clock: Callable[[], float], rng: random.Random) -> None:
         self._transcoder = transcoder
@@ -52,7 +52,7 @@ class Watcher:
         self._changed = threading.Condition()
 
     def wait(self, transcoding_ids: Collection[str], over: Callable[[], bool]) -> Mapping[str, TranscodingResult]:
-        """Block until at least one has ended and return those that have; none where `over` was true before."""
+        """Block until a transcoding has ended; returns the results by id, none if `over` became true before."""
         wait = _Wait(transcoding_ids, over)
         with self._changed:
             self._waits.append(wait)
@@ -65,7 +65,7 @@ class Watcher:
             return dict(wait.ended)
 
     def look(self) -> None:
-        """Wake the jobs that must not wait any more, without asking after anything."""
+        """Wake the jobs whose wait must end, without polling anything."""
         for wait in self._waiting():
             if wait.over():
                 wait.awake.set()
@@ -86,7 +86,7 @@ class Watcher:
                 self._changed.wait(LOOK_EVERY)
 
     def turn(self) -> None:
-        """One round: look at the jobs, and ask after the transcodings that are due."""
+        """One round: look at the jobs, and poll the transcodings that are due."""
         self.look()
         wanted = {name for wait in self._waiting() for name in wait.transcoding_ids}
         with self._changed:
@@ -120,7 +120,7 @@ class Watcher:
                 wait.awake.set()
 
     def _back_off(self, why: str) -> None:
-        """Ask after nothing for a while: what one call ran into, throttling above all, the next one would, too."""
+        """Poll nothing for a while: if one call is throttled, the next one would be, too."""
         self._paused_until = self._clock() + self._jittered(self._pause)
         structlog.get_logger().warning("transcodings can't be asked after", why=why, next_in=round(self._pause))
         self._pause = min(LONGEST_DELAY, self._pause * 2)

@@ -1,1 +1,1 @@
-"""The steps of the pipeline: ports in, values out, independent of each other."""
+"""The steps of the pipeline. Each takes a `Run`, returns values and imports no other step."""

@@ -59,6 +59,7 @@ class QueuePair:
             QueueName=f"queue-{name}", Attributes={"RedrivePolicy": json.dumps(policy)}
         )["QueueUrl"]
         self.queue = SqsQueue(self.client, self.client, self.url)
+        self.queue.require()
 
     def send(self, body: str, **attributes: str) -> str:
         return self.client.send_message(

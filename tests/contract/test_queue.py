@@ -72,7 +72,7 @@ def test_a_deleted_message_is_gone(pair: Pair) -> None:
 def test_a_message_shown_again_is_received_again_with_a_higher_count(pair: Pair) -> None:
     pair.send("body")
     (first,) = pair.queue.receive(1, 1, 60)
-    assert pair.queue.hide([first.receipt_handle], 0) == frozenset()
+    assert pair.queue.change_visibility([first.receipt_handle], 0) == frozenset()
     (second,) = pair.queue.receive(1, 1, 60)
     assert (second.message_id, second.receive_count) == (first.message_id, 2)
 
@@ -86,7 +86,7 @@ def test_a_message_that_nobody_hides_on_comes_back(pair: Pair) -> None:
 def test_a_message_that_is_hidden_on_stays_away(pair: Pair) -> None:
     pair.send("body")
     (message,) = pair.queue.receive(1, 1, 2)
-    assert pair.queue.hide([message.receipt_handle], 60) == frozenset()
+    assert pair.queue.change_visibility([message.receipt_handle], 60) == frozenset()
     assert list(pair.later(4)) == []
 
 
@@ -96,21 +96,21 @@ def test_an_expired_handle_is_not_told_from_a_good_one(pair: Pair) -> None:
     (expired,) = pair.queue.receive(1, 1, 0)
     (message,) = pair.queue.receive(1, 1, 60)
     assert message.receipt_handle != expired.receipt_handle
-    assert pair.queue.hide([expired.receipt_handle], 60) == frozenset()
+    assert pair.queue.change_visibility([expired.receipt_handle], 60) == frozenset()
 
 
 def test_the_handle_of_a_deleted_message_is_refused(pair: Pair) -> None:
     pair.send("body")
     (message,) = pair.queue.receive(1, 1, 60)
     pair.queue.delete(message.receipt_handle)
-    assert pair.queue.hide([message.receipt_handle], 60) == frozenset({message.receipt_handle})
+    assert pair.queue.change_visibility([message.receipt_handle], 60) == frozenset({message.receipt_handle})
 
 
 def test_after_its_last_receive_a_message_moves_to_the_dlq(pair: Pair) -> None:
     message_id = pair.send("body")
     for _ in range(MAX_RECEIVES):
         (message,) = pair.queue.receive(1, 1, 60)
-        pair.queue.hide([message.receipt_handle], 0)
+        pair.queue.change_visibility([message.receipt_handle], 0)
     assert list(pair.queue.receive(1, 0, 60)) == []
     assert pair.dead() == [message_id]
 
@@ -121,13 +121,13 @@ def test_a_message_says_that_it_is_received_for_the_last_time(pair: Pair) -> Non
     for _ in range(MAX_RECEIVES):
         (message,) = pair.queue.receive(1, 1, 60)
         lasts.append(message.last)
-        pair.queue.hide([message.receipt_handle], 0)
+        pair.queue.change_visibility([message.receipt_handle], 0)
     assert lasts == [False, True]
 
 
 def test_no_batch_is_larger_than_the_queue_takes(pair: Pair) -> None:
     handles = [f"no handle {number}" for number in range(pair.queue.largest_batch)]
-    assert pair.queue.hide(handles, 0) == frozenset(handles)
+    assert pair.queue.change_visibility(handles, 0) == frozenset(handles)
     assert list(pair.queue.receive(pair.queue.largest_batch, 0, 60)) == []
 
 
@@ -137,8 +137,13 @@ def test_several_messages_are_hidden_at_once_and_a_handle_that_is_none_is_refuse
     handles: list[str] = []
     while len(handles) < 2:
         handles += [message.receipt_handle for message in pair.queue.receive(10, 1, 60)]
-    assert pair.queue.hide([*handles, "no handle"], 0) == frozenset({"no handle"})
+    assert pair.queue.change_visibility([*handles, "no handle"], 0) == frozenset({"no handle"})
     assert pair.queue.receive(10, 1, 60)
+
+
+def test_a_poll_is_no_longer_than_the_queue_takes(pair: Pair) -> None:
+    pair.send("body")
+    assert len(pair.queue.receive(1, 90, 60)) == 1
 
 
 @pytest.mark.parametrize("emulator", ["moto", pytest.param("localstack", marks=pytest.mark.localstack)])

@@ -107,7 +107,7 @@ def calls() -> dict[str, Callable[[], object]]:
         "add": lambda: journals.add(job, Journal((Ended(1, NOW, Ending.RELEASED, "why"),))),
         "receive": lambda: queue.receive(1, 0, 60),
         "delete": lambda: queue.delete("handle"),
-        "hide": lambda: queue.hide(["handle"], 60),
+        "change_visibility": lambda: queue.change_visibility(["handle"], 60),
         "max_receive_count": queue.max_receive_count,
     }
 
@@ -150,7 +150,7 @@ def test_an_answer_that_is_cut_short_on_its_way_is_not_taken_for_the_whole(
             lambda: objects.mark_processed("key"),
             lambda: objects.replace("key", None, "application/zip", {}).__enter__(),
             lambda: queue.receive(1, 0, 60),
-            lambda: queue.hide(["handle"], 60),
+            lambda: queue.change_visibility(["handle"], 60),
         ):
             with pytest.raises(Transient):
                 ask()

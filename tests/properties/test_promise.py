@@ -25,7 +25,7 @@ from worker.in_flight import InFlight
 from worker.lease import Lease, Leases
 
 JOB_TIMEOUT = 500
-WHERE = st.sampled_from(["head", "write", "complete", "notify", "delete", "add", "hide"])
+WHERE = st.sampled_from(["head", "write", "complete", "notify", "delete", "add", "change_visibility"])
 FAILURES = {Status.VALIDATION_FAILED, Status.PROCESSING_FAILED}
 
 
@@ -140,7 +140,7 @@ class Promise(RuleBasedStateMachine):
         if attempt:
             attempt.pause(method)
             self._note_a_late_end(attempt)
-        elif method == "hide" and self.beats_fail:
+        elif method == "change_visibility" and self.beats_fail:
             raise Transient("SQS is out of reach")
 
     def _at_the_backend(self, report: Report) -> None:

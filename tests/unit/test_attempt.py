@@ -107,7 +107,7 @@ def test_it_ends_with_time_left_for_bundle_and_callback(timeout: int, kept: int)
 def test_it_is_progress(world: World) -> None:
     with world.waiting():
         world.let_pass(30)
-        assert world.attempt.progress.at == world.clock()
+        assert world.attempt.progress.moved_at == world.clock()
         world.attempt.stop()
 
 
@@ -131,13 +131,13 @@ def test_a_stop_ends_it_at_once(last: bool) -> None:
 
 
 def test_a_shutdown_ends_it_at_once_because_the_next_worker_goes_on() -> None:
-    assert end_by(lambda attempt: attempt.drain(wait_until=1e9), last=False) == [Stopped]
+    assert end_by(lambda attempt: attempt.end_waiting(wait_until=1e9), last=False) == [Stopped]
 
 
 def test_on_the_last_receive_a_shutdown_leaves_some_of_the_grace_period_for_the_rest() -> None:
     world = World(last=True)
     with world.waiting() as got:
-        world.attempt.drain(world.clock() + 50)
+        world.attempt.end_waiting(world.clock() + 50)
         world.let_pass(49)
         assert world.still_waits()
         world.let_pass(1)
@@ -145,7 +145,7 @@ def test_on_the_last_receive_a_shutdown_leaves_some_of_the_grace_period_for_the_
 
 
 def test_a_shutdown_before_it_ends_it_too(world: World) -> None:
-    world.attempt.drain(wait_until=1e9)
+    world.attempt.end_waiting(wait_until=1e9)
     with world.waiting() as got:
         world.watcher.look()
     assert got == [Stopped]
@@ -183,3 +183,13 @@ def test_videos_that_are_submitted_side_by_side_are_written_down_one_by_one(worl
         list(pool.map(world.attempt.progress.record_transcoding, videos))
     assert peak == 1, "the journal is read, changed and written"
     assert set(world.journals.journals["m-1"].transcodings) == set(videos)
+
+
+def test_a_stop_ends_the_wait_for_a_place(world: World) -> None:
+    with world.waiting() as got:
+        assert world.slots.reserve(1, timeout=0) == 1
+        world.slots.occupy(1, 1)
+        world.transcoder.results["t-1"] = TranscodingResult(True)
+        world.let_pass(1)
+        world.attempt.stop()
+    assert got == [Stopped]

@@ -41,7 +41,7 @@ def job(message_id: str, *assets: Asset) -> Job:
 
 
 def test_the_message_is_read_as_the_job_it_stands_for() -> None:
-    read = parse_message(Message("m-1", "handle", MESSAGE, 1, {}))
+    read = parse_message(Message("m-1", "handle", MESSAGE, 1, {}, last=False))
     assert read == job("m-1", PHOTO, Asset("28/raw/video/vertical/77aa.mp4"))
 
 

@@ -474,7 +474,7 @@ def test_a_last_receive_that_came_during_the_shutdown_does_not_wait_for_ever(wor
     world.journals.journals[message_id] = Journal((Ended(1, NOW, Ending.TRANSIENT, "S3 was down"),))
     world.transcoder.results["t-1"] = None
     world.transcoder.before = lambda method: world.clock.advance(11 if method == "result" else 0)
-    world.in_flight.drain(world.clock() + 10)
+    world.in_flight.end_waiting(world.clock() + 10)
     world.receive()
     assert world.reports() == [Status.PARTIAL_SUCCESS]
     assert world.queue.deleted == [message_id]
@@ -497,3 +497,50 @@ def test_a_deletion_that_failed_is_not_tried_again_once_the_lease_is_over(world:
     world.receive()
     assert world.queue.deleted == [message_id]
     assert world.reports() == [Status.SUCCEEDED] * 2, "as after a crash, the callback is repeated"
+
+
+def extended(world: World) -> list[str]:
+    """Which calls change a visibility timeout once a third of it has passed."""
+    calls: list[str] = []
+    world.queue.before = calls.append
+    world.clock.advance(VISIBILITY / 3)
+    world.leases.beat()
+    return calls
+
+
+@pytest.mark.parametrize("assets", [[PHOTO], [MISSING]], ids=["done", "failed"])
+def test_a_settled_message_is_no_more_extended_and_its_attempt_no_more_in_flight(
+    world: World, assets: list[str]
+) -> None:
+    world.send(*assets)
+    world.receive()
+    assert extended(world) == []
+    assert world.in_flight.attempts == []
+
+
+def test_a_message_whose_lease_is_lost_is_not_shown_since_another_worker_may_have_it(world: World) -> None:
+    world.send(MISSING)
+    world.journals.before = lambda method: world.clock.advance(VISIBILITY)
+    calls: list[str] = []
+    world.queue.before = calls.append
+    world.receive()
+    assert calls == ["receive"]
+
+
+def test_a_failure_callback_is_progress(world: World) -> None:
+    world.send(MISSING)
+    for _ in range(MAX_RECEIVES - 1):
+        world.receive()
+    world.journals.before = lambda method: world.clock.advance(7)
+    moved: list[float] = []
+    world.backend.before = lambda report: moved.append(world.in_flight.attempts[0].progress.moved_at)
+    world.receive()
+    assert moved == [world.clock()]
+
+
+def test_a_malformed_message_that_came_too_late_is_given_back_with_a_trace_too(world: World) -> None:
+    message_id = world.send(assets=[])
+    message = world.queue.receive(1, 20, VISIBILITY)[0]
+    world.handler.give_back(world.leases.open(message, world.clock()))
+    assert world.comes_back_in() == 0
+    assert world.endings(message_id) == [(1, Ending.PERMANENT)]

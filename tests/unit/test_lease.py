@@ -7,7 +7,7 @@ import pytest
 
 from domain.errors import Transient
 from domain.queue import Message
-from worker.lease import Lease, Leases, longest_wait
+from worker.lease import Lease, Leases, longest_poll
 from worker.metrics import Metrics
 
 VISIBILITY = 60
@@ -22,7 +22,7 @@ class Clock:
 
 
 class ScriptedQueue:
-    """A queue whose `hide` does what the test says; it remembers the calls."""
+    """A queue whose `change_visibility` does what the test says; it remembers the calls."""
 
     largest_batch = 10
 
@@ -32,7 +32,7 @@ class ScriptedQueue:
         self.refused: frozenset[str] = frozenset()
         self.received: list[tuple[int, int, int]] = []
 
-    def hide(self, receipt_handles: Sequence[str], seconds: int) -> frozenset[str]:
+    def change_visibility(self, receipt_handles: Sequence[str], seconds: int) -> frozenset[str]:
         self.hidden.append((tuple(receipt_handles), seconds))
         self.during()
         return self.refused
@@ -40,7 +40,7 @@ class ScriptedQueue:
     def receive(self, at_most: int, wait: int, visibility_timeout: int) -> Sequence[Message]:
         self.received.append((at_most, wait, visibility_timeout))
         self.during()
-        return [Message("a", "handle-a", "{}", 1, {})]
+        return [Message("a", "handle-a", "{}", 1, {}, last=False)]
 
     def delete(self, receipt_handle: str) -> None:
         raise NotImplementedError
@@ -62,7 +62,7 @@ def leases(queue: ScriptedQueue, clock: Clock) -> Leases:
 
 
 def opened(leases: Leases, clock: Clock, name: str = "a") -> Lease:
-    return leases.open(Message(name, f"handle-{name}", "{}", 1, {}), clock.now)
+    return leases.open(Message(name, f"handle-{name}", "{}", 1, {}, last=False), clock.now)
 
 
 def test_a_lease_is_extended_at_a_third_of_the_visibility_timeout_and_not_before(
@@ -80,7 +80,7 @@ def test_a_lease_is_extended_at_a_third_of_the_visibility_timeout_and_not_before
 
 @pytest.mark.parametrize(("visibility_timeout", "seconds"), [(60, 20), (6, 2)])
 def test_a_short_visibility_timeout_shortens_the_long_poll(visibility_timeout: int, seconds: int) -> None:
-    assert longest_wait(visibility_timeout) == seconds
+    assert longest_poll(visibility_timeout) == seconds
 
 
 def test_a_lease_begins_when_the_receive_that_brought_it_began(
@@ -115,7 +115,7 @@ def test_the_deadline_counts_from_the_start_of_the_request(
 def test_a_lease_of_a_long_poll_counts_from_the_start_of_the_poll(leases: Leases, clock: Clock) -> None:
     granted_at = clock.now
     clock.now += 20
-    lease = leases.open(Message("a", "handle-a", "{}", 1, {}), granted_at)
+    lease = leases.open(Message("a", "handle-a", "{}", 1, {}, last=False), granted_at)
     assert lease.deadline == granted_at + VISIBILITY
 
 
@@ -199,6 +199,7 @@ def test_a_bug_does_not_end_the_heartbeat(leases: Leases, queue: ScriptedQueue, 
     opened(leases, clock)
     clock.now += 20
     goes_on = threading.Event()
+    heartbeat: list[threading.Thread] = []
     beats = 0
 
     def fail_once() -> None:
@@ -206,6 +207,7 @@ def test_a_bug_does_not_end_the_heartbeat(leases: Leases, queue: ScriptedQueue, 
         beats += 1
         if beats == 1:
             raise ZeroDivisionError
+        heartbeat.append(threading.current_thread())
         leases.stop()
         goes_on.set()
 
@@ -213,6 +215,8 @@ def test_a_bug_does_not_end_the_heartbeat(leases: Leases, queue: ScriptedQueue, 
     leases.start()
     assert goes_on.wait(30)
     assert beats == 2
+    heartbeat[0].join(30)
+    assert not heartbeat[0].is_alive(), "it was told to stop"
 
 
 def test_closing_waits_for_an_extension_under_way(leases: Leases, queue: ScriptedQueue, clock: Clock) -> None:

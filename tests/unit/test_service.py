@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from domain.errors import Transient
 from domain.journal import Ended, Ending, Journal
 from domain.model import Report, Status
 from tests.fakes import JPEG, MP4, NOW, FakeQueue, ManualClock
 from tests.wiring import Fakes
+from worker import service
+from worker.service import LAST_MOMENT
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 VIDEO = "28/raw/video/vertical/v.mp4"
@@ -27,6 +31,7 @@ class PatientQueue(FakeQueue):
         self.polls = 0
         self.open_polls = 0
         self.given_up = False
+        self.heartbeats: list[threading.Thread] = []
 
     def send(self, body: str, **attributes: str) -> str:
         with self.changed:
@@ -51,9 +56,11 @@ class PatientQueue(FakeQueue):
             finally:
                 self.open_polls -= 1
 
-    def hide(self, receipt_handles: Any, seconds: int) -> frozenset[str]:
+    def change_visibility(self, receipt_handles: Any, seconds: int) -> frozenset[str]:
         with self.changed:
-            refused = super().hide(receipt_handles, seconds)
+            if threading.current_thread().name == "heartbeat":
+                self.heartbeats.append(threading.current_thread())
+            refused = super().change_visibility(receipt_handles, seconds)
             self.changed.notify_all()
             return refused
 
@@ -74,7 +81,7 @@ class World:
         self.metrics, self.transcoder = around.metrics, around.transcoder
         worker = around.worker(concurrency)
         self.service, self.health, self.poller = worker.service, worker.health, worker.poller
-        self.in_flight, self.leases = worker.in_flight, worker.leases
+        self.handler, self.in_flight, self.leases = worker.handler, worker.in_flight, worker.leases
         self.objects.put(PHOTO, JPEG)
 
     def send(self, job_id: int = 21) -> str:
@@ -245,6 +252,7 @@ def test_draining_gives_back_what_only_waits_for_a_video_once_no_poll_of_ours_co
         drainer = world.drain_in_background(grace=1000)
         while not world.poller.stopping:
             time.sleep(0)
+        drainer.join(0.2)
         assert message_id not in world.ended(), "the poll is open"
         world.queue.give_up()
         drainer.join(TIMEOUT)
@@ -275,6 +283,19 @@ def test_draining_lets_a_video_on_its_last_receive_have_half_of_the_grace_period
     assert world.queue.deleted == [message_id]
 
 
+def test_a_full_worker_stops_to_receive_at_once() -> None:
+    world = World(concurrency=1)
+    world.send()
+    with running(world) as gate:
+        gate.wait_for(1)
+        stopper = threading.Thread(target=world.poller.stop, daemon=True)
+        stopper.start()
+        stopper.join(2)
+        assert not stopper.is_alive(), "it waits for a place"
+        gate.opened.set()
+        world.service.shut_down(TIMEOUT)
+
+
 def test_draining_lets_a_job_in_flight_finish() -> None:
     world = World()
     world.send()
@@ -286,6 +307,80 @@ def test_draining_lets_a_job_in_flight_finish() -> None:
         drainer.join(TIMEOUT)
         assert not drainer.is_alive()
     assert world.queue.deleted == ["m-1"]
+
+
+def test_draining_keeps_the_leases_until_the_jobs_have_ended_and_no_longer() -> None:
+    world = World()
+    world.send()
+    with running(world) as gate:
+        gate.wait_for(1)
+        world.queue.give_up()
+        drainer = world.drain_in_background(grace=1000)
+        while not world.poller.stopping:
+            time.sleep(0)
+        world.clock.advance(25)
+        with world.queue.changed:
+            assert world.queue.changed.wait_for(lambda: world.queue.heartbeats, TIMEOUT)
+        (held,) = world.queue.held
+        assert held.visible_at == world.clock() + 60
+        gate.opened.set()
+        drainer.join(TIMEOUT)
+    heartbeat = world.queue.heartbeats[0]
+    heartbeat.join(TIMEOUT)
+    assert not heartbeat.is_alive()
+
+
+def test_draining_lets_the_callback_of_a_failure_end_beyond_the_grace_period() -> None:
+    world = World()
+    message_id = world.queue.send(json.dumps({"jobId": 21, "listingId": 28, "assets": ["28/raw/photo/none.jpg"]}))
+    world.queue.held[0].receive_count = 2
+    world.journals.journals[message_id] = Journal((Ended(1, NOW, Ending.TRANSIENT, "S3 was down"),))
+    with running(world) as gate:
+        gate.wait_for(1)
+        (attempt,) = world.in_flight.attempts
+        assert attempt.progress.current_step == "callback"
+        world.queue.give_up()
+        drainer = world.drain_in_background(grace=0)
+        drainer.join(2 * LAST_MOMENT)
+        assert drainer.is_alive(), "the backend may have received it already"
+        gate.opened.set()
+        drainer.join(TIMEOUT)
+        assert not drainer.is_alive()
+    assert [report.status for report in world.backend.reports] == [Status.VALIDATION_FAILED]
+
+
+def test_a_callback_that_never_ends_is_given_back_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "LAST_REPORT", 0.2)
+    world = World()
+    message_id = world.send()
+    with running(world) as gate:
+        gate.wait_for(1)
+        world.queue.give_up()
+        world.service.shut_down(0)
+        (held,) = world.queue.held
+        assert held.visible_at == world.clock()
+        assert world.ended() == {message_id: [Ending.RELEASED]}
+
+
+def test_a_message_whose_handling_raises_comes_back_when_its_lease_runs_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    raised = threading.Event()
+
+    def bug(lease: object) -> None:
+        raised.set()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(world.handler, "handle", bug)
+    world.send()
+    with running(world):
+        assert raised.wait(TIMEOUT)
+    (held,) = world.queue.held
+    due = held.visible_at
+    world.clock.advance(25)
+    world.leases.beat()
+    assert held.visible_at == due, "nobody extends its lease"
 
 
 def test_a_job_that_outlives_the_grace_period_is_given_back_at_once() -> None:

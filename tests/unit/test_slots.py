@@ -56,11 +56,11 @@ def test_closing_ends_the_wait_for_a_place() -> None:
 def test_waiting_until_all_is_free_ends_with_the_last_job() -> None:
     slots = Slots(2, 0)
     slots.reserve(2, timeout=0)
-    assert not slots.wait_until_free(timeout=0)
+    assert not slots.wait_until_empty(timeout=0)
     slots.occupy(2, 1)
-    assert not slots.wait_until_free(timeout=0)
+    assert not slots.wait_until_empty(timeout=0)
     slots.free()
-    assert slots.wait_until_free(timeout=0)
+    assert slots.wait_until_empty(timeout=0)
 
 
 def test_a_job_that_waits_lends_its_place_and_isnt_done() -> None:
@@ -68,10 +68,10 @@ def test_a_job_that_waits_lends_its_place_and_isnt_done() -> None:
     with slots.lent(nothing):
         assert slots.reserve(10, timeout=0) == 1
         slots.occupy(1, 0)
-        assert not slots.wait_until_free(timeout=0)
+        assert not slots.wait_until_empty(timeout=0)
     assert slots.reserve(1, timeout=0) == 0
     slots.free()
-    assert slots.wait_until_free(timeout=0)
+    assert slots.wait_until_empty(timeout=0)
 
 
 def test_no_more_places_are_lent_than_may_be() -> None:
@@ -81,7 +81,7 @@ def test_no_more_places_are_lent_than_may_be() -> None:
         slots.occupy(1, 0)
     slots.free()
     slots.free()
-    assert slots.wait_until_free(timeout=0)
+    assert slots.wait_until_empty(timeout=0)
 
 
 def test_a_place_that_is_only_reserved_keeps_nobody_from_coming_back() -> None:
@@ -118,4 +118,4 @@ def test_a_checkpoint_that_raises_ends_the_wait_for_the_place_and_the_books_stay
     slots.free()  # the job that was stopped
     assert slots.reserve(1, timeout=0) == 0
     slots.free()  # the other one
-    assert slots.wait_until_free(timeout=0)
+    assert slots.wait_until_empty(timeout=0)
