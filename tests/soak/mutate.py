@@ -15,22 +15,23 @@ from pathlib import Path
 
 from devstack.moto import moto_server
 from tests.soak.mutants import MUTANTS, Mutant, StaleMutant, plant
-from tests.soak.plan import FREEZE, KILL, TERMINATE, Profile
+from tests.soak.plan import KILL, TERMINATE, Profile
 from tests.soak.soak import run
 
 PROFILE = Profile(
     seconds=60,
-    max_receive_count=4,
+    max_receive_count=5,
     listing_every=1.5,
     videos=1,
     odd=4,
-    held=15,
+    held=50,
+    freeze_every=11,
     repeats=25,
     given_up=15,
-    weights={KILL: 5.0, TERMINATE: 6.0, FREEZE: 10.0},
+    weights={KILL: 4.0, TERMINATE: 6.0},
 )
 """Fewer receives, so that the retries' delays end within the three minutes; more of what a mutant must meet."""
-SEED = 2
+SEED = 1
 SEEDS = (1, 2, 3)
 """Of the soaks with a mutant, and of those without one."""
 LONGEST = 180.0

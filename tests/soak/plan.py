@@ -42,8 +42,9 @@ FROZEN = 6.0
 class Profile:
     """How a soak is: the weights of the faults that come more often than once among the others, and the jobs.
 
-    `seconds` of faults; `listing_every` in seconds; one of `videos` listings has a video, four of `odd` listings
-    have something that can't be processed. MediaConvert finishes nothing for `held` of each 20 seconds.
+    `seconds` of faults, a listing every `listing_every` seconds. One of `videos` listings has a video, four of
+    `odd` listings have something that can't be processed. MediaConvert finishes nothing in the first `held`
+    seconds, and every `freeze_every` seconds one process is frozen, in turn.
     For a hundred faults there may be so many `repeats` of an acknowledged callback and so many good jobs
     `given_up`; docs/proof.md has the baselines.
     """
@@ -54,6 +55,7 @@ class Profile:
     videos: int = 5
     odd: int = 10
     held: float = 0.0
+    freeze_every: float = 0.0
     repeats: float = 6.0
     given_up: float = 3.0
     weights: Mapping[str, float] = field(default_factory=lambda: {KILL: 6.0, TERMINATE: 4.0})
@@ -91,3 +93,10 @@ def plan(seed: int, profile: Profile, workers: int) -> Iterator[Fault]:
         (name,) = rng.choices(names(), weights)
         yield Fault(at, name, rng.randrange(workers), rng.uniform(0.5, 12), rng.randint(1, 6))
         at += rng.expovariate(1 / EVERY)
+
+
+def freezes(profile: Profile, workers: int) -> Iterator[Fault]:
+    """One process after the other, each for longer than its leases."""
+    if profile.freeze_every:
+        for number in range(1, int(profile.seconds / profile.freeze_every)):
+            yield Fault(number * profile.freeze_every, FREEZE, number % workers, 5.0, 1)

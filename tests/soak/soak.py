@@ -20,7 +20,7 @@ from tests.soak.findings import Findings
 from tests.soak.fleet import WORKERS, Fleet
 from tests.soak.jobs import VIDEO_SIZE, Backend
 from tests.soak.outputs import check_bundles, check_left_overs, check_outputs, check_videos
-from tests.soak.plan import Profile, plan
+from tests.soak.plan import Profile, freezes, plan
 from tests.soak.record import Record
 from tests.soak.services import Services
 from tests.soak.transcoder import WatchedTranscoder
@@ -28,8 +28,6 @@ from tests.soak.transcoder import WatchedTranscoder
 QUIET = 900.0
 """Seconds after the last fault in which all must have ended: the longest delay of a retry."""
 TICK = 0.2
-TURN = 20
-"""Seconds from one hold of MediaConvert to the next."""
 EXITS = {0, 1, -9, -15}
 """1: it couldn't start while a wire was broken; -15: told to stop before it had begun."""
 
@@ -98,17 +96,15 @@ def _live_through(
         (number * profile.listing_every, backend.send_listing)
         for number in range(int(profile.seconds / profile.listing_every))
     ]
-    events += [(fault.at, lambda fault=fault: fleet.cause(fault)) for fault in plan(seed, profile, WORKERS)]  # type: ignore[misc]
-    if profile.held:
-        turns = range(0, int(profile.seconds), TURN)
-        events += [(at, emulator.hold) for at in turns] + [(at + profile.held, emulator.release) for at in turns]
+    faults = [*plan(seed, profile, WORKERS), *freezes(profile, WORKERS)]
+    events += [(fault.at, lambda fault=fault: fleet.cause(fault)) for fault in faults]  # type: ignore[misc]
+    events += [(0.0, emulator.hold), (profile.held, emulator.release)]
     started = time.monotonic()
     for at, happen in sorted(events, key=lambda event: event[0]):
         while (left := started + at - time.monotonic()) > 0:
             threading.Event().wait(min(left, TICK))
             fleet.tend()
         happen()
-    emulator.release()
 
 
 def _wait_until_empty(world: World, fleet: Fleet) -> None:
