@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -41,6 +42,29 @@ def test_the_answer_to_a_submission_that_is_lost_is_not_paid_for_twice(
         world.wait_until_settled()
     assert callback.payload["status"] == "SUCCEEDED"
     assert transcoder.calls.count("CreateJob") > 1, "its answer was lost"
+    assert len(transcoder.jobs) == 1
+
+
+@pytest.mark.parametrize("point", ["before:submit", "after:submit", "before:videos", "after:videos"])
+def test_a_video_whose_worker_is_killed_at_a_step_boundary_is_paid_for_once(
+    world: World, transcoder: MediaConvertEmulator, point: str
+) -> None:
+    with world.worker(
+        "tests.faults.killed_at",
+        point,
+        VISIBILITY_TIMEOUT="3",
+        MEDIACONVERT_ROLE_ARN=ROLE,
+        AWS_ENDPOINT_URL_MEDIACONVERT=transcoder.url,
+    ) as first:
+        world.enqueue({"jobId": 21, "listingId": 28, "assets": [VIDEO]})
+        assert first.wait(60) == -signal.SIGKILL
+    with world.worker(
+        VISIBILITY_TIMEOUT="3", MEDIACONVERT_ROLE_ARN=ROLE, AWS_ENDPOINT_URL_MEDIACONVERT=transcoder.url
+    ):
+        (callback,) = world.receiver.wait_for(1, timeout=60)
+        world.wait_until_settled()
+    assert callback.payload["status"] == "SUCCEEDED"
+    assert len(callback.payload["outputs"][0]["outputs"]) == 5
     assert len(transcoder.jobs) == 1
 
 
