@@ -29,7 +29,7 @@ demo: setup  ## the whole service on this machine: make demo [MEDIA=folder]
 	$(BIN)/python -m devstack.demo $(if $(MEDIA),--media "$(MEDIA)")
 
 fast: setup  ## the tests of pure code: after each edit (seconds)
-	$(BIN)/pytest -n 3 --dist worksteal $(FAST)
+	$(BIN)/pytest -n 2 --dist worksteal $(FAST)
 
 check: lint fast  ## both: before each commit
 

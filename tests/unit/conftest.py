@@ -6,7 +6,10 @@ import socket
 import subprocess
 
 import pytest
+import structlog
 from PIL import Image
+
+from worker import poller, service, slots, watcher
 
 
 @pytest.fixture(autouse=True)
@@ -22,3 +25,27 @@ def pure(monkeypatch: pytest.MonkeyPatch) -> None:
         (Image, "open"),
     ):
         monkeypatch.setattr(owner, name, refuse)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def plain_log() -> None:
+    """structlog's own default draws a box around each traceback, which takes half a second."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(),
+        ]
+    )
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the worker waits in real seconds, a twentieth of it."""
+    for module, name in (
+        (poller, "FIRST_PAUSE"),
+        (service, "LAST_MOMENT"),
+        (slots, "LOOK_EVERY"),
+        (watcher, "LOOK_EVERY"),
+    ):
+        monkeypatch.setattr(module, name, getattr(module, name) / 20)

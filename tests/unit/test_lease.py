@@ -195,9 +195,10 @@ def test_ten_leases_take_one_request(leases: Leases, queue: ScriptedQueue, clock
     assert [len(handles) for handles, _ in queue.hidden] == [10, 10, 5]
 
 
-def test_a_bug_does_not_end_the_heartbeat(leases: Leases, queue: ScriptedQueue, clock: Clock) -> None:
+def test_a_bug_does_not_end_the_heartbeat(queue: ScriptedQueue, clock: Clock) -> None:
+    leases = Leases(queue, 3, clock, Metrics())
     opened(leases, clock)
-    clock.now += 20
+    clock.now += 1
     goes_on = threading.Event()
     heartbeat: list[threading.Thread] = []
     beats = 0

@@ -15,7 +15,6 @@ from domain.model import Report, Status
 from tests.fakes import JPEG, MP4, NOW, FakeQueue, ManualClock
 from tests.wiring import Fakes
 from worker import service
-from worker.service import LAST_MOMENT
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 VIDEO = "28/raw/video/vertical/v.mp4"
@@ -341,7 +340,7 @@ def test_draining_lets_the_callback_of_a_failure_end_beyond_the_grace_period() -
         assert attempt.progress.current_step == "callback"
         world.queue.give_up()
         drainer = world.drain_in_background(grace=0)
-        drainer.join(2 * LAST_MOMENT)
+        drainer.join(10 * service.LAST_MOMENT)
         assert drainer.is_alive(), "the backend may have received it already"
         gate.opened.set()
         drainer.join(TIMEOUT)
