@@ -24,7 +24,7 @@ OWN = {error.code.encode() for error in (NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITI
 
 
 class WatchedEndpoint(ScriptedEndpoint):
-    """moto takes a stale ETag and half a body for good, and stumbles over an aborted upload: here they are refused.
+    """moto takes a stale ETag and half a body for good, and stumbles over an aborted upload: these are refused.
 
     Noted are the deliveries, what becomes of leases, and each planned refusal with the request that it hit.
     """
