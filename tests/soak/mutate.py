@@ -49,7 +49,7 @@ class Run:
 
     @property
     def right(self) -> bool:
-        return bool(self.wrong) == (self.mutant is not None) and self.seconds <= LONGEST
+        return bool(self.wrong) and self.seconds <= LONGEST if self.mutant else not self.wrong
 
     def row(self) -> str:
         name = self.mutant.name if self.mutant else "none"
