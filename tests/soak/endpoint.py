@@ -16,14 +16,15 @@ from tests.soak.record import COMPLETE, DELETE, EXTEND, LEASE, RETURN, Delivery,
 NO_SUCH_UPLOAD = AwsError(404, "NoSuchUpload")
 NO_SUCH_KEY = AwsError(404, "NoSuchKey")
 PRECONDITION_FAILED = AwsError(412, "PreconditionFailed")
+INCOMPLETE_BODY = AwsError(400, "IncompleteBody")
 OK = 200
 AS_PLANNED = b"as ordered"  # what an AwsError says
-OWN = {error.code.encode() for error in (NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITION_FAILED)}
+OWN = {error.code.encode() for error in (NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITION_FAILED, INCOMPLETE_BODY)}
 """What S3 would have refused, too: no fault of a plan."""
 
 
 class WatchedEndpoint(ScriptedEndpoint):
-    """moto takes a stale ETag for a good one and stumbles over an aborted upload: here both are refused.
+    """moto takes a stale ETag and half a body for good, and stumbles over an aborted upload: these are refused.
 
     Noted are the deliveries, what becomes of leases, and each planned refusal with the request that it hit.
     """
@@ -56,6 +57,8 @@ class WatchedEndpoint(ScriptedEndpoint):
 
     def _answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AwsAnswer:
         operation = operation_of(method, path, headers)
+        if len(body) < int(headers.get("Content-Length", 0)):  # moto would keep what came until the wire was cut
+            return INCOMPLETE_BODY.answer(operation)
         if operation in {"UploadPart", "CompleteMultipartUpload"}:
             with self._completing:  # between look and completion nobody else completes
                 refusal = self._refusal(operation, path, headers)

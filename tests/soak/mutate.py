@@ -21,11 +21,11 @@ from tests.soak.soak import run
 PROFILE = Profile(
     seconds=60,
     max_receive_count=5,
-    listing_every=1.5,
+    listing_every=1.0,
     videos=1,
     odd=4,
     held=50,
-    freeze_every=11,
+    freeze_every=14,
     repeats=25,
     given_up=15,
     weights={KILL: 4.0, TERMINATE: 6.0},
@@ -49,7 +49,7 @@ class Run:
 
     @property
     def right(self) -> bool:
-        return bool(self.wrong) == (self.mutant is not None) and self.seconds <= LONGEST
+        return bool(self.wrong) and self.seconds <= LONGEST if self.mutant else not self.wrong
 
     def row(self) -> str:
         name = self.mutant.name if self.mutant else "none"

@@ -44,7 +44,7 @@ class Profile:
 
     `seconds` of faults, a listing every `listing_every` seconds. One of `videos` listings has a video, four of
     `odd` listings have something that can't be processed. MediaConvert finishes nothing in the first `held`
-    seconds, and every `freeze_every` seconds one process is frozen, in turn.
+    seconds, and every `freeze_every` seconds all processes but one are frozen.
     For a hundred faults there may be so many `repeats` of an acknowledged callback and so many good jobs
     `given_up`; docs/proof.md has the baselines.
     """
@@ -96,7 +96,8 @@ def plan(seed: int, profile: Profile, workers: int) -> Iterator[Fault]:
 
 
 def freezes(profile: Profile, workers: int) -> Iterator[Fault]:
-    """One process after the other, each for longer than its leases."""
+    """All processes but one at a time, for longer than their leases."""
     if profile.freeze_every:
         for number in range(1, int(profile.seconds / profile.freeze_every)):
-            yield Fault(number * profile.freeze_every, FREEZE, number % workers, 5.0, 1)
+            for worker in {*range(workers)} - {number % workers}:
+                yield Fault(number * profile.freeze_every, FREEZE, worker, 5.0, 1)

@@ -101,7 +101,14 @@ def test_a_bundle_that_is_replaced_without_a_condition_is_noted(endpoint: Endpoi
     assert noted(record) == [("SOAK1N7", COMPLETE, "5", 200, False)]
 
 
-def test_a_request_that_was_cut_off_on_its_way_is_not_noted(endpoint: Endpoint, record: Record) -> None:
+def test_a_request_that_was_cut_off_on_its_way_is_refused(endpoint: Endpoint, record: Record) -> None:
+    headers = {**SIGNED, "Content-Length": "5"}
+    assert endpoint.answer("PUT", "/media-1/5/work/1.json", headers, b"cut")[0] == 400
+    assert endpoint.answer("PUT", "/media-1/5/work/1.json", headers, b"whole")[0] == 200
+    assert noted(record) == []
+
+
+def test_a_settlement_that_was_cut_off_on_its_way_is_not_noted(endpoint: Endpoint, record: Record) -> None:
     endpoint.answer("POST", "/", {**SIGNED, "X-Amz-Target": f"{SQS}DeleteMessage"}, b"")
     assert noted(record) == []
 
