@@ -12,7 +12,7 @@ from tests.soak.evidence import Evidence
 from tests.soak.findings import Findings
 from tests.soak.jobs import Asset, Kind, Sent
 from tests.soak.plan import KILL
-from tests.soak.record import COMPLETE, DELETE, PUT, Delivery, Record, Request, Trouble
+from tests.soak.record import COMPLETE, DELETE, PUT, RETURN, Delivery, Record, Request, Trouble
 
 LAST = 2
 GOOD = Sent("m", 10, 5, (Asset("5/raw/photo/a.jpg", Kind.PHOTO),))
@@ -127,10 +127,12 @@ def test_acknowledged_and_reported_as_failed_is_wrong_unless_each_receive_met_a_
     assert not reckoned(GOOD, *receives, killed, cut, callbacks=both, dead=True)
 
 
-def test_a_callback_or_a_deletion_after_the_lease_is_wrong() -> None:
+def test_a_callback_a_deletion_or_a_return_after_the_lease_is_wrong() -> None:
     assert "came without a lease" in reckoned(GOOD, delivery(1, 1), callbacks=(callback("SUCCEEDED", 20),))
     late = reckoned(GOOD, delivery(1, 1), deletion(20), callbacks=(callback("SUCCEEDED", 2),))
-    assert "deleted without a lease" in late
+    assert "had no lease for: DeleteMessage" in late
+    returned = replace(deletion(20), operation=RETURN)
+    assert "had no lease for: return" in reckoned(GOOD, delivery(1, 1), returned)
 
 
 def test_a_bundle_replaced_without_a_condition_is_wrong() -> None:
