@@ -8,7 +8,7 @@ from devstack.receiver import Callback
 from tests.soak.evidence import DONE, Evidence, request_of
 from tests.soak.findings import GIVEN_UP, REPEATED, Findings
 from tests.soak.jobs import Sent
-from tests.soak.record import COMPLETE, DELETE
+from tests.soak.record import COMPLETE, DELETE, RETURN
 
 POISON = "POISON_MESSAGE"
 HOLE = f"{GIVEN_UP}, acknowledged and then reported as failed"
@@ -69,7 +69,7 @@ def _check_repeats(done: Sequence[Callback], evidence: Evidence, found: Findings
 
 
 def check_order(evidence: Evidence, found: Findings) -> None:
-    """Acknowledged before deleted, reported as failed on the last receive alone, neither without a lease."""
+    """Acknowledged before deleted, reported as failed on the last receive alone, nothing without a lease."""
     received = {each.handle: each for each in evidence.record.deliveries}
     done: dict[str, float] = {}
     for callbacks in evidence.callbacks.values():
@@ -88,10 +88,11 @@ def check_order(evidence: Evidence, found: Findings) -> None:
                 done.setdefault(request.about, each.received_at)
     for request in (each for each in evidence.record.requests if each.operation == COMPLETE):
         found.wrong.append(f"{request.process} replaced the bundle of listing {request.about} without a condition")
-    for deletion in (each for each in evidence.record.requests if each.operation == DELETE):
-        receive = received[deletion.about]
+    for request in (each for each in evidence.record.requests if each.operation in {DELETE, RETURN}):
+        receive = received[request.about]
         name = f"message {receive.message_id}"
-        acknowledged = done.get(receive.message_id, float("inf")) <= deletion.since
-        found.must(acknowledged, f"{name} was deleted before anything was acknowledged")
-        held = evidence.excuses.of_acting_late(receive, deletion)
-        found.must(bool(held), f"{name} was deleted without a lease")
+        held = evidence.excuses.of_acting_late(receive, request)
+        found.must(bool(held), f"{name}: {request.process} had no lease for: {request.operation}")
+        acknowledged = done.get(receive.message_id, float("inf")) <= request.since
+        kept = acknowledged or request.operation == RETURN
+        found.must(kept, f"{name} was deleted before anything was acknowledged")

@@ -20,8 +20,8 @@ from tests.soak.soak import run
 
 PROFILE = Profile(
     seconds=60,
-    max_receive_count=5,
-    listing_every=1.0,
+    max_receive_count=4,
+    listing_every=1.25,
     videos=1,
     odd=4,
     held=50,

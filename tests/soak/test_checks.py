@@ -12,7 +12,7 @@ from tests.soak.evidence import Evidence
 from tests.soak.findings import Findings
 from tests.soak.jobs import Asset, Kind, Sent
 from tests.soak.plan import KILL
-from tests.soak.record import COMPLETE, DELETE, PUT, Delivery, Record, Request, Trouble
+from tests.soak.record import COMPLETE, DELETE, PUT, RETURN, Delivery, Record, Request, Trouble
 
 LAST = 2
 GOOD = Sent("m", 10, 5, (Asset("5/raw/photo/a.jpg", Kind.PHOTO),))
@@ -62,9 +62,8 @@ def test_a_job_that_ended_in_neither_way_is_lost() -> None:
 def test_a_deletion_before_the_acknowledgement_is_wrong() -> None:
     done = callback("SUCCEEDED", 2)
     assert "before anything was acknowledged" in reckoned(GOOD, delivery(1, 1), deletion(1.5), callbacks=(done,))
-    refused = callback("SUCCEEDED", 1.2, answered=500)
-    callbacks = (refused, done)
-    assert "before anything was acknowledged" in reckoned(GOOD, delivery(1, 1), deletion(1.5), callbacks=callbacks)
+    both = (callback("SUCCEEDED", 1.2, answered=500), done)
+    assert "before anything was acknowledged" in reckoned(GOOD, delivery(1, 1), deletion(1.5), callbacks=both)
 
 
 def test_a_repeat_without_a_fault_is_wrong_and_one_with_its_own_is_not() -> None:
@@ -77,8 +76,7 @@ def test_a_repeat_without_a_fault_is_wrong_and_one_with_its_own_is_not() -> None
 @pytest.mark.parametrize("code", ["VALIDATION_ERROR", "POISON_MESSAGE"])
 def test_a_failure_before_the_last_receive_is_wrong(code: str) -> None:
     early = (callback("PROCESSING_FAILED", 2, code=code), callback("PROCESSING_FAILED", 12, code=code))
-    found = reckoned(BAD, delivery(1, 1), delivery(2, 11), callbacks=early, dead=True)
-    assert "before the last receive" in found
+    assert "before the last" in reckoned(BAD, delivery(1, 1), delivery(2, 11), callbacks=early, dead=True)
 
 
 def test_poison_that_left_a_trace_is_wrong() -> None:
@@ -127,10 +125,12 @@ def test_acknowledged_and_reported_as_failed_is_wrong_unless_each_receive_met_a_
     assert not reckoned(GOOD, *receives, killed, cut, callbacks=both, dead=True)
 
 
-def test_a_callback_or_a_deletion_after_the_lease_is_wrong() -> None:
+def test_a_callback_a_deletion_or_a_return_after_the_lease_is_wrong() -> None:
     assert "came without a lease" in reckoned(GOOD, delivery(1, 1), callbacks=(callback("SUCCEEDED", 20),))
     late = reckoned(GOOD, delivery(1, 1), deletion(20), callbacks=(callback("SUCCEEDED", 2),))
-    assert "deleted without a lease" in late
+    assert "had no lease for: DeleteMessage" in late
+    returned = replace(deletion(20), operation=RETURN)
+    assert "had no lease for: return" in reckoned(GOOD, delivery(1, 1), returned)
 
 
 def test_a_bundle_replaced_without_a_condition_is_wrong() -> None:
