@@ -27,7 +27,7 @@ PROFILE = Profile(
     held=50,
     freeze_every=14,
     repeats=25,
-    given_up=15,
+    given_up=30,
     weights={KILL: 4.0, TERMINATE: 6.0},
 )
 """Fewer receives, so that the retries' delays end within the three minutes; more of what a mutant must meet."""
