@@ -16,6 +16,7 @@ LATE = 1.0
 EVER = float("-inf")
 BREAKS = {service: {f"{service}: {fault}" for fault in ("cut", "reset", "stalled")} for service in SERVICES}
 """What loses a request or its answer; a wire that is only slow or delayed loses neither."""
+SLOWED = {"SQS: delayed", "SQS: slow"}
 ANY_BREAK = set().union(*BREAKS.values())
 
 
@@ -46,14 +47,13 @@ class Excuses:
     def of_a_lost_lease(self, receive: Delivery, at: float) -> str:
         """Why a lease was over at this time, as its process had to see it."""
         process, broken = receive.process, BREAKS["SQS"] | {FREEZE}
-        extended = [
-            each.since
-            for each in self._record.asked(EXTEND, receive.handle)
-            if each.status == OK
-            and each.since <= at
-            and not self._record.befell(process, broken, each.since, each.until + GRACE)
-        ]
-        granted = max([receive.asked_at, *extended])
+        granted = receive.asked_at
+        for each in self._record.asked(EXTEND, receive.handle):
+            lost = self._record.befell(process, broken, each.since, each.until + GRACE)
+            slowed = self._record.befell(process, SLOWED, each.since, each.until + GRACE)
+            late = slowed and each.until + LATE >= granted + LEASE
+            if each.status == OK and each.since <= at and not lost and not late:
+                granted = each.since
         if granted + LEASE > at:
             return ""
         refused = self._record.refused(process, {receive.handle}, granted, at, {EXTEND})

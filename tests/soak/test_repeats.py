@@ -69,6 +69,23 @@ class TestARepeat:
         refused, extended = request(EXTEND, 103, status=404), request(EXTEND, 104)
         assert not excuses(delivery(1, 100), refused, extended).of_a_repeat(callback(109))
 
+    @pytest.mark.parametrize(
+        ("slow", "extended_at", "excused"),
+        [
+            (Trouble("SQS: delayed", MY_PLACE, 105, 110), 108.0, True),
+            (Trouble("SQS: slow", MY_PLACE, 105, 110), 108.0, True),
+            (Trouble("SQS: delayed", MY_PLACE, 105, 110), 106.0, False),
+            (Trouble("SQS: delayed", OTHER, 105, 110), 108.0, False),
+            (Trouble("receiver: delayed", MY_PLACE, 105, 110), 108.0, False),
+        ],
+    )
+    def test_is_excused_by_refusals_and_then_an_extension_whose_answer_was_slowed_down_until_the_lease_was_over(
+        self, slow: Trouble, extended_at: float, excused: bool
+    ) -> None:
+        refused, extended = request(EXTEND, 104, status=404), request(EXTEND, extended_at)
+        found = excuses(delivery(1, 100), refused, extended, slow).of_a_repeat(callback(109))
+        assert bool(found) is excused
+
     def test_is_not_excused_by_a_lease_that_nobody_extended(self) -> None:
         assert not excuses(delivery(1, 100)).of_a_repeat(callback(109))
         refused = request(RETURN, 103, status=500)
