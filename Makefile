@@ -8,7 +8,7 @@ FAST := tests/unit
 PICTURES := tests/pictures
 LOOPBACK := tests/loopback
 UNIT_VENV := .venv-3.13
-PYTHON313 ?= $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13*/bin/python; do \
+PYTHON313 ?= $(shell for python in python3.13 $${PYENV_ROOT:-$(HOME)/.pyenv}/versions/3.13*/bin/python; do \
 	$$python -c 'import sys; sys.version_info[:2] == (3, 13) or sys.exit(1); print(sys.executable)' 2>/dev/null && break; done)
 
 .PHONY: help setup fast check format test test-faults soak mutants fuzz lint demo bench test-localstack test-3.13 ci pythons audit lock clean
