@@ -123,6 +123,8 @@ class Excuses:
             or self._record.died(process, until)
             or self._record.befell(process, BREAKS["S3"] | {FREEZE}, since, until)
             or self._record.refused(process, {receive.listing}, since, until, {PUT})
+            # A success leaves no trace: where its deletion is refused, that is the hole of `checks.HOLE`.
+            or self._record.refused(process, {receive.handle}, since, until, {DELETE})
         )
 
     def _undelivered(self, receive: Delivery) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.soak.plan import KILL, TERMINATE
-from tests.soak.record import CALLBACK, EXTEND, PUT, RETURN, SUBMIT, Request, Trouble
+from tests.soak.record import CALLBACK, DELETE, EXTEND, PUT, RETURN, SUBMIT, Request, Trouble
 from tests.soak.records import ME, MY_PLACE, OTHER, delivery, excuses, request
 
 
@@ -69,6 +69,12 @@ class TestNoTrace:
         settled = request(RETURN, 102), request(RETURN, 122, "h2")
         refused = request(PUT, 101, "5", status=503)
         assert not excuses(*self.RECEIVES, *settled, refused, fault).of_no_trace("m")
+
+    @pytest.mark.parametrize(("handle", "excused"), [("h1", True), ("h9", False)])
+    def test_is_excused_by_a_success_whose_own_deletion_was_refused(self, handle: str, excused: bool) -> None:
+        refused, died = request(DELETE, 102, handle, status=500), Trouble(KILL, ME, 121)
+        settled = request(RETURN, 103)
+        assert bool(excuses(*self.RECEIVES, settled, refused, died).of_no_trace("m")) is excused
 
     def test_is_not_excused_by_a_refusal_of_anything_but_a_write(self) -> None:
         refused = request("GetObject", 101, "5", status=503)
