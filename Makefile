@@ -46,7 +46,7 @@ test-faults: setup  ## broken wires, refusals and kills (minutes)
 soak: setup  ## three workers under random faults: make soak [MINUTES=30] [SEED=…]
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
 
-mutants: setup  ## twelve small faults in copies of the worker, each of which the soak must find (half an hour)
+mutants: setup  ## twelve small faults in copies of the worker, each of which the soak must find (a quarter of an hour)
 	$(BIN)/python -m tests.soak.mutate $(if $(MUTANT),"$(MUTANT)")
 
 fuzz: setup  ## messages, keys and damaged pictures, 10,000 of each (minutes)
@@ -81,7 +81,7 @@ $(UNIT_VENV)/.ready: requirements/dev.txt pyproject.toml
 	$(UNIT_VENV)/bin/pip install -qq --no-deps --no-build-isolation --editable .
 	touch $@
 
-ci:  ## what CI runs, in a clean room; names what it leaves behind (half an hour)
+ci:  ## what CI runs, in a clean room; names what it leaves behind (20 minutes)
 	.ci/run list
 
 pythons:
