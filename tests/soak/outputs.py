@@ -77,11 +77,14 @@ def _what_is_wrong(world: World, asset: Asset, size: str, key: str, scratch: Pat
 def check_bundles(world: World, sent: Sequence[Sent], evidence: Evidence, found: Findings) -> None:
     """Each listing's bundle holds every processed object of it, and nothing else."""
     named: defaultdict[int, set[str]] = defaultdict(set)
+    given_up = {each.listing_id for each in sent if each.message_id in evidence.dead}
     for each in sent:
+        good = {asset.key for asset in each.assets if asset.good}
         for callback in evidence.acknowledged(each):
             for output in callback.payload["outputs"]:
                 named[each.listing_id].update(output["outputs"].values())
-    given_up = {each.listing_id for each in sent if each.message_id in evidence.dead}
+                if output["errorCode"] and output["rawKey"] in good:
+                    given_up.add(each.listing_id)  # its video may be finished after the bundle
     for listing, keys in named.items():
         with world.bundle(listing) as bundle:
             found.must(bundle.testzip() is None, f"the bundle of listing {listing} is damaged")
