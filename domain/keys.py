@@ -84,6 +84,16 @@ def fingerprint(raw: RawKey, etag: str) -> str:
     return hashlib.sha256(f"{raw.listing_id}\n{raw.key}\n{etag}".encode()).hexdigest()[:32]
 
 
+def claim_key(raw: RawKey) -> str:
+    """The key of the claim to a video's derivatives: all uploads that would share them share it."""
+    digest = hashlib.sha256(derived(raw, Kind.VIDEO, "original").encode()).hexdigest()[:32]
+    return f"{raw.listing_id}/work/videos/{digest}.json"
+
+
+def raw_prefix(listing_id: int) -> str:
+    return f"{listing_id}/raw/"
+
+
 def processed_prefix(listing_id: int) -> str:
     return f"{listing_id}/processed/"
 

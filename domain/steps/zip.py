@@ -50,7 +50,7 @@ def write_bundle(run: Run) -> Bundle:
         members = _members(run)
         unzipped = sum(member.size for member in members)
         fingerprint = _fingerprint(members)
-        if current and (current.metadata or {}).get(_FINGERPRINT) == fingerprint:
+        if current and current.metadata.get(_FINGERPRINT) == fingerprint:
             return Bundle(key, len(members), current.size, unzipped)
         etag = current.etag if current else None
         try:
