@@ -21,6 +21,13 @@ class Status(StrEnum):
     PROCESSING_FAILED = "PROCESSING_FAILED"
 
 
+class JobKind(StrEnum):
+    """The work that a message asks for: a FINALIZE job only writes the listing's bundle."""
+
+    PROCESS = "process"
+    FINALIZE = "finalize"
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """The properties that the backend announced for an upload, None where it didn't. `size` in bytes."""
@@ -49,8 +56,9 @@ class Job:
     listing_id: int
     message_id: str
     assets: tuple[Asset, ...] = ()
-    batch_id: str | None = None
+    batch_id: str | int | None = None
     traceparent: str | None = None
+    kind: JobKind = JobKind.PROCESS
 
 
 @dataclass(frozen=True, slots=True)
