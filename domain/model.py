@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from domain import keys
 from domain.content import FileFormat
-from domain.errors import Code
+from domain.errors import Code, Permanent
 from domain.keys import RawKey
 from domain.kinds import AssetType, Size
 
@@ -46,6 +46,19 @@ class Asset:
     type: str | None = None
     manifest: Manifest = Manifest()
     problem: str = ""
+
+
+def asset_type_of(asset: Asset, raw: RawKey) -> AssetType:
+    """The declared type, or the one that the key's media type names.
+
+    Raises:
+        Permanent: VALIDATION_ERROR, where there is no such type.
+    """
+    name = raw.media.upper().replace("/", "_") if asset.type is None else asset.type
+    try:
+        return AssetType(name)
+    except ValueError:
+        raise Permanent(f"{name[:80]!r} is no media type of the contract", Code.VALIDATION_ERROR) from None
 
 
 @dataclass(frozen=True, slots=True)
