@@ -97,11 +97,11 @@ def journal_key(listing_id: int, job_id: int) -> str:
     return f"{listing_id}/work/{job_id}.json"
 
 
-def bundle_key(template: str, listing_id: int, batch_id: str | None, job_id: int) -> str:
+def bundle_key(template: str, listing_id: int, batch_id: str | int | None, job_id: int) -> str:
     """Fill ZIP_KEY_TEMPLATE. A batch id comes from outside, so only characters that are safe in a key stay."""
     fields = {
         "listing_id": str(listing_id),
-        "batch_id": _UNSAFE.sub("-", batch_id or "none"),
+        "batch_id": _UNSAFE.sub("-", "none" if batch_id in (None, "") else str(batch_id)),
         "job_id": str(job_id),
     }
     return _BUNDLE_FIELD.sub(lambda field: fields[field[1]], template)
