@@ -103,7 +103,12 @@ def processed_prefix(listing_id: int) -> str:
     return f"{listing_id}/processed/"
 
 
-def journal_key(listing_id: int, job_id: int) -> str:
+def journal_key(listing_id: int, job_id: int, message_id: str) -> str:
+    return f"{listing_id}/work/{job_id}/{_UNSAFE.sub('-', message_id)}.json"
+
+
+def old_journal_key(listing_id: int, job_id: int) -> str:
+    """Until 0.1, where all messages of a job shared a journal, that of the last one to write."""
     return f"{listing_id}/work/{job_id}.json"
 
 

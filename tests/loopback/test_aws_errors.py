@@ -148,6 +148,7 @@ def test_an_answer_that_is_cut_short_on_its_way_is_not_taken_for_the_whole(
             lambda: list(objects.read("key", "etag")),
             lambda: objects.copy("key", "etag", "target", {}),
             lambda: objects.mark_processed("key", None),
+            lambda: S3Journals(clients.s3, "bucket").load(Job(21, 28, "m-1")),
             lambda: objects.replace("key", None, "application/zip", {}).__enter__(),
             lambda: queue.receive(1, 0, 60),
             lambda: queue.change_visibility(["handle"], 60),
