@@ -6,13 +6,13 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
 from domain.kinds import Size
-from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Result
+from domain.model import Asset, Derivatives, Failure, Job, JobKind, Manifest, Report, Result
 from domain.queue import Message
 from domain.rejections import Malformed
 
@@ -37,6 +37,7 @@ def _blank_is_none(value: object) -> object:
 Id = Annotated[int, BeforeValidator(_digits), Field(ge=1, le=MAX_ID)]
 Bytes = Annotated[int, BeforeValidator(_digits), Field(ge=0)]
 Text = Annotated[str | None, BeforeValidator(_blank_is_none)]
+BatchId = Annotated[Annotated[int, Field(ge=0, le=2**64 - 1)] | str | None, BeforeValidator(_blank_is_none)]
 
 
 class _Wire(BaseModel):
@@ -60,16 +61,18 @@ class _Name(_Wire):
     listing_identity_id: Id | None = None
 
 
-def _count_checked(entries: list[object]) -> list[object]:
-    if not 1 <= len(entries) <= MAX_ASSETS:
-        raise ValueError(f"must have 1 to {MAX_ASSETS} entries, not {len(entries)}")
-    return entries
-
-
 class _Message(_Name):
-    batch_id: Text = None
-    assets: Annotated[list[object], AfterValidator(_count_checked)]
+    kind: Annotated[JobKind | None, Field(strict=False)] = None
+    batch_id: BatchId = None
+    assets: list[object]
     traceparent: object = None
+
+    @model_validator(mode="after")
+    def _count_checked(self) -> Self:
+        fewest = 0 if self.kind is JobKind.FINALIZE else 1
+        if not fewest <= len(self.assets) <= MAX_ASSETS:
+            raise ValueError(f"assets: must have {fewest} to {MAX_ASSETS} entries, not {len(self.assets)}")
+        return self
 
 
 def parse_message(message: Message) -> Job:
@@ -96,6 +99,7 @@ def parse_message(message: Message) -> Job:
         assets=tuple(_asset(entry) for entry in parsed.assets),
         batch_id=parsed.batch_id,
         traceparent=job.traceparent,
+        kind=parsed.kind or JobKind.PROCESS,
     )
 
 
@@ -116,6 +120,7 @@ def _named(body: object, message: Message) -> Job | None:
         listing_id=next(named for named in listings if named is not None),
         message_id=message.message_id,
         traceparent=next((t for t in traceparents if isinstance(t, str) and _TRACEPARENT.fullmatch(t)), None),
+        kind=JobKind.FINALIZE if isinstance(body, dict) and body.get("kind") == "finalize" else JobKind.PROCESS,
     )
 
 

@@ -14,6 +14,7 @@ from domain.model import (
     Bundle,
     Derivatives,
     Job,
+    JobKind,
     Manifest,
     Report,
     Result,
@@ -22,7 +23,7 @@ from domain.model import (
 from domain.queue import Message
 
 PAGE = (Path(__file__).parents[2] / "docs" / "contract.md").read_text()
-MESSAGE, CALLBACK = re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+MESSAGE, FINALIZATION, CALLBACK = re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 PHOTO = Asset(
     "28/raw/photo/horizontal/3f6c.jpg",
     "PHOTO_HORIZONTAL",
@@ -43,6 +44,11 @@ def job(message_id: str, *assets: Asset) -> Job:
 def test_the_message_is_read_as_the_job_it_stands_for() -> None:
     read = parse_message(Message("m-1", "handle", MESSAGE, 1, {}, last=False))
     assert read == job("m-1", PHOTO, Asset("28/raw/video/vertical/77aa.mp4"))
+
+
+def test_the_finalization_is_read_as_one() -> None:
+    read = parse_message(Message("m-2", "handle", FINALIZATION, 1, {}, last=False))
+    assert read == Job(22, 28, "m-2", (Asset(PHOTO.key),), kind=JobKind.FINALIZE)
 
 
 def test_the_callback_is_what_is_sent_for_such_a_report() -> None:

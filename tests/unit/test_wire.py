@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.wire import parse_message
-from domain.model import Asset, Manifest
+from domain.model import Asset, JobKind, Manifest
 from domain.queue import Message
 from domain.rejections import Malformed
 
@@ -93,7 +93,11 @@ def test_both_names_of_the_listing_are_taken_and_must_agree() -> None:
         {"assets": None},
         {"assets": PHOTO},
         {"assets": {}},
-        {"batchId": 7},
+        {"kind": "finalise"},
+        {"kind": "FINALIZE"},
+        {"kind": ""},
+        {"kind": 1},
+        {"kind": ["finalize"]},
     ],
 )
 def test_a_malformed_message_that_names_a_job_says_which(bad: dict[str, object]) -> None:
@@ -102,6 +106,33 @@ def test_a_malformed_message_that_names_a_job_says_which(bad: dict[str, object])
     job = malformed.value.job
     assert job is not None
     assert (job.job_id, job.listing_id, job.message_id) == (21, 28, "m-1")
+
+
+@pytest.mark.parametrize("kind", JobKind)
+def test_the_kind_of_a_job_is_read_and_is_process_where_there_is_none(kind: JobKind) -> None:
+    assert parse_message(message(body(kind=kind.value))).kind is kind
+    assert parse_message(message(body())).kind is JobKind.PROCESS
+    assert parse_message(message(body(kind=None))).kind is JobKind.PROCESS
+
+
+def test_only_a_finalization_may_name_no_assets() -> None:
+    assert parse_message(message(body(kind="finalize", assets=[]))).assets == ()
+    with pytest.raises(Malformed):
+        parse_message(message(body(kind="process", assets=[])))
+
+
+def test_a_malformed_finalization_is_reported_as_one() -> None:
+    with pytest.raises(Malformed) as malformed:
+        parse_message(message(body(kind="finalize", assets=None)))
+    assert malformed.value.job
+    assert malformed.value.job.kind is JobKind.FINALIZE
+
+
+@pytest.mark.parametrize("batch_id", [0, 12, 2**64 - 1, "12", "b-7f3a"])
+def test_a_batch_id_is_a_string_or_a_whole_number_and_stays_what_it_was(batch_id: str | int) -> None:
+    read = parse_message(message(body(batchId=batch_id))).batch_id
+    assert read == batch_id
+    assert type(read) is type(batch_id)
 
 
 def test_a_thousand_assets_are_fine() -> None:
@@ -149,7 +180,7 @@ def test_any_json_is_a_job_or_malformed(value: object) -> None:
         assert str(malformed)
     else:
         assert job.job_id >= 1
-        assert 1 <= len(job.assets) <= 1000
+        assert (job.kind is JobKind.PROCESS) <= len(job.assets) <= 1000
 
 
 @given(st.text())
