@@ -6,6 +6,8 @@ import base64
 import binascii
 import json
 import runpy
+import shutil
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -124,3 +126,18 @@ def test_the_library_of_standard_webhooks_wants_the_secret_in_base64(secret: str
         verified(secret, request.headers, request.body + b" ")
     with pytest.raises((WebhookVerificationError, binascii.Error)):
         Webhook(secret).verify(request.body, dict(request.headers))
+
+
+@pytest.mark.skipif(shutil.which("gofmt") is None, reason="there is no gofmt")
+def test_the_go_is_in_gos_own_style() -> None:
+    sources = [*programs.PROGRAMS.glob("*.go"), *programs.MAINS.glob("*.go")]
+    assert len(sources) == 6
+    assert subprocess.run(["gofmt", "-l", *sources], stdout=subprocess.PIPE, check=True).stdout == b""
+
+
+@pytest.mark.parametrize("program", ["send.ts", "verify.ts"])
+def test_the_typescript_is_javascript_once_its_types_are_gone(program: str, tmp_path: Path) -> None:
+    strip = f"process.stdout.write(require('module').stripTypeScriptTypes(fs.readFileSync('{program}', 'utf8')))"
+    stripped = programs.node(tmp_path, "--no-warnings", "--input-type=commonjs", "--eval", strip)
+    (tmp_path / "stripped.mjs").write_text(stripped)
+    programs.node(tmp_path, "--check", "stripped.mjs")

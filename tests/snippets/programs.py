@@ -55,12 +55,7 @@ def node_modules(room: Path, *names: str) -> None:
 
 
 def run(command: list[str], folder: Path, given: str, environment: Mapping[str, str]) -> str:
+    full = os.environ | environment
     return subprocess.run(
-        command,
-        cwd=folder,
-        env=os.environ | environment,
-        input=given,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
+        command, cwd=folder, env=full, input=given, stdout=subprocess.PIPE, text=True, check=True
     ).stdout

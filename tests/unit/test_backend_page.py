@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -72,10 +70,3 @@ def test_its_times_are_those_of_the_code() -> None:
     assert f"**Answer within {READ_SECONDS} s**" in PAGE
     delays = ", ".join(str(retry_delay(receive, jitter=0)) for receive in range(1, 5))
     assert f"comes back after about {delays} s" in PAGE
-
-
-@pytest.mark.skipif(shutil.which("gofmt") is None, reason="there is no gofmt")
-def test_its_go_is_in_gos_own_style() -> None:
-    sources = [*DOCS.glob("backend/*.go"), *Path(__file__).parents[1].glob("snippets/*.go")]
-    assert len(sources) == 6
-    assert subprocess.run(["gofmt", "-l", *sources], stdout=subprocess.PIPE, check=True).stdout == b""
