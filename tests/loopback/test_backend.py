@@ -208,6 +208,18 @@ def test_any_other_answer_is_final_for_this_attempt(
     assert time.slept == []
 
 
+def test_a_404_is_transient_because_the_backend_sends_the_message_before_it_commits_the_job(
+    backend: SignedCallback, receiver: Receiver
+) -> None:
+    receiver.plan(Answer(404))
+    with pytest.raises(Transient):
+        backend.notify(REPORT, no_checkpoint)
+    backend.notify(REPORT, no_checkpoint)
+    too_early, again = receiver.callbacks
+    assert (too_early.answered, again.answered) == (404, 200)
+    assert too_early.headers["webhook-id"] == again.headers["webhook-id"]
+
+
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_every_2xx_is_an_acknowledgement(backend: SignedCallback, receiver: Receiver, status: int) -> None:
     receiver.plan(Answer(status))
