@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from domain.errors import Code, Permanent
@@ -44,13 +44,18 @@ def parse_raw(key: str, listing_id: int) -> RawKey:
     if any(segment in ("", ".", "..") for segment in rest):
         raise _bad(key, "has an empty or a dot segment")
     *media, file = rest[1:] or [""]
-    media = [segment for segment in media if not _DATE.fullmatch(segment)]
+    media = undated(media)
     if len(media) not in (1, 2):
         raise _bad(key, "must name one or two segments of media type and a file")
     raw = RawKey(key, listing_id, "/".join(media), file)
     if media[0] == "zip":
         raise _bad(key, "has the media type zip, where the bundles are kept")
     return raw
+
+
+def undated(folders: Iterable[str]) -> list[str]:
+    """The folders of a key without those that older clients named after a date."""
+    return [folder for folder in folders if not _DATE.fullmatch(folder)]
 
 
 def _bad(key: str, why: str) -> Permanent:
@@ -84,11 +89,26 @@ def fingerprint(raw: RawKey, etag: str) -> str:
     return hashlib.sha256(f"{raw.listing_id}\n{raw.key}\n{etag}".encode()).hexdigest()[:32]
 
 
+def claim_key(raw: RawKey) -> str:
+    """The key of the claim to a video's derivatives: all uploads that would share them share it."""
+    digest = hashlib.sha256(derived(raw, Kind.VIDEO, "original").encode()).hexdigest()[:32]
+    return f"{raw.listing_id}/work/videos/{digest}.json"
+
+
+def raw_prefix(listing_id: int) -> str:
+    return f"{listing_id}/raw/"
+
+
 def processed_prefix(listing_id: int) -> str:
     return f"{listing_id}/processed/"
 
 
-def journal_key(listing_id: int, job_id: int) -> str:
+def journal_key(listing_id: int, job_id: int, message_id: str) -> str:
+    return f"{listing_id}/work/{job_id}/{_UNSAFE.sub('-', message_id)}.json"
+
+
+def old_journal_key(listing_id: int, job_id: int) -> str:
+    """Until 0.1, where all messages of a job shared a journal, that of the last one to write."""
     return f"{listing_id}/work/{job_id}.json"
 
 
@@ -137,19 +157,6 @@ def _bundle_pattern(template: str, listing_id: int) -> re.Pattern[str]:
     return re.compile(regex)
 
 
-def inner_path(key: str, listing_id: int, extension: str | None) -> str:
-    """The path inside the bundle: no listing, no date, nothing that could leave the folder it is unpacked in.
-
-    `extension` (with its dot) replaces the name's own, where given.
-    """
-    path = key.removeprefix(processed_prefix(listing_id)).replace("\\", "_")
-    segments = [_CONTROL.sub("_", segment) for segment in path.split("/")]
-    segments = [s for s in segments if s not in ("", ".", "..") and not _DATE.fullmatch(s)] or ["unnamed"]
-    if extension is not None:
-        segments[-1] = stem(segments[-1]) + extension
-    return "/".join(segments)
-
-
 def is_original(key: str) -> bool:
     """Whether the key has the size `original`: the object's name stays in the bundle."""
     return key.rsplit("/", 2)[-2:-1] == ["original"]
@@ -159,14 +166,3 @@ def stem(file: str) -> str:
     """The file's name without its extension; a name that begins with its only dot has none."""
     name, dot, _ = file.rpartition(".")
     return name if dot and name else file
-
-
-def numbered(path: str) -> Iterator[str]:
-    """The path itself, then `a-2.jpg`, `a-3.jpg`, … for `a.jpg`."""
-    yield path
-    folder, slash, file = path.rpartition("/")
-    name = stem(file)
-    counter = 1
-    while True:
-        counter += 1
-        yield f"{folder}{slash}{name}-{counter}{file[len(name) :]}"

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from adapters.aws import Clients, connect
 from adapters.backend import SignedCallback
 from adapters.callback import CallbackForm
+from adapters.claims import S3Claims
 from adapters.journal import S3Journals
 from adapters.mediaconvert import MediaConvert
 from adapters.message import parse_message
@@ -66,6 +67,7 @@ def _outside(settings: Settings) -> Outside:
         objects=objects,
         images=PillowImages(settings.image_threads, settings.max_photo_pixels),
         transcoder=_transcoder(settings, clients),
+        claims=S3Claims(clients.s3, settings.media_bucket),
         backend=SignedCallback(
             str(settings.callback_url),
             settings.callback_secret.get_secret_value(),

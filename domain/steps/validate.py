@@ -46,7 +46,7 @@ def _look(run: Run, asset: Asset) -> Source:
     wanted = _check_manifest(asset.manifest, head)
     if asset_type.kind is not Kind.PHOTO:
         _check_first_bytes(raw, asset_type.kind, head, run.ports.objects)
-    return Source(raw, asset_type, head.etag, head.size, wanted)
+    return Source(raw, asset_type, head.etag, head.size, wanted, head.version)
 
 
 def _check_size(size: int, kind: Kind, limit: int) -> None:

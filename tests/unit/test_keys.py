@@ -120,26 +120,6 @@ def test_any_text_is_a_key_of_this_listing_or_a_validation_error(text: str) -> N
             assert ".." not in keys.derived(parsed, Kind.PHOTO, "large").split("/")
 
 
-@given(st.text(max_size=80), st.none() | st.sampled_from([".jpg", ".png"]))
-def test_an_inner_path_never_leaves_its_folder(rest: str, extension: str | None) -> None:
-    path = keys.inner_path(f"28/processed/{rest}", 28, extension)
-    assert path
-    assert not path.startswith("/")
-    assert "\\" not in path
-    assert not {"", ".", ".."} & set(path.split("/"))
-
-
-def test_an_inner_path_has_no_listing_no_date_and_the_true_extension() -> None:
-    assert keys.inner_path("28/processed/photo/2024-01-31/large/a.heic", 28, ".jpg") == "photo/large/a.jpg"
-    assert keys.inner_path("28/processed/project/doc/original/a.pdf", 28, None) == "project/doc/original/a.pdf"
-    assert keys.inner_path("28/processed/photo/large/.hidden", 28, ".jpg") == "photo/large/.hidden.jpg"
-
-
-def test_numbered_counts_from_two_before_the_extension() -> None:
-    candidates = keys.numbered("photo/a.jpg")
-    assert [next(candidates) for _ in range(3)] == ["photo/a.jpg", "photo/a-2.jpg", "photo/a-3.jpg"]
-
-
 @pytest.mark.parametrize(
     ("template", "bundle"),
     [
@@ -161,6 +141,12 @@ def test_bundles_are_no_members_of_a_bundle(template: str, bundle: str) -> None:
 def test_a_batch_id_cannot_move_a_bundle(batch_id: str) -> None:
     key = keys.bundle_key("{listing_id}/processed/zip/{batch_id}.zip", 28, batch_id, 21)
     assert re.fullmatch(r"28/processed/zip/[A-Za-z0-9_-][A-Za-z0-9._-]*\.zip", key)
+
+
+@given(st.text())
+def test_a_message_id_cannot_move_a_journal(message_id: str) -> None:
+    key = keys.journal_key(28, 21, message_id)
+    assert re.fullmatch(r"28/work/21/([A-Za-z0-9_-][A-Za-z0-9._-]*)?\.json", key)
 
 
 @pytest.mark.parametrize(
