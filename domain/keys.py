@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from domain.errors import Code, Permanent
@@ -44,13 +44,18 @@ def parse_raw(key: str, listing_id: int) -> RawKey:
     if any(segment in ("", ".", "..") for segment in rest):
         raise _bad(key, "has an empty or a dot segment")
     *media, file = rest[1:] or [""]
-    media = [segment for segment in media if not _DATE.fullmatch(segment)]
+    media = undated(media)
     if len(media) not in (1, 2):
         raise _bad(key, "must name one or two segments of media type and a file")
     raw = RawKey(key, listing_id, "/".join(media), file)
     if media[0] == "zip":
         raise _bad(key, "has the media type zip, where the bundles are kept")
     return raw
+
+
+def undated(folders: Iterable[str]) -> list[str]:
+    """The folders of a key without those that older clients named after a date."""
+    return [folder for folder in folders if not _DATE.fullmatch(folder)]
 
 
 def _bad(key: str, why: str) -> Permanent:
@@ -84,6 +89,16 @@ def fingerprint(raw: RawKey, etag: str) -> str:
     return hashlib.sha256(f"{raw.listing_id}\n{raw.key}\n{etag}".encode()).hexdigest()[:32]
 
 
+def claim_key(raw: RawKey) -> str:
+    """The key of the claim to a video's derivatives: all uploads that would share them share it."""
+    digest = hashlib.sha256(derived(raw, Kind.VIDEO, "original").encode()).hexdigest()[:32]
+    return f"{raw.listing_id}/work/videos/{digest}.json"
+
+
+def raw_prefix(listing_id: int) -> str:
+    return f"{listing_id}/raw/"
+
+
 def processed_prefix(listing_id: int) -> str:
     return f"{listing_id}/processed/"
 
@@ -97,11 +112,11 @@ def old_journal_key(listing_id: int, job_id: int) -> str:
     return f"{listing_id}/work/{job_id}.json"
 
 
-def bundle_key(template: str, listing_id: int, batch_id: str | None, job_id: int) -> str:
+def bundle_key(template: str, listing_id: int, batch_id: str | int | None, job_id: int) -> str:
     """Fill ZIP_KEY_TEMPLATE. A batch id comes from outside, so only characters that are safe in a key stay."""
     fields = {
         "listing_id": str(listing_id),
-        "batch_id": _UNSAFE.sub("-", batch_id or "none"),
+        "batch_id": _UNSAFE.sub("-", "none" if batch_id in (None, "") else str(batch_id)),
         "job_id": str(job_id),
     }
     return _BUNDLE_FIELD.sub(lambda field: fields[field[1]], template)
@@ -142,19 +157,6 @@ def _bundle_pattern(template: str, listing_id: int) -> re.Pattern[str]:
     return re.compile(regex)
 
 
-def inner_path(key: str, listing_id: int, extension: str | None) -> str:
-    """The path inside the bundle: no listing, no date, nothing that could leave the folder it is unpacked in.
-
-    `extension` (with its dot) replaces the name's own, where given.
-    """
-    path = key.removeprefix(processed_prefix(listing_id)).replace("\\", "_")
-    segments = [_CONTROL.sub("_", segment) for segment in path.split("/")]
-    segments = [s for s in segments if s not in ("", ".", "..") and not _DATE.fullmatch(s)] or ["unnamed"]
-    if extension is not None:
-        segments[-1] = stem(segments[-1]) + extension
-    return "/".join(segments)
-
-
 def is_original(key: str) -> bool:
     """Whether the key has the size `original`: the object's name stays in the bundle."""
     return key.rsplit("/", 2)[-2:-1] == ["original"]
@@ -164,14 +166,3 @@ def stem(file: str) -> str:
     """The file's name without its extension; a name that begins with its only dot has none."""
     name, dot, _ = file.rpartition(".")
     return name if dot and name else file
-
-
-def numbered(path: str) -> Iterator[str]:
-    """The path itself, then `a-2.jpg`, `a-3.jpg`, … for `a.jpg`."""
-    yield path
-    folder, slash, file = path.rpartition("/")
-    name = stem(file)
-    counter = 1
-    while True:
-        counter += 1
-        yield f"{folder}{slash}{name}-{counter}{file[len(name) :]}"

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from domain import keys
 from domain.content import FileFormat
-from domain.errors import Code
+from domain.errors import Code, Permanent
 from domain.keys import RawKey
 from domain.kinds import AssetType, Size
 
@@ -19,6 +19,13 @@ class Status(StrEnum):
     PARTIAL_SUCCESS = "PARTIAL_SUCCESS"
     VALIDATION_FAILED = "VALIDATION_FAILED"
     PROCESSING_FAILED = "PROCESSING_FAILED"
+
+
+class JobKind(StrEnum):
+    """The work that a message asks for: a FINALIZE job only writes the listing's bundle."""
+
+    PROCESS = "process"
+    FINALIZE = "finalize"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,19 @@ class Asset:
     problem: str = ""
 
 
+def asset_type_of(asset: Asset, raw: RawKey) -> AssetType:
+    """The declared type, or the one that the key's media type names.
+
+    Raises:
+        Permanent: VALIDATION_ERROR, where there is no such type.
+    """
+    name = raw.media.upper().replace("/", "_") if asset.type is None else asset.type
+    try:
+        return AssetType(name)
+    except ValueError:
+        raise Permanent(f"{name[:80]!r} is no media type of the contract", Code.VALIDATION_ERROR) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """The work that one message asks for."""
@@ -49,19 +69,37 @@ class Job:
     listing_id: int
     message_id: str
     assets: tuple[Asset, ...] = ()
-    batch_id: str | None = None
+    batch_id: str | int | None = None
     traceparent: str | None = None
+    kind: JobKind = JobKind.PROCESS
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What derivatives are made of: the upload's key, its ETag, and the recipe that its kind is processed by."""
+
+    upload: str
+    etag: str
+    recipe: str
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An upload that passed validation. `sha256` is set where it is still to be checked against the bytes."""
+    """An upload that passed validation.
+
+    `sha256` is set where it is still to be checked against the bytes, `version` where the bucket has versions.
+    """
 
     raw: RawKey
     type: AssetType
     etag: str
     size: int
     sha256: bytes | None = None
+    version: str | None = None
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.raw.key, self.etag, self.type.kind.recipe)
 
     def derived(self, size: Size) -> str:
         """The key of a derivative."""

@@ -6,9 +6,20 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from domain.each import failure
-from domain.errors import Code
-from domain.kinds import AssetType
-from domain.model import Asset, Bundle, Derivatives, Failure, Job, Outcome, Report, Result, Status
+from domain.errors import Code, Permanent
+from domain.keys import parse_raw
+from domain.model import (
+    Asset,
+    Bundle,
+    Derivatives,
+    Failure,
+    Job,
+    Outcome,
+    Report,
+    Result,
+    Status,
+    asset_type_of,
+)  # fmt: skip
 from domain.rejections import NothingProcessed
 
 PARTIAL = "DERIVATIVE_ERRORS_DETECTED"
@@ -43,15 +54,15 @@ def give_up(
         return error.report
     reason = failure(error, Code.PROCESSING_FAILED)
     made = {done.raw_key: done for done in derivatives}
-    results = tuple(Result(asset, made.get(asset.key) or _undone(asset, reason)) for asset in job.assets)
+    results = tuple(Result(asset, made.get(asset.key) or _undone(asset, job, reason)) for asset in job.assets)
     invalid = reason.code is Code.VALIDATION_ERROR
     status = Status.VALIDATION_FAILED if invalid else Status.PROCESSING_FAILED
     return Report(job, status, started_at, now, results, None, reason.code, reason)
 
 
-def _undone(asset: Asset, reason: Failure) -> Failure:
-    asset_type = next(
-        (known for known in AssetType if asset.type == known or f"/raw/{known.segments}/" in asset.key), None
-    )
-    code = asset_type.kind.code if asset_type else Code.VALIDATION_ERROR
+def _undone(asset: Asset, job: Job, reason: Failure) -> Failure:
+    try:
+        code = asset_type_of(asset, parse_raw(asset.key, job.listing_id)).kind.code
+    except Permanent:
+        code = Code.VALIDATION_ERROR
     return Failure(code, f"not processed, because the job failed: {reason.message}")

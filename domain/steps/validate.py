@@ -9,8 +9,8 @@ from domain import content, keys
 from domain.content import HEAD_BYTES
 from domain.each import each
 from domain.errors import Code, Permanent
-from domain.kinds import AssetType, Kind
-from domain.model import Asset, Failure, Manifest, Source
+from domain.kinds import Kind
+from domain.model import Asset, Failure, Manifest, Source, asset_type_of
 from domain.ports import Head, Objects
 from domain.run import Run
 
@@ -46,20 +46,7 @@ def _look(run: Run, asset: Asset) -> Source:
     wanted = _check_manifest(asset.manifest, head)
     if asset_type.kind is not Kind.PHOTO:
         _check_first_bytes(raw, asset_type.kind, head, run.ports.objects)
-    return Source(raw, asset_type, head.etag, head.size, wanted)
-
-
-def asset_type_of(asset: Asset, raw: keys.RawKey) -> AssetType:
-    """The declared type, or the one that the key's media type names.
-
-    Raises:
-        Permanent: VALIDATION_ERROR, where there is no such type.
-    """
-    name = raw.media.upper().replace("/", "_") if asset.type is None else asset.type
-    try:
-        return AssetType(name)
-    except ValueError:
-        raise Permanent(f"{name!r} is no media type of the contract", Code.VALIDATION_ERROR) from None
+    return Source(raw, asset_type, head.etag, head.size, wanted, head.version)
 
 
 def _check_size(size: int, kind: Kind, limit: int) -> None:

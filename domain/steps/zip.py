@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from contextvars import copy_context
 
 from domain import content, keys
+from domain.bundle_paths import NAMING, BundlePaths, inner_path
 from domain.errors import Conflict, NotFound, Transient
 from domain.model import Bundle
 from domain.part_sink import MIN_PART_SIZE, PartSink
@@ -50,7 +51,7 @@ def write_bundle(run: Run) -> Bundle:
         members = _members(run)
         unzipped = sum(member.size for member in members)
         fingerprint = _fingerprint(members)
-        if current and (current.metadata or {}).get(_FINGERPRINT) == fingerprint:
+        if current and current.metadata.get(_FINGERPRINT) == fingerprint:
             return Bundle(key, len(members), current.size, unzipped)
         etag = current.etag if current else None
         try:
@@ -71,19 +72,19 @@ def _members(run: Run) -> list[Entry]:
 
 
 def _fingerprint(members: Iterable[Entry]) -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(f"{NAMING}\0".encode())
     for member in members:
         digest.update(f"{member.key}\0{member.etag}\0{member.size}\0".encode())
     return digest.hexdigest()
 
 
 def _write(run: Run, sink: PartSink, members: Iterable[Entry]) -> None:
-    taken: set[str] = set()
+    paths = BundlePaths()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
         for member, chunks in _fetched(run, members):
             first = next(chunks, b"")
-            path = _free_path(member.key, first, run.job.listing_id, taken)
-            info = zipfile.ZipInfo(path, _EPOCH)
+            path = inner_path(member.key, run.job.listing_id, _new_extension(member.key, first))
+            info = zipfile.ZipInfo(paths.add(path), _EPOCH)
             info.create_system = _UNIX
             info.external_attr = 0o644 << 16
             info.file_size = member.size  # zipfile decides on ZIP64 by it
@@ -94,14 +95,11 @@ def _write(run: Run, sink: PartSink, members: Iterable[Entry]) -> None:
                     entry.write(chunk)
 
 
-def _free_path(key: str, first: bytes, listing_id: int, taken: set[str]) -> str:
-    """A path in the bundle that no other member has, with the extension of the member's real format."""
+def _new_extension(key: str, first: bytes) -> str | None:
+    """The extension of the member's real format, where the name doesn't have it."""
     file_format = None if keys.is_original(key) else content.sniff(first)
     wrong = file_format is not None and not content.has_extension(key, file_format)
-    path = keys.inner_path(key, listing_id, file_format.extension if file_format and wrong else None)
-    free = next(candidate for candidate in keys.numbered(path) if candidate not in taken)
-    taken.add(free)
-    return free
+    return file_format.extension if file_format and wrong else None
 
 
 def _fetched(run: Run, members: Iterable[Entry]) -> Iterator[tuple[Entry, Iterator[bytes]]]:

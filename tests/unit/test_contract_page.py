@@ -7,13 +7,15 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.wire import callback_body, parse_message
+from adapters.callback import CallbackForm
+from adapters.message import parse_message
 from domain.kinds import WIDTHS, AssetType
 from domain.model import (
     Asset,
     Bundle,
     Derivatives,
     Job,
+    JobKind,
     Manifest,
     Report,
     Result,
@@ -22,7 +24,7 @@ from domain.model import (
 from domain.queue import Message
 
 PAGE = (Path(__file__).parents[2] / "docs" / "contract.md").read_text()
-MESSAGE, CALLBACK = re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+MESSAGE, FINALIZATION, CALLBACK = re.findall(r"^```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 PHOTO = Asset(
     "28/raw/photo/horizontal/3f6c.jpg",
     "PHOTO_HORIZONTAL",
@@ -45,6 +47,11 @@ def test_the_message_is_read_as_the_job_it_stands_for() -> None:
     assert read == job("m-1", PHOTO, Asset("28/raw/video/vertical/77aa.mp4"))
 
 
+def test_the_finalization_is_read_as_one() -> None:
+    read = parse_message(Message("m-2", "handle", FINALIZATION, 1, {}, last=False))
+    assert read == Job(22, 28, "m-2", (Asset(PHOTO.key),), kind=JobKind.FINALIZE)
+
+
 def test_the_callback_is_what_is_sent_for_such_a_report() -> None:
     keys = {size: f"28/processed/photo/horizontal/{size}/3f6c.jpg" for size in WIDTHS}
     report = Report(
@@ -55,4 +62,4 @@ def test_the_callback_is_what_is_sent_for_such_a_report() -> None:
         (Result(PHOTO, Derivatives(PHOTO.key, "etag", AssetType.PHOTO_HORIZONTAL, keys, 4032, 3024)),),
         Bundle("28/processed/zip/28.zip", count=4, size=1048576, unzipped_size=1047000),
     )
-    assert json.loads(callback_body(report, "STEP_FUNCTIONS")) == json.loads(CALLBACK)
+    assert json.loads(CallbackForm("STEP_FUNCTIONS", "").body(report)) == json.loads(CALLBACK)

@@ -120,26 +120,6 @@ def test_any_text_is_a_key_of_this_listing_or_a_validation_error(text: str) -> N
             assert ".." not in keys.derived(parsed, Kind.PHOTO, "large").split("/")
 
 
-@given(st.text(max_size=80), st.none() | st.sampled_from([".jpg", ".png"]))
-def test_an_inner_path_never_leaves_its_folder(rest: str, extension: str | None) -> None:
-    path = keys.inner_path(f"28/processed/{rest}", 28, extension)
-    assert path
-    assert not path.startswith("/")
-    assert "\\" not in path
-    assert not {"", ".", ".."} & set(path.split("/"))
-
-
-def test_an_inner_path_has_no_listing_no_date_and_the_true_extension() -> None:
-    assert keys.inner_path("28/processed/photo/2024-01-31/large/a.heic", 28, ".jpg") == "photo/large/a.jpg"
-    assert keys.inner_path("28/processed/project/doc/original/a.pdf", 28, None) == "project/doc/original/a.pdf"
-    assert keys.inner_path("28/processed/photo/large/.hidden", 28, ".jpg") == "photo/large/.hidden.jpg"
-
-
-def test_numbered_counts_from_two_before_the_extension() -> None:
-    candidates = keys.numbered("photo/a.jpg")
-    assert [next(candidates) for _ in range(3)] == ["photo/a.jpg", "photo/a-2.jpg", "photo/a-3.jpg"]
-
-
 @pytest.mark.parametrize(
     ("template", "bundle"),
     [

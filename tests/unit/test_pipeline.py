@@ -65,7 +65,7 @@ def outcome_of(report: Report, key: str) -> Derivatives | Failure:
 def test_the_steps_come_in_the_order_of_the_sentence(world: World) -> None:
     attempt = FakeAttempt()
     report = world.run(Asset(PHOTO), Asset(DOCUMENT), attempt=attempt)
-    assert attempt.steps == ["validate", "thumbnails", "zip", "consolidate", "callback"]
+    assert attempt.steps == ["validate", "thumbnails", "confirm", "zip", "consolidate", "callback"]
     assert attempt.counts["thumbnails"] == {"ok": 2}
     assert world.backend.reports == [report]
     assert report.status is Status.SUCCEEDED
@@ -196,3 +196,20 @@ def test_a_bundle_that_fails_fails_the_job_with_its_own_code(world: World) -> No
     with pytest.raises(Transient) as failed:
         world.run(Asset(PHOTO))
     assert failed.value.code is Code.ZIP_FAILED
+
+
+@pytest.mark.parametrize("key", [PHOTO, "28/raw/thumbnail/a.jpg"])
+def test_a_picture_of_an_unknown_type_is_rendered_and_keeps_the_name_of_its_type(world: World, key: str) -> None:
+    derivatives = outcome_of(world.run(Asset(world.objects.put(key, JPEG), "thumbnail")), key)
+    assert isinstance(derivatives, Derivatives)
+    assert derivatives.type == "THUMBNAIL"
+    assert list(derivatives.keys) == [Size.LARGE, Size.MEDIUM, Size.SMALL, Size.THUMBNAIL]
+
+
+@pytest.mark.parametrize("key", [VIDEO, DOCUMENT])
+def test_what_is_no_picture_is_not_valid_under_an_unknown_type(world: World, key: str) -> None:
+    report = world.run(Asset(key, "THUMBNAIL"), Asset(PHOTO))
+    outcome = outcome_of(report, key)
+    assert isinstance(outcome, Failure)
+    assert outcome.code is Code.VALIDATION_ERROR
+    assert world.transcoder.submitted == []
