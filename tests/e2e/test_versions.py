@@ -57,7 +57,7 @@ class Deployment:
     def worker(self, version: Settings) -> AbstractContextManager[Worker]:
         role = "arn:aws:iam::000000000000:role/media-convert"
         settings = {"AWS_ENDPOINT_URL_MEDIACONVERT": self.transcoder.url, "MEDIACONVERT_ROLE_ARN": role}
-        return self.world.worker(**settings, **version)
+        return self.world.worker(await_start=True, **settings, **version)
 
     def enqueue(self, job_id: int, *assets: str) -> None:
         self.world.enqueue({"jobId": job_id, "listingId": 28, "assets": assets})
@@ -154,7 +154,7 @@ def test_attempts_of_the_previous_version_are_traces(
     world = make_world(2)
     photo = world.upload(PHOTO, jpeg())
     world.receiver.plan(*[Answer(503)] * 50)
-    with world.worker(**previous, SHUTDOWN_GRACE="1") as worker:
+    with world.worker(await_start=True, SHUTDOWN_GRACE="1", **previous) as worker:
         world.enqueue({"jobId": 21, "listingId": 28, "assets": [photo]})
         world.receiver.wait_for(1)
     assert worker.events(LEFT)
