@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from adapters.wire import parse_message
+from adapters.message import parse_message
 from domain.journal import Ending
 from domain.model import Status
 from tests.fakes import (

@@ -9,7 +9,7 @@ import pytest
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from adapters.wire import parse_message
+from adapters.message import parse_message
 from domain.errors import Code, Transient
 from domain.journal import Ended, Ending, Journal
 from domain.model import Failure, Report, Status, Transcoding

@@ -58,6 +58,8 @@ def test_a_missing_setting_is_named(name: str, monkeypatch: pytest.MonkeyPatch) 
         ("CALLBACK_SECRET", "too-short"),
         ("CALLBACK_URL", "ftp://backend.example"),
         ("CALLBACK_URL", "backend"),
+        ("CALLBACK_PARTIAL_AS", "FAILED"),
+        ("CALLBACK_MAX_BYTES", "16383"),
         ("WORKER_CONCURRENCY", "0"),
         ("WORKER_CONCURRENCY", "many"),
         ("VISIBILITY_TIMEOUT", "43201"),
