@@ -62,6 +62,8 @@ class FakeObjects:
     def __init__(self) -> None:
         self.stored: dict[str, Stored] = {}
         self.processed: set[str] = set()
+        self.versions: dict[str, str] = {}
+        self.tagged: list[tuple[str, str | None]] = []
         self.work: set[str] = set()
         self.open_uploads: set[FakeUpload] = set()
         self.calls: list[tuple[str, str]] = []
@@ -81,7 +83,8 @@ class FakeObjects:
         if key not in self.stored:
             return None
         found = self.stored[key]
-        return Head(found.etag, len(found.data), found.content_type, metadata=found.metadata)
+        version = self.versions.get(key)
+        return Head(found.etag, len(found.data), found.content_type, metadata=found.metadata, version=version)
 
     def read(self, key: str, etag: str, first: int | None = None) -> Iterator[bytes]:
         self._note("read", key)
@@ -142,6 +145,7 @@ class FakeObjects:
         if key not in self.stored:
             raise NotFound(f"{key} isn't there")
         self.processed.add(key)
+        self.tagged.append((key, version))
 
     def mark_work(self, key: str) -> None:
         self._note("mark_work", key)
@@ -241,7 +245,9 @@ class FakeTranscoder:
         self.before("result")
         if transcoding_id in self.results:
             return self.results[transcoding_id]
-        source = self._sources[transcoding_id]
+        source = self._sources.pop(transcoding_id, None)
+        if source is None:  # it has written everything already
+            return TranscodingResult(True)
         self._objects.put(source.derived(Size.ORIGINAL), MP4, "video/mp4")
         for number, key in enumerate(self.frames(source)[: self.captured]):
             self._objects.put(key, JPEG + b" frame %d" % number)

@@ -151,6 +151,61 @@ def test_a_copy_has_the_same_bytes_and_content_type(store: Store) -> None:
     assert read(store, "28/processed/copy") == b"plan"
 
 
+def test_what_is_written_has_its_metadata(store: Store) -> None:
+    store.objects.write(KEY, b"rendition", "image/jpeg", {"upload": "abc", "upload-etag": "e1"})
+    head = store.objects.head(KEY)
+    assert head
+    assert head.metadata == {"upload": "abc", "upload-etag": "e1"}
+
+
+def test_a_new_object_takes_no_others_place(store: Store) -> None:
+    first = store.objects.write(KEY, b"one", "image/jpeg", {}, new=True)
+    with pytest.raises(Conflict):
+        store.objects.write(KEY, b"two", "image/jpeg", {}, new=True)
+    assert etag_of(store, KEY) == first
+    store.objects.write(KEY, b"two", "image/jpeg", {})
+    assert read(store, KEY) == b"two"
+
+
+@pytest.mark.parametrize("store", ["fake"], indirect=True)
+def test_a_new_copy_takes_no_others_place(store: Store) -> None:
+    """Neither moto nor LocalStack has this condition yet: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html."""
+    store.put(KEY, b"plan")
+    store.objects.copy(KEY, etag_of(store, KEY), "copy", {}, new=True)
+    with pytest.raises(Conflict):
+        store.objects.copy(KEY, etag_of(store, KEY), "copy", {}, new=True)
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_a_new_copy_says_so(bucket: Bucket) -> None:
+    sent: list[str | None] = []
+    bucket.client.meta.events.register(
+        "before-call.s3.CopyObject", lambda params, **_: sent.append(params["headers"].get("If-None-Match"))
+    )
+    bucket.put(KEY, b"plan")
+    for new in (True, False):
+        bucket.objects.copy(KEY, etag_of(bucket, KEY), "copy", {}, new)
+    assert sent == ["*", None]
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_a_copy_has_the_uploads_headers_and_our_metadata(bucket: Bucket) -> None:
+    bucket.client.put_object(
+        Bucket=bucket.name,
+        Key=KEY,
+        Body=b"plan",
+        Metadata={"upload": "forged", "theirs": "x"},
+        ContentType="application/pdf",
+        ContentDisposition="attachment",
+        CacheControl="no-store",
+    )
+    bucket.objects.copy(KEY, etag_of(bucket, KEY), "copy", {"upload": "ours"})
+    head = bucket.client.head_object(Bucket=bucket.name, Key="copy")
+    assert head["Metadata"] == {"upload": "ours"}
+    kept = (head["ContentType"], head["ContentDisposition"], head["CacheControl"])
+    assert kept == ("application/pdf", "attachment", "no-store")
+
+
 @ODD_KEYS
 def test_every_key_can_be_copied_replaced_and_marked(store: Store, key: str) -> None:
     store.put(key, b"plan")
@@ -298,6 +353,23 @@ def test_marking_as_processed_keeps_the_other_tags_and_the_copy_has_none(bucket:
     assert bucket.tags(KEY) == {"owner": "backend", "stage": "raw"}
     bucket.objects.copy(KEY, etag_of(bucket, KEY), "28/processed/copy", {})
     assert bucket.tags("28/processed/copy") == {}
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_the_version_that_is_named_is_marked(bucket: Bucket) -> None:
+    bucket.client.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
+    versions = []
+    for data in (b"one", b"two"):
+        bucket.put(KEY, data)
+        head = bucket.objects.head(KEY)
+        assert head
+        versions.append(head.version)
+    bucket.objects.mark_processed(KEY, versions[0])
+    tags = [
+        bucket.client.get_object_tagging(Bucket=bucket.name, Key=KEY, VersionId=str(version))["TagSet"]
+        for version in versions
+    ]
+    assert tags == [[{"Key": "stage", "Value": "raw"}], []]
 
 
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
