@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from domain.bundles import Bundles
 from domain.content import FileFormat
 from domain.keys import RawKey
 from domain.kinds import Kind
@@ -57,6 +58,9 @@ class Objects(Protocol):
 
     def write(self, key: str, data: bytes, content_type: str) -> str:
         """Store a whole object; returns its ETag."""
+
+    def delete(self, key: str, etag: str) -> None:
+        """Delete the object, if it has this ETag, where the service can tell; where there is none, do nothing."""
 
     def copy(self, source: str, etag: str, target: str) -> None:
         """A server-side copy, bytes and content type unchanged."""
@@ -196,5 +200,5 @@ class Ports:
     assets: Executor
     transfers: Executor
     limits: Mapping[Kind, int]
-    bundle_template: str
+    bundles: Bundles
     now: Callable[[], datetime]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from domain import keys
+from domain.bundles import Bundles
 from domain.content import FileFormat
 from domain.errors import Code, Conflict, NotFound, Permanent
 from domain.journal import Journal
@@ -89,6 +90,12 @@ class FakeObjects:
         self._note("write", key)
         self.put(key, data, content_type)
         return self.stored[key].etag
+
+    def delete(self, key: str, etag: str) -> None:
+        self._note("delete", key)
+        if key in self.stored:
+            self._get(key, etag)
+            del self.stored[key]
 
     def copy(self, source: str, etag: str, target: str) -> None:
         self._note("copy", source)
@@ -397,7 +404,7 @@ def make_ports(**changes: Any) -> Ports:
         assets=SameThread(),
         transfers=SameThread(),
         limits=dict.fromkeys(Kind, 1000),
-        bundle_template="{listing_id}/processed/zip/{listing_id}.zip",
+        bundles=Bundles(),
         now=lambda: NOW,
     )
     return replace(ports, **changes)

@@ -22,7 +22,9 @@ def bundle(
 ) -> Bundle:
     ports = make_ports(objects=objects)
     run = Run(Job(21, 28, "m-1"), attempt or FakeAttempt(), ports, renditions or RenditionCache(0))
-    return write_bundle(run)
+    made = write_bundle(run)
+    assert made
+    return made
 
 
 def contents(objects: FakeObjects) -> dict[str, bytes]:
