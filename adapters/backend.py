@@ -14,7 +14,6 @@ import structlog
 import urllib3
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
-from adapters.wire import callback_body
 from domain.errors import Transient
 from domain.model import Report
 
@@ -37,21 +36,22 @@ class _NotAcknowledged(Transient):
 class SignedCallback:
     """The `Backend` port over HTTP.
 
-    `sleep` waits between two tries; `now` is the wall clock, which the signature's timestamp is of.
+    `body` writes a report as JSON; `sleep` waits between two tries; `now` is the wall clock, which the
+    signature's timestamp is of.
     """
 
     def __init__(
         self,
         url: str,
         secret: str,
-        provider: str,
+        body: Callable[[Report], bytes],
         sleep: Callable[[float], None],
         now: Callable[[], datetime],
         read_seconds: float = READ_SECONDS,
     ) -> None:
         self._url = url
         self._secret = secret.encode()
-        self._provider = provider
+        self._body = body
         self._sleep = sleep
         self._now = now
         self._http = urllib3.PoolManager(
@@ -59,7 +59,7 @@ class SignedCallback:
         )
 
     def notify(self, report: Report, checkpoint: Callable[[], None]) -> None:
-        body = callback_body(report, self._provider)
+        body = self._body(report)
         tries = Retrying(
             retry=retry_if_exception_type(_NotAcknowledged),
             wait=self._wait,

@@ -1,112 +1,87 @@
-"""The job's journal, a JSON object in the bucket."""
+"""A message's journal, a JSON object in the bucket."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from contextlib import closing
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
 
 from adapters.aws import errors_mapped
+from adapters.journal_form import Damaged, JournalForm
 from domain import keys
-from domain.errors import Code, Conflict, NotFound, Transient
-from domain.journal import Ended, Ending, Journal
-from domain.kinds import AssetType, Size
-from domain.model import Derivatives, Job, Transcoding
+from domain.errors import Conflict, NotFound, Permanent, Transient
+from domain.journal import Journal
+from domain.model import Job
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 TAGS = {"stage": "work"}
 """The bucket's lifecycle rule lets what carries this tag expire."""
 TRIES = 5
-
-
-class _Wire(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
-
-
-class _Attempt(_Wire):
-    number: int
-    at: datetime
-    ending: Ending
-    message: str
-    code: Code | None
-
-
-class _Derivatives(_Wire):
-    raw_key: str
-    etag: str
-    type: AssetType
-    keys: dict[Size, str]
-    width: int | None
-    height: int | None
-
-
-class _Transcoding(_Wire):
-    raw_key: str
-    etag: str
-    id: str
-    width: int | None
-    height: int | None
-    resubmitted: bool = Field(alias="second")
-
-
-class _Journal(_Wire):
-    message_id: str
-    attempts: list[_Attempt]
-    derivatives: list[_Derivatives] = Field(alias="products")
-    transcodings: list[_Transcoding] = []
+MAX_BYTES = 16 * 1024 * 1024
+"""Of a journal. A thousand videos with the longest keys need less."""
 
 
 class S3Journals:
-    """The `Journals` port: `{listing}/work/{jobId}.json`."""
+    """The `Journals` port: `{listing}/work/{jobId}/{messageId}.json`.
+
+    Where the message has none, the one that an older worker left for the job is read. That one is never written.
+    """
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._s3 = client
         self._bucket = bucket
 
     def load(self, job: Job) -> Journal:
-        return self._load(job)[0]
+        return self._load(job)[0].journal()
 
     def add(self, job: Job, news: Journal) -> None:
         for _ in range(TRIES):
-            journal, etag = self._load(job)
+            stored, etag = self._load(job)
+            if stored.newer:
+                raise Permanent(f"the journal has version {stored.version}, which only a newer worker can write")
             try:
-                self._save(job, journal.with_added(news), etag)
+                self._save(job, stored.with_added(job, news), etag)
             except (Conflict, NotFound):
                 continue
             return
         raise Transient(f"the journal of job {job.job_id} was changed {TRIES} times while it was written")
 
-    def _load(self, job: Job) -> tuple[Journal, str | None]:
-        key = keys.journal_key(job.listing_id, job.job_id)
+    def _load(self, job: Job) -> tuple[JournalForm, str | None]:
+        """The journal, and the ETag of the message's own object where there is one."""
+        form, etag = self._read(_key(job), job)
+        if form is None:
+            form, _ = self._read(keys.old_journal_key(job.listing_id, job.job_id), job)
+        return form or JournalForm(message_id=job.message_id), etag
+
+    def _read(self, key: str, job: Job) -> tuple[JournalForm | None, str | None]:
+        """The journal at the key, and the ETag; neither where there is no object."""
+        log = structlog.get_logger().bind(key=key)
         try:
             with errors_mapped(f"GET {key}"):
                 answer = self._s3.get_object(Bucket=self._bucket, Key=key)
-                data = answer["Body"].read()
+                form = JournalForm.read(_whole(answer), job.message_id)
         except NotFound:
-            return Journal(), None
-        try:
-            parsed = _Journal.model_validate_json(data)
-        except ValidationError as error:
-            structlog.get_logger().warning("the journal can't be read and is begun anew", key=key, why=str(error))
-            return Journal(), answer["ETag"]
-        if parsed.message_id != job.message_id:
-            return Journal(), answer["ETag"]
-        return _from_wire(parsed), answer["ETag"]
+            return None, None
+        except Damaged as error:
+            log.warning("the journal can't be read and is begun anew", why=str(error))
+            form = JournalForm(message_id=job.message_id, unreadable=True)
+        if form.newer:
+            log.warning("the journal is a newer worker's and is left as it is", version=form.version)
+        return form, answer["ETag"]
 
-    def _save(self, job: Job, journal: Journal, etag: str | None) -> None:
-        key = keys.journal_key(job.listing_id, job.job_id)
+    def _save(self, job: Job, form: JournalForm, etag: str | None) -> None:
+        key = _key(job)
         condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         with errors_mapped(f"PUT {key}"):
             self._s3.put_object(
                 Bucket=self._bucket,
                 Key=key,
-                Body=_to_wire(job, journal).model_dump_json(by_alias=True, indent=2).encode(),
+                Body=form.model_dump_json(by_alias=True, indent=2).encode(),
                 ContentType="application/json",
                 ChecksumAlgorithm="CRC32",
                 Tagging=urlencode(TAGS),
@@ -114,22 +89,12 @@ class S3Journals:
             )
 
 
-def _to_wire(job: Job, journal: Journal) -> _Journal:
-    return _Journal(
-        message_id=job.message_id,
-        attempts=[_Attempt.model_validate(ended, from_attributes=True) for ended in journal.attempts],
-        derivatives=[_Derivatives.model_validate(made, from_attributes=True) for made in journal.derivatives],
-        transcodings=[
-            _Transcoding.model_validate(submitted, from_attributes=True) for submitted in journal.transcodings
-        ],
-    )
+def _key(job: Job) -> str:
+    return keys.journal_key(job.listing_id, job.job_id, job.message_id)
 
 
-def _from_wire(journal: _Journal) -> Journal:
-    return Journal(
-        tuple(Ended(a.number, a.at, a.ending, a.message, a.code) for a in journal.attempts),
-        tuple(Derivatives(p.raw_key, p.etag, p.type, p.keys, p.width, p.height) for p in journal.derivatives),
-        tuple(
-            Transcoding(t.raw_key, t.etag, t.id, t.width, t.height, t.resubmitted) for t in journal.transcodings
-        ),
-    )
+def _whole(answer: GetObjectOutputTypeDef) -> bytes:
+    with closing(answer["Body"]) as body:
+        if answer["ContentLength"] > MAX_BYTES:
+            raise Damaged(f"it has {answer['ContentLength']} bytes")
+        return body.read()

@@ -15,7 +15,7 @@ from domain import keys
 from domain.errors import Permanent
 from domain.keys import RawKey
 from domain.kinds import AssetType, Size
-from domain.model import Job, Source, Transcoding, TranscodingResult
+from domain.model import Source, Transcoding, TranscodingResult
 
 if TYPE_CHECKING:
     from mypy_boto3_mediaconvert import MediaConvertClient
@@ -73,14 +73,14 @@ class MediaConvert:
     def frames(self, source: Source) -> Sequence[str]:
         return frame_keys(source)
 
-    def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
+    def submit(self, source: Source, generation: int) -> Transcoding:
         shape = self._probe(source)
-        request = job_request(job, source, shape, self._bucket, self._role, resubmitted)
+        request = job_request(source, shape, self._bucket, self._role, generation)
         if self._queue:
             request["Queue"] = self._queue
         with errors_mapped(f"submit {source.raw.key} to MediaConvert"):
             submitted = self._client.create_job(**request)["Job"]
-        return Transcoding(source.raw.key, source.etag, submitted["Id"], shape.width, shape.height, resubmitted)
+        return Transcoding(source.raw.key, source.etag, submitted["Id"], shape.width, shape.height)
 
     def result(self, transcoding_id: str) -> TranscodingResult | None:
         try:
@@ -135,20 +135,21 @@ def shape_of(answer: ProbeResponseTypeDef, source: Source) -> Shape:
     return Shape(width, height, height > width, any(track.get("TrackType") == "audio" for track in tracks))
 
 
-def job_request(
-    job: Job, source: Source, shape: Shape, bucket: str, role: str, resubmitted: bool
-) -> CreateJobRequestTypeDef:
-    """One video's job: the MP4 and two frames, two seconds apart."""
+def job_request(source: Source, shape: Shape, bucket: str, role: str, generation: int) -> CreateJobRequestTypeDef:
+    """One video's job: the MP4 and two frames, two seconds apart.
+
+    Nothing in it is of the job that asks: with the same token MediaConvert wants the very same request.
+    What changes here wants a new `Kind.VIDEO.recipe`.
+    """
     video = source.derived(Size.ORIGINAL).removesuffix(".mp4")
     frames = keys.frames(source.raw, source.etag)
-    token = keys.fingerprint(source.raw, source.etag)
+    token = f"{keys.fingerprint(source.raw, source.etag)}-{source.origin.recipe}-{generation}"
     return {
         "Role": role,
-        "ClientRequestToken": f"{token}-2" if resubmitted else token,
+        "ClientRequestToken": token,
         "UserMetadata": {
             "app": "media-worker",
-            "jobId": str(job.job_id),
-            "listingId": str(job.listing_id),
+            "listingId": str(source.raw.listing_id),
             "rawKey": source.raw.key,
         },
         "Settings": {

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from adapters.mediaconvert_keys import check_name
 from domain.errors import Code, Permanent
 from domain.keys import RawKey
-from domain.model import Job, Source, Transcoding, TranscodingResult
+from domain.model import Source, Transcoding, TranscodingResult
 
 
 class NoTranscoder:
@@ -19,7 +19,7 @@ class NoTranscoder:
     def frames(self, source: Source) -> Sequence[str]:
         raise _not_set_up(source.raw.file)
 
-    def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
+    def submit(self, source: Source, generation: int) -> Transcoding:
         raise _not_set_up(source.raw.file)
 
     def result(self, transcoding_id: str) -> TranscodingResult | None:

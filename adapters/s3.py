@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from botocore.exceptions import ClientError
@@ -16,11 +17,14 @@ from domain.ports import Entry, Head
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, TagTypeDef
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, TaggingTypeDef, TagTypeDef
 
 CHUNK = 1024 * 1024
 STAGE = "stage"
 """The tag that lifecycle rules filter by: a prefix can't match `{listing}/raw/` for all listings."""
+_NEW: Mapping[str, Any] = MappingProxyType({"IfNoneMatch": "*"})
+_KEPT = ("ContentType", "ContentDisposition", "ContentEncoding", "ContentLanguage", "CacheControl")
+"""The headers of an upload that its copy has, too."""
 MAX_TAGS = 10  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
 
 
@@ -53,6 +57,7 @@ class S3Objects:
             content_type=answer.get("ContentType", ""),
             sha256=_whole_digest(answer.get("ChecksumSHA256")),
             metadata=answer.get("Metadata", {}),
+            version=answer.get("VersionId"),
         )
 
     def read(self, key: str, etag: str, first: int | None = None) -> Iterator[bytes]:
@@ -71,10 +76,18 @@ class S3Objects:
             finally:
                 body.close()
 
-    def write(self, key: str, data: bytes, content_type: str) -> str:
+    def write(
+        self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], new: bool = False
+    ) -> str:
         with errors_mapped(f"PUT {key}"):
             answer = self._s3.put_object(
-                Bucket=self._bucket, Key=key, Body=data, ContentType=content_type, ChecksumAlgorithm="CRC32"
+                Bucket=self._bucket,
+                Key=key,
+                Body=data,
+                ContentType=content_type,
+                Metadata=metadata,
+                ChecksumAlgorithm="CRC32",
+                **(_NEW if new else {}),
             )
         self._count("out", len(data))
         return answer["ETag"].strip('"')
@@ -95,8 +108,10 @@ class S3Objects:
             raise Conflict(f"DELETE {key}: the object has changed meanwhile")
         self._s3.delete_object(Bucket=self._bucket, Key=key)
 
-    def copy(self, source: str, etag: str, target: str) -> None:
+    def copy(self, source: str, etag: str, target: str, metadata: Mapping[str, str], new: bool = False) -> None:
         with errors_mapped(f"copy {source}"):
+            head = self._s3.head_object(Bucket=self._bucket, Key=source)
+            kept: dict[str, Any] = {name: head[name] for name in _KEPT if name in head}  # type: ignore[literal-required]
             self._s3.copy_object(
                 Bucket=self._bucket,
                 Key=target,
@@ -104,6 +119,10 @@ class S3Objects:
                 CopySourceIfMatch=f'"{etag}"',
                 ChecksumAlgorithm="CRC32",
                 TaggingDirective="REPLACE",  # the raw object's tag would send the copy to the archive, too
+                MetadataDirective="REPLACE",  # an uploader's metadata must not be taken for ours
+                Metadata=metadata,
+                **kept,
+                **(_NEW if new else {}),
             )
 
     def list(self, prefix: str) -> Iterator[Entry]:
@@ -136,23 +155,24 @@ class S3Objects:
         except MediaError as error:
             structlog.get_logger().warning("uploads not aborted", key=key, why=str(error))
 
-    def mark_processed(self, key: str) -> None:
-        self._tag(key, "raw")
+    def mark_processed(self, key: str, version: str | None) -> None:
+        self._tag(key, "raw", {"VersionId": version} if version else {})
 
     def mark_work(self, key: str) -> None:
-        self._tag(key, "work")
+        self._tag(key, "work", {})
 
-    def _tag(self, key: str, stage: str) -> None:
+    def _tag(self, key: str, stage: str, version: Mapping[str, Any]) -> None:
         tag: TagTypeDef = {"Key": STAGE, "Value": stage}
         with errors_mapped(f"tag {key}"):
-            tags = self._s3.get_object_tagging(Bucket=self._bucket, Key=key)["TagSet"]
+            tags = self._s3.get_object_tagging(Bucket=self._bucket, Key=key, **version)["TagSet"]
             others = [other for other in tags if other["Key"] != STAGE]
             if tag in tags:
                 return
             if len(others) >= MAX_TAGS:
                 structlog.get_logger().warning("not tagged: the object has all its tags taken", key=key)
                 return
-            self._s3.put_object_tagging(Bucket=self._bucket, Key=key, Tagging={"TagSet": [*others, tag]})
+            tagging: TaggingTypeDef = {"TagSet": [*others, tag]}
+            self._s3.put_object_tagging(Bucket=self._bucket, Key=key, Tagging=tagging, **version)
 
 
 class S3Upload:

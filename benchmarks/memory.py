@@ -19,6 +19,7 @@ from devstack.aws import session
 from devstack.moto import moto_server
 from devstack.processes import memory
 from domain.bundles import Bundles
+from domain.claims import Claim
 from domain.content import FileFormat
 from domain.errors import Permanent
 from domain.keys import RawKey
@@ -105,6 +106,7 @@ class BundleAt:
             objects=S3Objects(client, BUCKET, lambda direction, count: None),
             images=PillowImages(1, 1),
             transcoder=Unused(),
+            claims=Unused(),
             backend=Unused(),
             assets=ThreadPoolExecutor(4),
             transfers=ThreadPoolExecutor(16),
@@ -128,10 +130,19 @@ class Unused:
     def frames(self, source: Source) -> list[str]:
         raise Permanent("unused")
 
-    def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
+    def submit(self, source: Source, generation: int) -> Transcoding:
         raise Permanent("unused")
 
     def result(self, transcoding_id: str) -> TranscodingResult | None:
+        raise Permanent("unused")
+
+    def look(self, source: Source) -> Claim | None:
+        raise Permanent("unused")
+
+    def take(self, source: Source, claim: Claim, instead_of: Claim | None) -> Claim:
+        raise Permanent("unused")
+
+    def name(self, source: Source, claim: Claim, transcoding: Transcoding) -> None:
         raise Permanent("unused")
 
     def notify(self, report: Report, checkpoint: Callable[[], None]) -> None:
@@ -167,7 +178,7 @@ class Alone:
     def recall_transcoding(self, source: Source) -> Transcoding | None:
         return None
 
-    def record_transcoding(self, transcoding: Transcoding) -> None:
+    def record_transcoding(self, transcoding: Transcoding, submitted: bool) -> None:
         """Nothing comes after."""
 
     @contextmanager

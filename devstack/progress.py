@@ -12,6 +12,7 @@ STEPS = {
     "submit": "had the videos begun",
     "thumbnails": "made the renditions",
     "videos": "waited for the videos, and made their posters",
+    "confirm": "looked at the uploads again, and tagged them",
     "zip": "wrote the bundle",
     "consolidate": "put the report together",
     "callback": "told the backend",

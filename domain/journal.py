@@ -34,24 +34,33 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """What is known of one message. The journal of another message for the same job is not read."""
+    """What is known of one message. `unreadable`: there are, or were, traces of it that can't be read."""
 
     attempts: tuple[Ended, ...] = ()
     derivatives: tuple[Derivatives, ...] = ()
     transcodings: tuple[Transcoding, ...] = ()
+    unreadable: bool = False
 
     def with_added(self, news: Journal) -> Journal:
         """The journal with the news added. Of an upload's derivatives and transcodings the latest ones stay."""
         derivatives = {(made.raw_key, made.type): made for made in self.derivatives + news.derivatives}
         transcodings = {submitted.raw_key: submitted for submitted in self.transcodings + news.transcodings}
-        return Journal(self.attempts + news.attempts, tuple(derivatives.values()), tuple(transcodings.values()))
+        return Journal(
+            self.attempts + news.attempts,
+            tuple(derivatives.values()),
+            tuple(transcodings.values()),
+            self.unreadable or news.unreadable,
+        )
 
 
 class Journals(Protocol):
-    """Where the journals are kept. Both methods raise Transient where a retry can help."""
+    """Where the journals are kept, one of each message. Both methods raise Transient where a retry can help."""
 
     def load(self, job: Job) -> Journal:
-        """The message's journal; an empty one where there is none."""
+        """The message's journal; an empty one where there is none, an `unreadable` one where it can't be read."""
 
     def add(self, job: Job, news: Journal) -> None:
-        """Add the news to the message's journal; what another attempt adds at the same time is kept."""
+        """Add the news to the message's journal; what another attempt adds at the same time is kept.
+
+        Raises Permanent where the journal is a newer worker's, whose form only that one can write.
+        """

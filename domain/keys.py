@@ -89,6 +89,12 @@ def fingerprint(raw: RawKey, etag: str) -> str:
     return hashlib.sha256(f"{raw.listing_id}\n{raw.key}\n{etag}".encode()).hexdigest()[:32]
 
 
+def claim_key(raw: RawKey) -> str:
+    """The key of the claim to a video's derivatives: all uploads that would share them share it."""
+    digest = hashlib.sha256(derived(raw, Kind.VIDEO, "original").encode()).hexdigest()[:32]
+    return f"{raw.listing_id}/work/videos/{digest}.json"
+
+
 def raw_prefix(listing_id: int) -> str:
     return f"{listing_id}/raw/"
 
@@ -97,7 +103,12 @@ def processed_prefix(listing_id: int) -> str:
     return f"{listing_id}/processed/"
 
 
-def journal_key(listing_id: int, job_id: int) -> str:
+def journal_key(listing_id: int, job_id: int, message_id: str) -> str:
+    return f"{listing_id}/work/{job_id}/{_UNSAFE.sub('-', message_id)}.json"
+
+
+def old_journal_key(listing_id: int, job_id: int) -> str:
+    """Until 0.1, where all messages of a job shared a journal, that of the last one to write."""
     return f"{listing_id}/work/{job_id}.json"
 
 

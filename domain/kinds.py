@@ -32,17 +32,19 @@ class Kind(Enum):
     """A kind of media. The largest upload of a kind is a setting.
 
     `code` is the error code of an upload that can't be processed. `sizes` are the sizes of its derivatives, best
-    first. `extension` is the derivatives' extension, None where they keep the upload's.
+    first. `extension` is the derivatives' extension, None where they keep the upload's. `recipe` is the version of
+    what is made of an upload (sizes, formats, quality): with a new one, it is made anew, and a video paid again.
     """
 
-    PHOTO = (Code.THUMBNAIL_PROCESSING_FAILED, tuple(WIDTHS), None)
-    VIDEO = (Code.VIDEO_PROCESSING_FAILED, tuple(Size), ".mp4")
-    DOCUMENT = (Code.DOCUMENT_PROCESSING_FAILED, (Size.ORIGINAL,), None)
+    PHOTO = (Code.THUMBNAIL_PROCESSING_FAILED, tuple(WIDTHS), None, "photo-1")
+    VIDEO = (Code.VIDEO_PROCESSING_FAILED, tuple(Size), ".mp4", "video-1")
+    DOCUMENT = (Code.DOCUMENT_PROCESSING_FAILED, (Size.ORIGINAL,), None, "document-1")
 
-    def __init__(self, code: Code, sizes: tuple[Size, ...], extension: str | None) -> None:
+    def __init__(self, code: Code, sizes: tuple[Size, ...], extension: str | None, recipe: str) -> None:
         self.code = code
         self.sizes = sizes
         self.extension = extension
+        self.recipe = recipe
 
     def __str__(self) -> str:
         return self.name.lower()

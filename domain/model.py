@@ -75,14 +75,31 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What derivatives are made of: the upload's key, its ETag, and the recipe that its kind is processed by."""
+
+    upload: str
+    etag: str
+    recipe: str
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """An upload that passed validation. `sha256` is set where it is still to be checked against the bytes."""
+    """An upload that passed validation.
+
+    `sha256` is set where it is still to be checked against the bytes, `version` where the bucket has versions.
+    """
 
     raw: RawKey
     type: AssetType
     etag: str
     size: int
     sha256: bytes | None = None
+    version: str | None = None
+
+    @property
+    def origin(self) -> Origin:
+        return Origin(self.raw.key, self.etag, self.type.kind.recipe)
 
     def derived(self, size: Size) -> str:
         """The key of a derivative."""

@@ -1,6 +1,7 @@
 """The pipeline: validate → thumbnails → zip → consolidate → callback.
 
 A job with videos has two steps more: `submit` before `thumbnails`, and `videos`, which waits for them, after it.
+What earlier jobs made of the uploads is recalled in `validate`; `confirm` looks whether they are still the same.
 A finalization goes its own way.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from domain import keys
 from domain.errors import Code, coded_as
 from domain.finalization import finalize
 from domain.kinds import Kind
@@ -16,8 +18,10 @@ from domain.model import Asset, Failure, Job, JobKind, Outcome, Report, Source
 from domain.ports import Attempt, Ports
 from domain.rendition_cache import RenditionCache
 from domain.run import Run
+from domain.steps.confirm import confirm
 from domain.steps.consolidate import consolidate
 from domain.steps.documents import documents
+from domain.steps.recall import recall
 from domain.steps.thumbnails import thumbnails
 from domain.steps.validate import validate
 from domain.steps.videos import Submissions, submit, wait
@@ -36,11 +40,16 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
     if job.kind is JobKind.FINALIZE:
         return finalize(job, attempt, ports)
     started_at = ports.now()
-    run = Run(job, attempt, ports, RenditionCache(CACHE_BYTES))
     with attempt.step("validate") as counts:
-        checked = validate(run)
+        run = Run(job, attempt, ports, RenditionCache(CACHE_BYTES), _processed(job, ports))
+        checked = recall(run, validate(run))
+        sources = [source for source in checked.values() if isinstance(source, Source)]
         counts |= _tally(checked.values())
-    made = _process(run, [source for source in checked.values() if isinstance(source, Source)])
+        counts |= Counter("recalled" for source in sources if attempt.progress.recall(source))
+    made = _process(run, sources)
+    with attempt.step("confirm") as counts:
+        made = confirm(run, made)
+        counts |= _tally(made.values())
     outcomes = _outcomes(checked, made)
     bundle = None
     if any(not isinstance(outcome, Failure) for outcome in outcomes.values()):
@@ -71,6 +80,10 @@ def _process(run: Run, sources: Sequence[Source]) -> dict[Source, Outcome]:
             counts |= _tally(finished.values())
         made |= finished
     return made
+
+
+def _processed(job: Job, ports: Ports) -> Mapping[str, str]:
+    return {entry.key: entry.etag for entry in ports.objects.list(keys.processed_prefix(job.listing_id))}
 
 
 def _of(kind: Kind, sources: Iterable[Source]) -> list[Source]:

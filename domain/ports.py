@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from domain.bundles import Bundles
+from domain.claims import Claims
 from domain.content import FileFormat
 from domain.keys import RawKey
 from domain.kinds import Kind
-from domain.model import Derivatives, Job, Picture, Report, Source, Transcoding, TranscodingResult
+from domain.model import Derivatives, Picture, Report, Source, Transcoding, TranscodingResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,14 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The metadata of an object. `sha256` is None where the bucket doesn't hold it."""
+    """What the bucket knows of an object; `sha256` and `version` are None where it knows none."""
 
     etag: str
     size: int
     content_type: str
     sha256: bytes | None = None
-    metadata: Mapping[str, str] | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    version: str | None = None
 
 
 class Upload(Protocol):
@@ -56,14 +58,19 @@ class Objects(Protocol):
     def read(self, key: str, etag: str, first: int | None = None) -> Iterator[bytes]:
         """The object's bytes in chunks of at most 1 MiB; only the `first` ones where given."""
 
-    def write(self, key: str, data: bytes, content_type: str) -> str:
-        """Store a whole object; returns its ETag."""
+    def write(
+        self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], new: bool = False
+    ) -> str:
+        """Store a whole object; returns its ETag. With `new`, raises Conflict where the key is taken."""
 
     def delete(self, key: str, etag: str) -> None:
         """Delete the object, if it has this ETag, where the service can tell; where there is none, do nothing."""
 
-    def copy(self, source: str, etag: str, target: str) -> None:
-        """A server-side copy, bytes and content type unchanged."""
+    def copy(self, source: str, etag: str, target: str, metadata: Mapping[str, str], new: bool = False) -> None:
+        """A server-side copy with metadata of its own; bytes and headers, such as the content type, stay.
+
+        With `new`, raises Conflict where the target is taken.
+        """
 
     def list(self, prefix: str) -> Iterator[Entry]:
         """Every object under the prefix, in the order of the keys' UTF-8 bytes."""
@@ -79,8 +86,11 @@ class Objects(Protocol):
     def abort_uploads(self, key: str) -> None:
         """Abort what is being uploaded to the key, whoever does it: their `replace` then raises Conflict."""
 
-    def mark_processed(self, key: str) -> None:
-        """Tag a raw object so that the bucket's lifecycle rule may archive it; its other tags stay."""
+    def mark_processed(self, key: str, version: str | None) -> None:
+        """Tag a raw object so that the bucket's lifecycle rule may archive it; its other tags stay.
+
+        `version` None is the latest one.
+        """
 
     def mark_work(self, key: str) -> None:
         """Tag an object that only serves a job so that the bucket's lifecycle rule lets it expire."""
@@ -124,8 +134,8 @@ class Transcoder(Protocol):
     def frames(self, source: Source) -> Sequence[str]:
         """The keys of the captured frames, the earliest first. Of a short clip only the first frame may exist."""
 
-    def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
-        """Submit a video. The same submission within a minute is the same transcoding; a `resubmitted` one not.
+    def submit(self, source: Source, generation: int) -> Transcoding:
+        """Submit a video. The same submission within a minute is the same transcoding; another `generation` isn't.
 
         Raises:
             Permanent: it isn't taken, and never will be.
@@ -147,8 +157,8 @@ class Progress(Protocol):
     def recall_transcoding(self, source: Source) -> Transcoding | None:
         """The latest transcoding that this attempt or an earlier one submitted for this version of the upload."""
 
-    def record_transcoding(self, transcoding: Transcoding) -> None:
-        """Write the transcoding to the journal at once, because losing it would cost money."""
+    def record_transcoding(self, transcoding: Transcoding, submitted: bool) -> None:
+        """Write a transcoding, `submitted` now or found, to the journal at once: losing it would cost money."""
 
 
 class Attempt(Protocol):
@@ -196,6 +206,7 @@ class Ports:
     objects: Objects
     images: Images
     transcoder: Transcoder
+    claims: Claims
     backend: Backend
     assets: Executor
     transfers: Executor

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from domain.model import Job
 from domain.ports import Attempt, Ports
@@ -11,9 +12,13 @@ from domain.rendition_cache import RenditionCache
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The input of every step: the job, the attempt at it, the ports, and the renditions kept for the bundle."""
+    """The input of every step: the job, the attempt at it, the ports, and the renditions kept for the bundle.
+
+    `processed` is what the listing had when the run began: ETags by key.
+    """
 
     job: Job
     attempt: Attempt
     ports: Ports
     renditions: RenditionCache
+    processed: Mapping[str, str] = field(default_factory=dict)

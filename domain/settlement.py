@@ -54,8 +54,11 @@ def retry_delay(receive: int, jitter: float) -> int:
 
 
 def refuse_poison(journal: Journal, receive: int, last: bool) -> None:
-    """Raise Permanent (POISON_MESSAGE) where no earlier attempt left a trace and this receive is the last."""
-    if last and receive > 1 and not journal.attempts:
+    """Raise Permanent (POISON_MESSAGE) where no earlier attempt left a trace and this receive is the last.
+
+    A trace that can't be read is a trace all the same.
+    """
+    if last and receive > 1 and not journal.attempts and not journal.unreadable:
         raise Permanent(
             f"all {receive - 1} earlier attempts ended without a trace: "
             "the process died each time, so the message isn't tried again",

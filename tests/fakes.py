@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any, TypeVar
 
 from domain import keys
 from domain.bundles import Bundles
+from domain.claims import Claim
 from domain.content import FileFormat
 from domain.errors import Code, Conflict, NotFound, Permanent
 from domain.journal import Journal
@@ -61,6 +63,8 @@ class FakeObjects:
     def __init__(self) -> None:
         self.stored: dict[str, Stored] = {}
         self.processed: set[str] = set()
+        self.versions: dict[str, str] = {}
+        self.tagged: list[tuple[str, str | None]] = []
         self.work: set[str] = set()
         self.open_uploads: set[FakeUpload] = set()
         self.calls: list[tuple[str, str]] = []
@@ -80,15 +84,19 @@ class FakeObjects:
         if key not in self.stored:
             return None
         found = self.stored[key]
-        return Head(found.etag, len(found.data), found.content_type, metadata=found.metadata)
+        version = self.versions.get(key)
+        return Head(found.etag, len(found.data), found.content_type, metadata=found.metadata, version=version)
 
     def read(self, key: str, etag: str, first: int | None = None) -> Iterator[bytes]:
         self._note("read", key)
         yield self._get(key, etag).data[:first]
 
-    def write(self, key: str, data: bytes, content_type: str) -> str:
+    def write(
+        self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], new: bool = False
+    ) -> str:
         self._note("write", key)
-        self.put(key, data, content_type)
+        self._require_free(key, new)
+        self.stored[key] = Stored(data, content_type, metadata)
         return self.stored[key].etag
 
     def delete(self, key: str, etag: str) -> None:
@@ -97,9 +105,15 @@ class FakeObjects:
             self._get(key, etag)
             del self.stored[key]
 
-    def copy(self, source: str, etag: str, target: str) -> None:
+    def copy(self, source: str, etag: str, target: str, metadata: Mapping[str, str], new: bool = False) -> None:
         self._note("copy", source)
-        self.stored[target] = self._get(source, etag)
+        original = self._get(source, etag)
+        self._require_free(target, new)
+        self.stored[target] = replace(original, metadata=metadata)
+
+    def _require_free(self, key: str, new: bool) -> None:
+        if new and key in self.stored:
+            raise Conflict(f"{key} is taken")
 
     def list(self, prefix: str) -> Iterator[Entry]:
         self._note("list", prefix)
@@ -133,11 +147,12 @@ class FakeObjects:
             upload.aborted = True
             self.open_uploads.remove(upload)
 
-    def mark_processed(self, key: str) -> None:
+    def mark_processed(self, key: str, version: str | None) -> None:
         self._note("mark_processed", key)
         if key not in self.stored:
             raise NotFound(f"{key} isn't there")
         self.processed.add(key)
+        self.tagged.append((key, version))
 
     def mark_work(self, key: str) -> None:
         self._note("mark_work", key)
@@ -215,7 +230,7 @@ class FakeTranscoder:
         self.results: dict[str, TranscodingResult | None] = {}
         self.captured = 2
         self.before: Callable[[str], None] = lambda method: None
-        self._ids: dict[tuple[str, str, bool], str] = {}
+        self._ids: dict[tuple[str, str, int], str] = {}
         self._sources: dict[str, Source] = {}
 
     def check_name(self, raw: RawKey) -> None:
@@ -225,25 +240,54 @@ class FakeTranscoder:
     def frames(self, source: Source) -> list[str]:
         return [f"{keys.frames(source.raw, source.etag)}-{number}.jpg" for number in range(2)]
 
-    def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
+    def submit(self, source: Source, generation: int) -> Transcoding:
         self.before("submit")
-        self.submitted.append((source.raw.key, resubmitted))
-        transcoding_id = self._ids.setdefault(
-            (source.raw.key, source.etag, resubmitted), f"t-{len(self._ids) + 1}"
-        )
+        self.submitted.append((source.raw.key, generation > 1))
+        transcoding_id = self._ids.setdefault((source.raw.key, source.etag, generation), f"t-{len(self._ids) + 1}")
         self._sources[transcoding_id] = source
-        return Transcoding(source.raw.key, source.etag, transcoding_id, 640, 360, resubmitted)
+        return Transcoding(source.raw.key, source.etag, transcoding_id, 640, 360)
 
     def result(self, transcoding_id: str) -> TranscodingResult | None:
         self.asked.append(transcoding_id)
         self.before("result")
         if transcoding_id in self.results:
             return self.results[transcoding_id]
-        source = self._sources[transcoding_id]
+        source = self._sources.pop(transcoding_id, None)
+        if source is None:  # it has written everything already
+            return TranscodingResult(True)
         self._objects.put(source.derived(Size.ORIGINAL), MP4, "video/mp4")
         for number, key in enumerate(self.frames(source)[: self.captured]):
             self._objects.put(key, JPEG + b" frame %d" % number)
         return TranscodingResult(True)
+
+
+class FakeClaims:
+    """The claims by their keys, all `age` seconds old; `before` is called with the method's name and may raise."""
+
+    def __init__(self) -> None:
+        self.claims: dict[str, Claim] = {}
+        self.age = 0.0
+        self.before: Callable[[str], None] = lambda method: None
+        self._versions = count(1)
+
+    def look(self, source: Source) -> Claim | None:
+        self.before("look")
+        claim = self.claims.get(keys.claim_key(source.raw))
+        return replace(claim, age=self.age) if claim else None
+
+    def take(self, source: Source, claim: Claim, instead_of: Claim | None) -> Claim:
+        self.before("take")
+        key = keys.claim_key(source.raw)
+        held = self.claims.get(key)
+        if (held.version if held else None) != (instead_of.version if instead_of else None):
+            raise Conflict(f"{key} is another one by now")
+        self.claims[key] = replace(claim, version=str(next(self._versions)))
+        return self.claims[key]
+
+    def name(self, source: Source, claim: Claim, transcoding: Transcoding) -> None:
+        self.before("name")
+        with suppress(Conflict):
+            self.take(source, replace(claim, transcoding=transcoding), claim)
 
 
 class FakeJournals:
@@ -400,6 +444,7 @@ def make_ports(**changes: Any) -> Ports:
         objects=objects,
         images=FakeImages(),
         transcoder=FakeTranscoder(objects),
+        claims=FakeClaims(),
         backend=FakeBackend(),
         assets=SameThread(),
         transfers=SameThread(),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from adapters.wire import parse_message
+from adapters.message import parse_message
 from domain.journal import Ending
 from domain.model import Status
 from tests.fakes import (
     FakeBackend,
+    FakeClaims,
     FakeImages,
     FakeJournals,
     FakeObjects,
@@ -35,6 +36,7 @@ class Fakes:
     objects: FakeObjects = field(default_factory=FakeObjects)
     images: FakeImages = field(default_factory=FakeImages)
     backend: FakeBackend = field(default_factory=FakeBackend)
+    claims: FakeClaims = field(default_factory=FakeClaims)
     journals: FakeJournals = field(default_factory=FakeJournals)
     metrics: Metrics = field(default_factory=Metrics)
 
@@ -43,7 +45,11 @@ class Fakes:
 
     def worker(self, concurrency: int = 1, job_timeout: float = JOB_TIMEOUT) -> Worker:
         ports = make_ports(
-            objects=self.objects, images=self.images, backend=self.backend, transcoder=self.transcoder
+            objects=self.objects,
+            images=self.images,
+            backend=self.backend,
+            transcoder=self.transcoder,
+            claims=self.claims,
         )
         outside = Outside(
             self.queue, self.journals, ports, parse_message, self.clock, random.Random(7), self.metrics

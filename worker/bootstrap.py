@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from adapters.aws import Clients, connect
 from adapters.backend import SignedCallback
+from adapters.callback import CallbackForm
+from adapters.claims import S3Claims
 from adapters.journal import S3Journals
 from adapters.mediaconvert import MediaConvert
+from adapters.message import parse_message
 from adapters.no_transcoder import NoTranscoder
 from adapters.pillow import PillowImages
 from adapters.s3 import S3Objects
 from adapters.sqs import LONGEST_POLL, NoRedrivePolicy, SqsQueue
-from adapters.wire import parse_message
 from domain.errors import MediaError
+from domain.model import Report, Status
 from domain.ports import Ports, Transcoder
 from worker.assembly import Outside, Worker, assemble
 from worker.lease import longest_poll
@@ -63,10 +67,11 @@ def _outside(settings: Settings) -> Outside:
         objects=objects,
         images=PillowImages(settings.image_threads, settings.max_photo_pixels),
         transcoder=_transcoder(settings, clients),
+        claims=S3Claims(clients.s3, settings.media_bucket),
         backend=SignedCallback(
             str(settings.callback_url),
             settings.callback_secret.get_secret_value(),
-            settings.callback_provider,
+            _callback_body(settings, metrics),
             time.sleep,
             _now,
         ),
@@ -78,6 +83,22 @@ def _outside(settings: Settings) -> Outside:
     )
     journals = S3Journals(clients.s3, settings.media_bucket)
     return Outside(queue, journals, ports, parse_message, time.monotonic, random.SystemRandom(), metrics)
+
+
+def _callback_body(settings: Settings, metrics: Metrics) -> Callable[[Report], bytes]:
+    form = CallbackForm(
+        settings.callback_provider,
+        settings.finalization_provider,
+        Status(settings.callback_partial_as),
+        settings.callback_max_bytes,
+    )
+
+    def measured(report: Report) -> bytes:
+        body = form.body(report)
+        metrics.callback_bytes.observe(len(body))
+        return body
+
+    return measured
 
 
 def _transcoder(settings: Settings, clients: Clients) -> Transcoder:

@@ -7,6 +7,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from domain.model import Failure, Report
 
 _STEP_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 3600)
+_CALLBACK_BUCKETS = (1024, 4096, 16384, 32768, 49152, 65535, 131072, 262144, 524288, 1048576)
+"""65,535 is what a backend with a TEXT column takes."""
 
 
 class Metrics:
@@ -30,6 +32,12 @@ class Metrics:
         )
         self.bytes = Counter(
             "media_worker_bytes", "Bytes of objects by direction", ["direction"], registry=registry
+        )
+        self.callback_bytes = Histogram(
+            "media_worker_callback_bytes",
+            "Bytes of a callback's body",
+            buckets=_CALLBACK_BUCKETS,
+            registry=registry,
         )
         self.in_flight = Gauge("media_worker_in_flight", "Jobs in hand", registry=registry)
         self.waiting = Gauge("media_worker_waiting", "Jobs in hand that only wait for a video", registry=registry)

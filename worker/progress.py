@@ -82,18 +82,20 @@ class Progress:
                 return transcoding
         return None
 
-    def record_transcoding(self, transcoding: Transcoding) -> None:
+    def record_transcoding(self, transcoding: Transcoding, submitted: bool) -> None:
         log = structlog.get_logger().bind(key=transcoding.raw_key, transcoding=transcoding.id)
         self._submitted[transcoding.raw_key] = transcoding
-        self._metrics.transcodings.inc()
+        if submitted:
+            self._metrics.transcodings.inc()
+            log.info("transcoding submitted", second=transcoding.resubmitted)
+        else:
+            log.info("transcoding found: another job submitted it")
         try:
             with self._writing:  # a job's videos are submitted side by side
                 self._journals.add(self.job, Journal(transcodings=(transcoding,)))
         except Exception:
-            # It is tried again when the attempt ends; only if the process dies before that, it is paid for twice.
-            log.exception("a submitted transcoding couldn't be written to the journal yet")
-        else:
-            log.info("transcoding submitted", second=transcoding.resubmitted)
+            # It is tried again when the attempt ends, and the claim names it.
+            log.exception("a transcoding couldn't be written to the journal yet")
 
     def load(self) -> None:
         """Read what earlier attempts left; raises Transient where the journal can't be read."""

@@ -19,6 +19,9 @@ from domain.kinds import Kind
 LONGEST_LEASE = 12 * 3600
 """Seconds: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html"""
 
+SMALLEST_CALLBACK = 16 * 1024
+"""The least CALLBACK_MAX_BYTES: a failure without its outputs always fits."""
+
 MIB = 1024 * 1024
 
 
@@ -60,6 +63,9 @@ class Settings(BaseSettings):
     callback_url: HttpUrl
     callback_secret: Annotated[SecretStr, Field(min_length=16)]
     callback_provider: str = "STEP_FUNCTIONS"
+    finalization_provider: str = "STEP_FUNCTIONS_FINALIZATION"
+    callback_partial_as: Literal["PARTIAL_SUCCESS", "SUCCEEDED"] = "PARTIAL_SUCCESS"
+    callback_max_bytes: Annotated[int | None, Field(ge=SMALLEST_CALLBACK)] = None
     mediaconvert_role_arn: Annotated[str | None, AfterValidator(_an_arn_of(":iam::", ":role/"))] = None
     mediaconvert_queue_arn: Annotated[str | None, AfterValidator(_an_arn_of(":mediaconvert:", ":queues/"))] = None
     zip_key_template: Annotated[str, AfterValidator(check_bundle_template)] = DEFAULT_TEMPLATE

@@ -8,6 +8,8 @@ from domain.digest import check_sha256
 from domain.each import each
 from domain.kinds import Kind, Size
 from domain.model import Derivatives, Failure, Source
+from domain.owners import write_first
+from domain.record import Record
 from domain.run import Run
 
 
@@ -24,8 +26,13 @@ def documents(run: Run, sources: Iterable[Source]) -> dict[Source, Derivatives |
 def _copy(run: Run, source: Source) -> Derivatives:
     check_sha256(run, source)
     target = source.derived(Size.ORIGINAL)
-    run.ports.objects.copy(source.raw.key, source.etag, target)
-    run.ports.objects.mark_processed(source.raw.key)
+    metadata = Record(source.origin, sha256=source.sha256).metadata()
+    write_first(
+        run,
+        source,
+        target,
+        lambda new: run.ports.objects.copy(source.raw.key, source.etag, target, metadata, new),
+    )
     derivatives = Derivatives(source.raw.key, source.etag, source.type, {Size.ORIGINAL: target})
     run.attempt.progress.record(derivatives)
     return derivatives

@@ -11,6 +11,7 @@ from domain.each import each
 from domain.errors import Code, Permanent
 from domain.kinds import Kind
 from domain.model import Derivatives, Failure, Source
+from domain.record import Record
 from domain.renditions import store
 from domain.run import Run
 
@@ -34,8 +35,8 @@ def _render(run: Run, source: Source) -> Derivatives:
     picture = run.ports.images.render(data, file_format)
     del data
     run.attempt.checkpoint()
-    stored = store(run, picture, source)
-    run.ports.objects.mark_processed(source.raw.key)
+    record = Record(source.origin, (), picture.width, picture.height, source.sha256)
+    stored = store(run, picture, source, record)
     derivatives = Derivatives(source.raw.key, source.etag, source.type, stored, picture.width, picture.height)
     run.attempt.progress.record(derivatives)
     return derivatives

@@ -52,7 +52,7 @@ def _look(run: Run, asset: Asset) -> Source:
     if asset_type.kind is not Kind.PHOTO:
         with suppress(Archived) if finalizing else nullcontext():
             _check_first_bytes(raw, asset_type.kind, head, run.ports.objects)
-    return Source(raw, asset_type, head.etag, head.size, wanted)
+    return Source(raw, asset_type, head.etag, head.size, wanted, head.version)
 
 
 def _check_size(size: int, kind: Kind, limit: int) -> None:

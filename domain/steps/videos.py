@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from domain.content import FileFormat
 from domain.digest import check_sha256
 from domain.each import each
-from domain.errors import Code, Conflict, MediaError, Permanent, Transient, coded_as
+from domain.errors import Code, MediaError, Permanent, Transient, coded_as
 from domain.kinds import Kind, Size
 from domain.model import Derivatives, Failure, Source, Transcoding, TranscodingResult
+from domain.record import Record
 from domain.renditions import store
 from domain.run import Run
+from domain.transcodings import obtain
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +76,13 @@ def wait(run: Run, sources: Iterable[Source], submissions: Submissions) -> dict[
     return each(videos, one, run.ports.assets, run.attempt, Kind.VIDEO.code)
 
 
-def _submit(run: Run, source: Source, resubmitted: bool = False) -> Submission:
+def _submit(run: Run, source: Source, failed: Transcoding | None = None) -> Submission:
     try:
-        if not resubmitted:
+        if failed is None:
             check_sha256(run, source)
-        transcoding = run.ports.transcoder.submit(run.job, source, resubmitted)
+        return Submission(obtain(run, source, failed))
     except MediaError as error:
         return Submission(error=error)
-    run.attempt.progress.record_transcoding(transcoding)
-    return Submission(transcoding)
 
 
 def _await(run: Run, videos: Iterable[Source], submissions: Submissions) -> Submissions:
@@ -104,7 +104,7 @@ def _await(run: Run, videos: Iterable[Source], submissions: Submissions) -> Subm
                 transcoding = waiting.pop(transcoding_id)
                 submission = Submission(transcoding, result)
                 if result.curable and not transcoding.resubmitted:
-                    submission = _submit(run, sources[transcoding.raw_key], resubmitted=True)
+                    submission = _submit(run, sources[transcoding.raw_key], failed=transcoding)
                     if submission.transcoding:
                         waiting[submission.transcoding.id] = submission.transcoding
                 latest[transcoding.raw_key] = submission
@@ -113,23 +113,20 @@ def _await(run: Run, videos: Iterable[Source], submissions: Submissions) -> Subm
 
 def _finish(run: Run, source: Source, submission: Submission) -> Derivatives:
     transcoding = submission.finished()
-    head = run.ports.objects.head(source.raw.key)
-    if head is None or head.etag != source.etag:
-        raise Conflict(f"{source.raw.key} was uploaded again while it was transcoded")
     video = source.derived(Size.ORIGINAL)
-    if run.ports.objects.head(video) is None:
+    head = run.ports.objects.head(video)
+    if head is None:
         raise Permanent(f"transcoding {transcoding.id} is complete, but there is no {video}")
-    with coded_as(Code.VIDEO_THUMBNAIL_FAILED):
-        poster = _poster(run, source)
-    run.ports.objects.mark_processed(source.raw.key)
-    made = {Size.ORIGINAL: video, **poster}
     width, height = transcoding.width, transcoding.height
+    with coded_as(Code.VIDEO_THUMBNAIL_FAILED):
+        poster = _poster(run, source, Record(source.origin, (head.etag,), width, height, source.sha256))
+    made = {Size.ORIGINAL: video, **poster}
     derivatives = Derivatives(source.raw.key, source.etag, source.type, made, width, height)
     run.attempt.progress.record(derivatives)
     return derivatives
 
 
-def _poster(run: Run, source: Source) -> Mapping[Size, str]:
+def _poster(run: Run, source: Source, record: Record) -> Mapping[Size, str]:
     frames = run.ports.transcoder.frames(source)
     heads = {key: head for key in frames if (head := run.ports.objects.head(key))}
     if not heads:
@@ -139,4 +136,4 @@ def _poster(run: Run, source: Source) -> Mapping[Size, str]:
     latest, head = list(heads.items())[-1]  # a clip's very first frame is often black
     picture = run.ports.images.render(b"".join(run.ports.objects.read(latest, head.etag)), FileFormat.JPEG)
     run.attempt.checkpoint()
-    return store(run, picture, source)
+    return store(run, picture, source, record)

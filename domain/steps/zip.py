@@ -76,7 +76,7 @@ def write_bundle(run: Run, look: Callable[[Run], list[Entry]] = processed) -> Bu
 def _replace(run: Run, key: str, current: Head | None, members: Sequence[Entry]) -> Bundle:
     unzipped = sum(member.size for member in members)
     fingerprint = _fingerprint(members)
-    if current and (current.metadata or {}).get(_FINGERPRINT) == fingerprint:
+    if current and current.metadata.get(_FINGERPRINT) == fingerprint:
         return Bundle(key, len(members), current.size, unzipped)
     etag = current.etag if current else None
     with run.ports.objects.replace(key, etag, "application/zip", {_FINGERPRINT: fingerprint}) as upload:

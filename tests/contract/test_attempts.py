@@ -113,8 +113,8 @@ def test_what_is_recorded_is_recalled_for_the_same_upload_and_type(subject: Subj
 
 def test_the_latest_transcoding_of_an_upload_is_recalled(subject: Subject) -> None:
     progress = subject.attempt.progress
-    progress.record_transcoding(Transcoding(VIDEO.raw.key, "e1", "t-1"))
-    progress.record_transcoding(Transcoding(VIDEO.raw.key, "e1", "t-2", resubmitted=True))
+    progress.record_transcoding(Transcoding(VIDEO.raw.key, "e1", "t-1"), submitted=True)
+    progress.record_transcoding(Transcoding(VIDEO.raw.key, "e1", "t-2", resubmitted=True), submitted=True)
     recalled = progress.recall_transcoding(VIDEO)
     assert recalled is not None
     assert recalled.id == "t-2"

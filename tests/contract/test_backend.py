@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from adapters.backend import SignedCallback
+from adapters.callback import CallbackForm
 from devstack.receiver import Answer, Receiver
 from domain.errors import LeaseLost, Transient
 from domain.model import Job, Report, Status
@@ -16,6 +17,7 @@ from domain.ports import Backend
 from tests.fakes import NOW, FakeBackend
 
 SECRET = "a-secret-of-the-tests"
+BODY = CallbackForm("STEP_FUNCTIONS", "STEP_FUNCTIONS_FINALIZATION").body
 REPORT = Report(Job(21, 28, "m-1"), Status.SUCCEEDED, NOW, NOW, ())
 
 
@@ -46,7 +48,7 @@ def http_office(receiver: Receiver) -> Office:
         raise AssertionError(f"a final answer isn't waited for, {seconds} s")
 
     return Office(
-        SignedCallback(receiver.url, SECRET, "STEP_FUNCTIONS", no_wait, lambda: datetime.now(UTC)),
+        SignedCallback(receiver.url, SECRET, BODY, no_wait, lambda: datetime.now(UTC)),
         lambda: [callback.payload["status"] for callback in receiver.acknowledged],
         lambda: receiver.plan(Answer(400)),
     )

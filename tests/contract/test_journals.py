@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
-from domain.errors import Code, Transient
+from adapters.journal import MAX_BYTES
+from domain.errors import Code, Permanent, Transient
 from domain.journal import Ended, Ending, Journal, Journals
 from domain.kinds import AssetType, Size
 from domain.model import Derivatives, Job, Transcoding
@@ -22,32 +25,57 @@ PLAN = Derivatives("28/raw/project/doc/p.pdf", "e2", AssetType.PROJECT_DOC, {Siz
 FIRST = Ended(1, NOW, Ending.TRANSIENT, "S3 was down", Code.ZIP_FAILED)
 SECOND = Ended(2, NOW, Ending.RELEASED, "shut down")
 
-WRITTEN = {
-    "messageId": "m-1",
-    "attempts": [
-        {
-            "number": 1,
-            "at": "2026-01-05T12:00:00Z",
-            "ending": "transient",
-            "message": "S3 was down",
-            "code": "ZIP_FAILED",
-        }
-    ],
-    "products": [
-        {
-            "rawKey": "28/raw/photo/a.jpg",
-            "etag": "e1",
-            "type": "PHOTO",
-            "keys": {"large": "28/processed/photo/large/a.jpg"},
-            "width": 4,
-            "height": 3,
-        }
-    ],
-    "transcodings": [
-        {"rawKey": "28/raw/video/v.mp4", "etag": "e4", "id": "t-1", "width": 640, "height": 360, "second": True}
-    ],
+VIDEO = Transcoding("28/raw/video/v.mp4", "e4", "t-1", 640, 360, True)
+
+KEY = "28/work/21/m-1.json"
+OLD_KEY = "28/work/21.json"
+ATTEMPT = {
+    "number": 1,
+    "at": "2026-01-05T12:00:00Z",
+    "ending": "transient",
+    "message": "S3 was down",
+    "code": "ZIP_FAILED",
 }
-"""The journal of FIRST, PHOTO and a transcoding, as the first version wrote it."""
+MADE = {
+    "rawKey": "28/raw/photo/a.jpg",
+    "etag": "e1",
+    "type": "PHOTO",
+    "keys": {"large": "28/processed/photo/large/a.jpg"},
+    "width": 4,
+    "height": 3,
+}
+SUBMITTED = {"rawKey": "28/raw/video/v.mp4", "etag": "e4", "id": "t-1", "width": 640, "height": 360}
+
+WRITTEN = {
+    "version": 2,
+    "messageId": "m-1",
+    "jobId": 21,
+    "listingId": 28,
+    "unreadable": False,
+    "attempts": [ATTEMPT],
+    "derivatives": [MADE],
+    "transcodings": [{**SUBMITTED, "resubmitted": True}],
+}
+"""The journal of FIRST, PHOTO and VIDEO."""
+
+OLD = {
+    "messageId": "m-1",
+    "attempts": [ATTEMPT],
+    "products": [MADE],
+    "transcodings": [{**SUBMITTED, "second": True}],
+}
+"""The same, as the first version wrote it."""
+
+FROM_A_NEWER_WORKER = {
+    **WRITTEN,
+    "acknowledged": {"status": "SUCCEEDED", "at": "2026-01-05T12:00:00Z"},
+    "begun": [{"number": 1, "at": "2026-01-05T12:00:00Z"}],
+    "pictures": {"28/raw/photo/a.jpg": {"blurhash": "LEHV6nWB2yk8"}},
+    "attempts": [{**ATTEMPT, "host": "i-1"}],
+    "derivatives": [{**MADE, "recipe": {"photo": 7}}],
+    "transcodings": [{**SUBMITTED, "resubmitted": True, "cost": 0.25}],
+}
+"""The same, by a worker to come, whose fields this one doesn't know."""
 
 
 @pytest.fixture
@@ -90,6 +118,7 @@ def test_the_journal_of_another_message_for_the_same_job_is_not_its_own(journals
     assert journals.load(again) == Journal()
     journals.add(again, Journal((SECOND,)))
     assert journals.load(again) == Journal((SECOND,), ())
+    assert journals.load(JOB) == Journal((FIRST,), (PHOTO,)), "and it doesn't touch theirs"
 
 
 LOCALSTACK = pytest.param("localstack", marks=pytest.mark.localstack)
@@ -98,29 +127,119 @@ CONDITIONAL = pytest.mark.parametrize("bucket", [LOCALSTACK], indirect=True)
 """moto takes a stale ETag for a good one."""
 
 
+def content(bucket: Bucket, key: str) -> bytes:
+    return bucket.client.get_object(Bucket=bucket.name, Key=key)["Body"].read()
+
+
+def put(bucket: Bucket, key: str, journal: object) -> bytes:
+    data = json.dumps(journal).encode()
+    bucket.put(key, data)
+    return data
+
+
 @BUCKETS
 def test_it_is_tagged_so_that_it_expires_and_is_not_under_processed(bucket: Bucket) -> None:
     bucket.journals.add(JOB, Journal((FIRST,)))
-    assert bucket.tags("28/work/21.json") == {"stage": "work"}
+    assert bucket.tags(KEY) == {"stage": "work"}
 
 
 @BUCKETS
-def test_its_json_has_the_names_that_running_deployments_wrote(bucket: Bucket) -> None:
+def test_its_json_has_the_names_that_running_deployments_write(bucket: Bucket) -> None:
     """A worker that is replaced by a newer one leaves journals behind: a name that changes loses them."""
-    bucket.put("28/work/21.json", json.dumps(WRITTEN).encode())
-    known = Journal((FIRST,), (PHOTO,), (Transcoding("28/raw/video/v.mp4", "e4", "t-1", 640, 360, True),))
-    assert bucket.journals.load(JOB) == known
-    bucket.journals.add(JOB, Journal())
-    written = bucket.client.get_object(Bucket=bucket.name, Key="28/work/21.json")["Body"].read()
-    assert json.loads(written) == WRITTEN
+    bucket.journals.add(JOB, Journal((FIRST,), (PHOTO,), (VIDEO,)))
+    assert json.loads(content(bucket, KEY)) == WRITTEN
+    assert bucket.journals.load(JOB) == Journal((FIRST,), (PHOTO,), (VIDEO,))
 
 
 @BUCKETS
-def test_one_that_cannot_be_read_is_begun_anew(bucket: Bucket) -> None:
-    bucket.put("28/work/21.json", b"{ not JSON")
-    assert bucket.journals.load(JOB) == Journal()
+def test_the_first_versions_is_gone_on_with_and_stays_as_it_is(bucket: Bucket) -> None:
+    """Its worker may still be there, and it expires by itself."""
+    data = put(bucket, OLD_KEY, OLD)
+    assert bucket.journals.load(JOB) == Journal((FIRST,), (PHOTO,), (VIDEO,))
+    bucket.journals.add(JOB, Journal())
+    assert json.loads(content(bucket, KEY)) == WRITTEN
+    assert content(bucket, OLD_KEY) == data
+
+
+@BUCKETS
+def test_the_first_versions_is_not_looked_at_where_the_message_has_one_of_its_own(bucket: Bucket) -> None:
+    put(bucket, OLD_KEY, OLD)
+    put(bucket, KEY, {**WRITTEN, "attempts": []})
+    assert bucket.journals.load(JOB) == Journal((), (PHOTO,), (VIDEO,))
+
+
+@BUCKETS
+@pytest.mark.parametrize("data", [json.dumps({**OLD, "messageId": "m-2"}).encode(), b"{ not JSON"])
+def test_the_first_version_may_have_written_anothers_over_ours(bucket: Bucket, data: bytes) -> None:
+    bucket.put(OLD_KEY, data)
+    assert bucket.journals.load(JOB) == Journal(unreadable=True)
     bucket.journals.add(JOB, Journal((FIRST,)))
-    assert bucket.journals.load(JOB) == Journal((FIRST,))
+    assert bucket.journals.load(JOB) == Journal((FIRST,), unreadable=True)
+    assert content(bucket, OLD_KEY) == data
+
+
+@BUCKETS
+def test_what_only_a_newer_worker_knows_is_kept(bucket: Bucket) -> None:
+    put(bucket, KEY, FROM_A_NEWER_WORKER)
+    known = Journal((FIRST,), (PHOTO,), (VIDEO,))
+    assert bucket.journals.load(JOB) == known
+    bucket.journals.add(JOB, replace(known, attempts=(SECOND,)))
+    written = json.loads(content(bucket, KEY))
+    assert written["attempts"].pop()["message"] == "shut down"
+    assert written == FROM_A_NEWER_WORKER
+
+
+@BUCKETS
+def test_what_a_newer_worker_said_of_derivatives_goes_with_them(bucket: Bucket) -> None:
+    put(bucket, KEY, FROM_A_NEWER_WORKER)
+    bucket.journals.add(JOB, Journal((), (replace(PHOTO, etag="e3"),)))
+    assert json.loads(content(bucket, KEY))["derivatives"] == [{**MADE, "etag": "e3"}]
+
+
+@BUCKETS
+def test_one_in_a_newer_form_is_left_as_it_is_and_is_a_trace(bucket: Bucket) -> None:
+    data = put(bucket, KEY, {"version": 3, "tries": "in another form"})
+    with capture_logs() as logs:
+        assert bucket.journals.load(JOB) == Journal(unreadable=True)
+    assert [log["event"] for log in logs] == ["the journal is a newer worker's and is left as it is"]
+    with pytest.raises(Permanent, match="version 3"):
+        bucket.journals.add(JOB, Journal((FIRST,)))
+    assert content(bucket, KEY) == data
+
+
+UNREADABLE = {
+    "cut off": json.dumps(WRITTEN).encode()[:-9],
+    "no text": b"\xff\xfe",
+    "nothing": b"",
+    "too deep": b"[" * 100_000,
+    "no journal": b"{}",
+    "of what we don't know": json.dumps({**WRITTEN, "attempts": [{**ATTEMPT, "ending": "odd"}]}).encode(),
+    "another message's": json.dumps({**WRITTEN, "messageId": "m/1"}).encode(),
+    "too large": json.dumps(WRITTEN).encode() + b" " * MAX_BYTES,
+}
+
+
+@BUCKETS
+@pytest.mark.parametrize("data", UNREADABLE.values(), ids=UNREADABLE)
+def test_one_that_cannot_be_read_is_begun_anew_and_stays_a_trace(bucket: Bucket, data: bytes) -> None:
+    bucket.put(KEY, data)
+    with capture_logs() as logs:
+        assert bucket.journals.load(JOB) == Journal(unreadable=True)
+    assert [log["event"] for log in logs] == ["the journal can't be read and is begun anew"]
+    assert len(logs[0]["why"]) < 200, "not the journal itself"
+    bucket.journals.add(JOB, Journal((FIRST,)))
+    assert bucket.journals.load(JOB) == Journal((FIRST,), unreadable=True)
+
+
+@pytest.mark.parametrize("bucket", ["moto"], indirect=True)
+def test_one_that_is_too_large_is_not_read_into_memory(bucket: Bucket) -> None:
+    bucket.put(KEY, UNREADABLE["too large"])
+    bucket.journals.load(JOB)  # what boto3 loads itself at the first time
+    tracemalloc.start()
+    bucket.journals.load(JOB)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < MAX_BYTES / 4
 
 
 def overtake(bucket: Bucket, *, times: int) -> None:

@@ -16,7 +16,7 @@ from devstack.ffmpeg import FfmpegError, executable, ffmpeg, inspect
 from devstack.mediaconvert import MediaConvertEmulator
 from domain import keys
 from domain.kinds import AssetType
-from domain.model import Job, Source
+from domain.model import Source
 from tests.contract.aws import Bucket
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Studio:
 
     def request(self, **changes: Any) -> dict[str, Any]:
         source = Source(keys.parse_raw(KEY, 28), AssetType.VIDEO, "e", 1)
-        request = job_request(Job(21, 28, "m-1"), source, SHAPE, self.bucket.name, "arn", False)
+        request = job_request(source, SHAPE, self.bucket.name, "arn", 1)
         return copy.deepcopy({**request, **changes})
 
     def run(self, request: Mapping[str, Any]) -> Mapping[str, Any]:

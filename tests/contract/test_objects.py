@@ -121,7 +121,7 @@ ODD_KEYS = pytest.mark.parametrize(
 
 @ODD_KEYS
 def test_writing_returns_the_etag_that_head_and_list_show(store: Store, key: str) -> None:
-    etag = store.objects.write(key, b"rendition", "image/webp")
+    etag = store.objects.write(key, b"rendition", "image/webp", {})
     head = store.objects.head(key)
     assert head
     assert (head.etag, head.size, head.content_type) == (etag, 9, "image/webp")
@@ -144,29 +144,78 @@ def test_the_list_of_keys_goes_on_after_a_thousand_keys(moto_bucket: Bucket) -> 
 
 def test_a_copy_has_the_same_bytes_and_content_type(store: Store) -> None:
     store.put(KEY, b"plan", "application/pdf")
-    store.objects.copy(KEY, etag_of(store, KEY), "28/processed/copy")
+    store.objects.copy(KEY, etag_of(store, KEY), "28/processed/copy", {})
     head = store.objects.head("28/processed/copy")
     assert head
     assert head.content_type == "application/pdf"
     assert read(store, "28/processed/copy") == b"plan"
 
 
+def test_what_is_written_has_its_metadata(store: Store) -> None:
+    store.objects.write(KEY, b"rendition", "image/jpeg", {"upload": "abc", "upload-etag": "e1"})
+    head = store.objects.head(KEY)
+    assert head
+    assert head.metadata == {"upload": "abc", "upload-etag": "e1"}
+
+
+def test_a_new_object_takes_no_others_place(store: Store) -> None:
+    first = store.objects.write(KEY, b"one", "image/jpeg", {}, new=True)
+    with pytest.raises(Conflict):
+        store.objects.write(KEY, b"two", "image/jpeg", {}, new=True)
+    assert etag_of(store, KEY) == first
+    store.objects.write(KEY, b"two", "image/jpeg", {})
+    assert read(store, KEY) == b"two"
+
+
+@pytest.mark.parametrize("store", ["fake"], indirect=True)
+def test_a_new_copy_takes_no_others_place(store: Store) -> None:
+    """Neither moto nor LocalStack has this condition yet: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html."""
+    store.put(KEY, b"plan")
+    store.objects.copy(KEY, etag_of(store, KEY), "copy", {}, new=True)
+    with pytest.raises(Conflict):
+        store.objects.copy(KEY, etag_of(store, KEY), "copy", {}, new=True)
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_a_new_copy_says_so(bucket: Bucket) -> None:
+    sent: list[str | None] = []
+    bucket.client.meta.events.register(
+        "before-call.s3.CopyObject", lambda params, **_: sent.append(params["headers"].get("If-None-Match"))
+    )
+    bucket.put(KEY, b"plan")
+    for new in (True, False):
+        bucket.objects.copy(KEY, etag_of(bucket, KEY), "copy", {}, new)
+    assert sent == ["*", None]
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_a_copy_has_the_uploads_headers_and_our_metadata(bucket: Bucket) -> None:
+    headers = {"ContentType": "application/pdf", "ContentDisposition": "attachment", "CacheControl": "no-store"}
+    bucket.client.put_object(
+        Bucket=bucket.name, Key=KEY, Body=b"plan", Metadata={"upload": "forged", "theirs": "x"}, **headers
+    )  # fmt: skip
+    bucket.objects.copy(KEY, etag_of(bucket, KEY), "copy", {"upload": "ours"})
+    head = bucket.client.head_object(Bucket=bucket.name, Key="copy")
+    assert head["Metadata"] == {"upload": "ours"}
+    assert {name: head.get(name) for name in headers} == headers
+
+
 @ODD_KEYS
 def test_every_key_can_be_copied_replaced_and_marked(store: Store, key: str) -> None:
     store.put(key, b"plan")
-    store.objects.copy(key, etag_of(store, key), key + ".copy")
+    store.objects.copy(key, etag_of(store, key), key + ".copy", {})
     assert read(store, key + ".copy") == b"plan"
     with store.objects.replace(key, etag_of(store, key), "application/zip", {}) as upload:
         upload.part(1, b"new")
     assert read(store, key) == b"new"
-    store.objects.mark_processed(key)
+    store.objects.mark_processed(key, None)
 
 
 def test_what_is_not_there_is_neither_copied_nor_marked(store: Store) -> None:
     with pytest.raises(NotFound):
-        store.objects.copy(KEY, "0123", "28/processed/copy")
+        store.objects.copy(KEY, "0123", "28/processed/copy", {})
     with pytest.raises(NotFound):
-        store.objects.mark_processed(KEY)
+        store.objects.mark_processed(KEY, None)
 
 
 @CONDITIONAL
@@ -175,7 +224,7 @@ def test_a_copy_of_what_is_another_one_by_now_is_refused(store: Store) -> None:
     old = etag_of(store, KEY)
     store.put(KEY, b"two")
     with pytest.raises(Conflict):
-        store.objects.copy(KEY, old, "28/processed/copy")
+        store.objects.copy(KEY, old, "28/processed/copy", {})
     assert store.objects.head("28/processed/copy") is None
 
 
@@ -294,10 +343,27 @@ def test_marking_as_processed_keeps_the_other_tags_and_the_copy_has_none(bucket:
     bucket.put(KEY, b"plan")
     bucket.tag(KEY, {"owner": "backend", "stage": "new"})
     for _ in range(2):
-        bucket.objects.mark_processed(KEY)
+        bucket.objects.mark_processed(KEY, None)
     assert bucket.tags(KEY) == {"owner": "backend", "stage": "raw"}
-    bucket.objects.copy(KEY, etag_of(bucket, KEY), "28/processed/copy")
+    bucket.objects.copy(KEY, etag_of(bucket, KEY), "28/processed/copy", {})
     assert bucket.tags("28/processed/copy") == {}
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_the_version_that_is_named_is_marked(bucket: Bucket) -> None:
+    bucket.client.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
+    versions = []
+    for data in (b"one", b"two"):
+        bucket.put(KEY, data)
+        head = bucket.objects.head(KEY)
+        assert head
+        versions.append(head.version)
+    bucket.objects.mark_processed(KEY, versions[0])
+    tags = [
+        bucket.client.get_object_tagging(Bucket=bucket.name, Key=KEY, VersionId=str(version))["TagSet"]
+        for version in versions
+    ]
+    assert tags == [[{"Key": "stage", "Value": "raw"}], []]
 
 
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
@@ -311,12 +377,12 @@ def test_an_object_that_has_all_its_tags_taken_keeps_them(bucket: Bucket) -> Non
     bucket.put(KEY, b"photo")
     taken = {f"tag-{number}": "theirs" for number in range(10)}
     bucket.tag(KEY, taken)
-    bucket.objects.mark_processed(KEY)
+    bucket.objects.mark_processed(KEY, None)
     assert bucket.tags(KEY) == taken
 
 
 def test_the_bytes_that_go_in_and_out_are_counted(moto_bucket: Bucket) -> None:
-    etag = moto_bucket.objects.write("written", b"123", "text/plain")
+    etag = moto_bucket.objects.write("written", b"123", "text/plain", {})
     with moto_bucket.objects.replace("replaced", None, "application/zip", {}) as upload:
         upload.part(1, b"4567")
     assert moto_bucket.moved == {"out": 7}
@@ -326,7 +392,7 @@ def test_the_bytes_that_go_in_and_out_are_counted(moto_bucket: Bucket) -> None:
 
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
 def test_what_is_written_carries_a_crc32(bucket: Bucket) -> None:
-    bucket.objects.write("written", b"data", "text/plain")
+    bucket.objects.write("written", b"data", "text/plain", {})
     with bucket.objects.replace("replaced", None, "application/zip", {}) as upload:
         upload.part(1, b"data")
     for key in ("written", "replaced"):

@@ -15,12 +15,11 @@ from devstack.mediaconvert import MediaConvertEmulator
 from domain import keys
 from domain.errors import Code, Permanent, Transient
 from domain.kinds import AssetType, Size
-from domain.model import Job, Source, TranscodingResult
+from domain.model import Source, TranscodingResult
 from domain.ports import Objects, Transcoder
 from tests.contract.aws import Bucket
 from tests.fakes import FakeObjects, FakeTranscoder, ManualClock
 
-JOB = Job(21, 28, "m-1")
 KEY = "28/raw/video/vertical/v.mov"
 ROLE = "arn:aws:iam::000000000000:role/media-convert"
 
@@ -93,7 +92,7 @@ def any_studio(request: pytest.FixtureRequest) -> Studio:
 
 def test_the_video_and_its_frames_are_there_when_it_is_done(any_studio: Studio, clips: Mapping[str, Path]) -> None:
     source = any_studio.upload(clips["sound"].read_bytes())
-    submitted = any_studio.transcoder.submit(JOB, source, resubmitted=False)
+    submitted = any_studio.transcoder.submit(source, 1)
     assert (submitted.raw_key, submitted.etag, submitted.resubmitted) == (KEY, source.etag, False)
     assert (submitted.width, submitted.height) == (640, 360)
     assert any_studio.result(submitted.id) == TranscodingResult(True)
@@ -125,19 +124,18 @@ def test_the_same_order_is_the_same_transcoding_and_a_second_one_never_is(
     any_studio: Studio, clips: Mapping[str, Path]
 ) -> None:
     source = any_studio.upload(clips["sound"].read_bytes())
-    first = any_studio.transcoder.submit(JOB, source, resubmitted=False)
-    assert any_studio.transcoder.submit(JOB, source, resubmitted=False) == first
-    second = any_studio.transcoder.submit(JOB, source, resubmitted=True)
+    first = any_studio.transcoder.submit(source, 1)
+    assert any_studio.transcoder.submit(source, 1) == first
+    second = any_studio.transcoder.submit(source, 2)
     assert second.id != first.id
-    assert second.resubmitted
-    assert any_studio.transcoder.submit(JOB, source, resubmitted=True) == second
+    assert any_studio.transcoder.submit(source, 2) == second
 
 
 def test_another_upload_under_the_same_key_is_another_transcoding(
     any_studio: Studio, clips: Mapping[str, Path]
 ) -> None:
-    first = any_studio.transcoder.submit(JOB, any_studio.upload(clips["sound"].read_bytes()), resubmitted=False)
-    other = any_studio.transcoder.submit(JOB, any_studio.upload(clips["rotated"].read_bytes()), resubmitted=False)
+    first = any_studio.transcoder.submit(any_studio.upload(clips["sound"].read_bytes()), 1)
+    other = any_studio.transcoder.submit(any_studio.upload(clips["rotated"].read_bytes()), 1)
     assert first.id != other.id
 
 
@@ -146,9 +144,7 @@ def test_a_failure_says_why_and_whether_a_second_one_may_do_better(
     any_studio: Studio, clips: Mapping[str, Path], curable: bool
 ) -> None:
     any_studio.fail(curable)
-    submitted = any_studio.transcoder.submit(
-        JOB, any_studio.upload(clips["sound"].read_bytes()), resubmitted=False
-    )
+    submitted = any_studio.transcoder.submit(any_studio.upload(clips["sound"].read_bytes()), 1)
     result = any_studio.result(submitted.id)
     assert not result.done
     assert result.curable is curable
@@ -159,16 +155,18 @@ def test_the_same_order_an_hour_later_is_another_job(
     studio: Studio, clips: Mapping[str, Path], clock: ManualClock
 ) -> None:
     source = studio.upload(clips["sound"].read_bytes())
-    first = studio.transcoder.submit(JOB, source, resubmitted=False)
+    first = studio.transcoder.submit(source, 1)
     clock.advance(3600)
-    assert studio.transcoder.submit(JOB, source, resubmitted=False).id != first.id
+    assert studio.transcoder.submit(source, 1).id != first.id
 
 
-def test_a_job_says_whose_it_is(studio: Studio, emulator: MediaConvertEmulator, clips: Mapping[str, Path]) -> None:
-    studio.transcoder.submit(JOB, studio.upload(clips["sound"].read_bytes()), resubmitted=False)
+def test_a_job_says_of_which_upload_it_is_and_not_who_asked(
+    studio: Studio, emulator: MediaConvertEmulator, clips: Mapping[str, Path]
+) -> None:
+    studio.transcoder.submit(studio.upload(clips["sound"].read_bytes()), 1)
     (job,) = emulator.jobs
     assert job.request["userMetadata"] == {
-        "app": "media-worker", "jobId": "21", "listingId": "28", "rawKey": KEY,
+        "app": "media-worker", "listingId": "28", "rawKey": KEY,
     }  # fmt: skip
     assert job.request["role"] == ROLE
     assert "queue" not in job.request, "the account's default"
@@ -181,14 +179,14 @@ def test_a_queue_is_named_where_there_is_one(
     arn = "arn:aws:mediaconvert:us-east-1:000000000000:queues/videos"
     client = session().client("mediaconvert", endpoint_url=emulator.url)
     source = studio.upload(clips["sound"].read_bytes())
-    MediaConvert(client, "bucket", ROLE, arn).submit(JOB, source, resubmitted=False)
+    MediaConvert(client, "bucket", ROLE, arn).submit(source, 1)
     assert emulator.jobs[0].request["queue"] == arn
 
 
 def test_an_upright_source_has_an_upright_box_and_no_sound_is_made_up(
     studio: Studio, emulator: MediaConvertEmulator, clips: Mapping[str, Path]
 ) -> None:
-    submitted = studio.transcoder.submit(JOB, studio.upload(clips["rotated"].read_bytes()), resubmitted=False)
+    submitted = studio.transcoder.submit(studio.upload(clips["rotated"].read_bytes()), 1)
     assert (submitted.width, submitted.height) == (360, 640)
     settings = emulator.jobs[0].request["settings"]
     assert "audioSelectors" not in settings["inputs"][0]
@@ -203,7 +201,7 @@ def test_where_it_will_not_probe_the_type_decides(
     studio: Studio, emulator: MediaConvertEmulator, clips: Mapping[str, Path], status: int
 ) -> None:
     emulator.refuse("Probe", status, "RefusedException", 10)
-    submitted = studio.transcoder.submit(JOB, studio.upload(clips["sound"].read_bytes()), resubmitted=False)
+    submitted = studio.transcoder.submit(studio.upload(clips["sound"].read_bytes()), 1)
     assert (submitted.width, submitted.height) == (None, None)
     settings = emulator.jobs[0].request["settings"]
     assert settings["outputGroups"][0]["outputs"][0]["videoDescription"]["width"] == 1080
@@ -225,7 +223,7 @@ def test_what_a_retry_can_cure_is_transient(
     source = studio.upload(clips["sound"].read_bytes())
     emulator.refuse(operation, status, code, 100)
     with pytest.raises(Transient, match="as ordered"):
-        studio.result(studio.transcoder.submit(JOB, source, resubmitted=False).id)
+        studio.result(studio.transcoder.submit(source, 1).id)
 
 
 def test_a_request_that_is_refused_fails_for_good_and_a_missing_permission_may_be_given(
@@ -234,17 +232,17 @@ def test_a_request_that_is_refused_fails_for_good_and_a_missing_permission_may_b
     source = studio.upload(clips["sound"].read_bytes())
     emulator.refuse("CreateJob", 400, "BadRequestException", 1)
     with pytest.raises(Permanent, match="as ordered"):
-        studio.transcoder.submit(JOB, source, resubmitted=False)
+        studio.transcoder.submit(source, 1)
     emulator.refuse("CreateJob", 403, "ForbiddenException", 1)
     with pytest.raises(Transient, match="as ordered"):
-        studio.transcoder.submit(JOB, source, resubmitted=False)
+        studio.transcoder.submit(source, 1)
 
 
 def test_a_canceled_job_and_one_that_is_not_known_have_failed(
     studio: Studio, emulator: MediaConvertEmulator, clips: Mapping[str, Path]
 ) -> None:
     emulator.hold()
-    submitted = studio.transcoder.submit(JOB, studio.upload(clips["sound"].read_bytes()), resubmitted=False)
+    submitted = studio.transcoder.submit(studio.upload(clips["sound"].read_bytes()), 1)
     assert studio.transcoder.result(submitted.id) is None
     session().client("mediaconvert", endpoint_url=emulator.url).cancel_job(Id=submitted.id)
     for transcoding_id, why in ((submitted.id, "canceled"), ("1795-nobody", "there is none")):
@@ -255,7 +253,7 @@ def test_a_canceled_job_and_one_that_is_not_known_have_failed(
 
 def test_without_a_role_every_video_fails_for_good() -> None:
     source = Source(keys.parse_raw(KEY, 28), AssetType.VIDEO, "e", 1)
-    for ask in (lambda: NoTranscoder().submit(JOB, source, False), lambda: NoTranscoder().result("t-1")):
+    for ask in (lambda: NoTranscoder().submit(source, 1), lambda: NoTranscoder().result("t-1")):
         with pytest.raises(Permanent, match="MEDIACONVERT_ROLE_ARN") as refused:
             ask()
         assert refused.value.code is Code.VIDEO_PROCESSING_FAILED

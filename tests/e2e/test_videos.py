@@ -89,7 +89,7 @@ def test_a_video_is_finished_when_the_backend_hears_of_it(studio: Studio, clips:
         world.wait_until_settled()
         steps = [line["step"] for line in worker.events("step done")]
         metrics = worker.get("/metrics")[1]
-    assert steps == ["validate", "submit", "thumbnails", "videos", "zip", "consolidate", "callback"]
+    assert steps == ["validate", "submit", "thumbnails", "videos", "confirm", "zip", "consolidate", "callback"]
     assert 'media_worker_step_seconds_count{step="videos"} 1.0' in metrics
     assert body["status"] == "SUCCEEDED"
     for key, shown, sound in ((tour, (640, 360), True), (walk, (360, 640), False)):

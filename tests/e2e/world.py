@@ -153,7 +153,9 @@ class World:
         return zipfile.ZipFile(io.BytesIO(self.read(f"{listing_id}/processed/zip/{listing_id}.zip")))
 
     def journal(self, listing_id: int, job_id: int) -> Any:
-        return json.loads(self.read(f"{listing_id}/work/{job_id}.json"))
+        """The journal of a job that one message asked for."""
+        (key,) = self.keys(f"{listing_id}/work/{job_id}/")
+        return json.loads(self.read(key))
 
     def dead_letter(self, timeout: int = 20) -> str:
         """The id of a message that arrives in the DLQ within the time-out (seconds)."""

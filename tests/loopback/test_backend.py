@@ -9,6 +9,7 @@ from email.utils import format_datetime
 import pytest
 
 from adapters.backend import PATIENCE, SignedCallback, webhook_id_of
+from adapters.callback import CallbackForm
 from devstack.receiver import DROP, GARBAGE, Answer, Hang, Plan, Receiver
 from devstack.signatures import GENUINE
 from domain.errors import Code, LeaseLost, Transient
@@ -16,6 +17,7 @@ from domain.kinds import AssetType, Size
 from domain.model import Asset, Bundle, Derivatives, Failure, Job, Report, Result, Status
 
 SECRET = "a-secret-of-the-tests"
+BODY = CallbackForm("STEP_FUNCTIONS", "STEP_FUNCTIONS_FINALIZATION").body
 TRACE = "00-2b63e64e71537bb0327788965465ed16-45348f2c8c2a34bf-01"
 STARTED = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
 PHOTO = "28/raw/photo/horizontal/3f6c.jpg"
@@ -66,7 +68,7 @@ def receiver(time: Time) -> Iterator[Receiver]:
 
 @pytest.fixture
 def backend(receiver: Receiver, time: Time) -> SignedCallback:
-    return SignedCallback(receiver.url, SECRET, "STEP_FUNCTIONS", time.sleep, time, read_seconds=0.5)
+    return SignedCallback(receiver.url, SECRET, BODY, time.sleep, time, read_seconds=0.5)
 
 
 def no_checkpoint() -> None:
@@ -171,7 +173,7 @@ def test_a_job_without_a_trace_sends_none(backend: SignedCallback, receiver: Rec
 
 def test_a_wrong_secret_is_refused(receiver: Receiver, time: Time) -> None:
     with pytest.raises(Transient, match="401"):
-        SignedCallback(receiver.url, "another-secret!!", "X", time.sleep, time).notify(REPORT, no_checkpoint)
+        SignedCallback(receiver.url, "another-secret!!", BODY, time.sleep, time).notify(REPORT, no_checkpoint)
 
 
 @pytest.mark.parametrize(
@@ -204,6 +206,18 @@ def test_any_other_answer_is_final_for_this_attempt(
         assert len(receiver.callbacks) == 1
         assert elsewhere.callbacks == ()
     assert time.slept == []
+
+
+def test_a_404_is_transient_because_the_backend_sends_the_message_before_it_commits_the_job(
+    backend: SignedCallback, receiver: Receiver
+) -> None:
+    receiver.plan(Answer(404))
+    with pytest.raises(Transient):
+        backend.notify(REPORT, no_checkpoint)
+    backend.notify(REPORT, no_checkpoint)
+    too_early, again = receiver.callbacks
+    assert (too_early.answered, again.answered) == (404, 200)
+    assert too_early.headers["webhook-id"] == again.headers["webhook-id"]
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -275,7 +289,7 @@ def test_the_attempt_ends_when_the_patience_is_spent(
 
 
 def test_a_receiver_that_is_not_there(time: Time) -> None:
-    backend = SignedCallback("http://127.0.0.1:9/callback", SECRET, "X", time.sleep, time)
+    backend = SignedCallback("http://127.0.0.1:9/callback", SECRET, BODY, time.sleep, time)
     with pytest.raises(Transient):
         backend.notify(REPORT, no_checkpoint)
     assert len(time.slept) >= 2

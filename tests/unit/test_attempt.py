@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -154,7 +155,7 @@ def test_a_shutdown_before_it_ends_it_too(world: World) -> None:
 def test_what_was_submitted_is_recalled_for_the_same_bytes_alone(world: World) -> None:
     source = Source(parse_raw(VIDEO.raw_key, 28), AssetType.VIDEO, "e1", 1)
     assert world.attempt.progress.recall_transcoding(source) is None
-    world.attempt.progress.record_transcoding(VIDEO)
+    world.attempt.progress.record_transcoding(VIDEO, submitted=True)
     assert world.attempt.progress.recall_transcoding(source) == VIDEO
     assert world.journals.journals["m-1"].transcodings == (VIDEO,)
     again = Source(source.raw, AssetType.VIDEO, "e2", 1)
@@ -163,7 +164,7 @@ def test_what_was_submitted_is_recalled_for_the_same_bytes_alone(world: World) -
 
 def test_a_journal_that_cannot_be_written_stops_nothing(world: World) -> None:
     world.journals.before = lambda method: (_ for _ in ()).throw(Transient("S3 is down"))
-    world.attempt.progress.record_transcoding(VIDEO)
+    world.attempt.progress.record_transcoding(VIDEO, submitted=True)
     assert world.attempt.progress.transcodings == (VIDEO,)
 
 
@@ -180,7 +181,7 @@ def test_videos_that_are_submitted_side_by_side_are_written_down_one_by_one(worl
     world.journals.before = before
     videos = [Transcoding(f"28/raw/video/{number}.mp4", "e1", f"t-{number}") for number in range(3)]
     with threads(3) as pool:
-        list(pool.map(world.attempt.progress.record_transcoding, videos))
+        list(pool.map(partial(world.attempt.progress.record_transcoding, submitted=True), videos))
     assert peak == 1, "the journal is read, changed and written"
     assert set(world.journals.journals["m-1"].transcodings) == set(videos)
 

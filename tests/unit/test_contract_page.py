@@ -7,7 +7,8 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from adapters.wire import callback_body, parse_message
+from adapters.callback import CallbackForm
+from adapters.message import parse_message
 from domain.kinds import WIDTHS, AssetType
 from domain.model import (
     Asset,
@@ -61,4 +62,4 @@ def test_the_callback_is_what_is_sent_for_such_a_report() -> None:
         (Result(PHOTO, Derivatives(PHOTO.key, "etag", AssetType.PHOTO_HORIZONTAL, keys, 4032, 3024)),),
         Bundle("28/processed/zip/28.zip", count=4, size=1048576, unzipped_size=1047000),
     )
-    assert json.loads(callback_body(report, "STEP_FUNCTIONS")) == json.loads(CALLBACK)
+    assert json.loads(CallbackForm("STEP_FUNCTIONS", "").body(report)) == json.loads(CALLBACK)

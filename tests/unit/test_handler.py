@@ -9,7 +9,7 @@ import pytest
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from adapters.wire import parse_message
+from adapters.message import parse_message
 from domain.errors import Code, Transient
 from domain.journal import Ended, Ending, Journal
 from domain.model import Failure, Report, Status, Transcoding
@@ -154,7 +154,7 @@ def test_a_job_that_fails_to_the_end_is_reported_once_and_dead(world: World) -> 
     world.objects.before = lambda method, key: (_ for _ in ()).throw(Transient("S3 is down"))
     world.receive_until_settled()
     assert world.queue.dead == [message_id]
-    assert world.reports() == [Status.VALIDATION_FAILED]
+    assert world.reports() == [Status.PROCESSING_FAILED]
 
 
 def test_a_bug_is_retried_and_reported_like_a_transient_failure(world: World) -> None:

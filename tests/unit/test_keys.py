@@ -143,6 +143,12 @@ def test_a_batch_id_cannot_move_a_bundle(batch_id: str) -> None:
     assert re.fullmatch(r"28/processed/zip/[A-Za-z0-9_-][A-Za-z0-9._-]*\.zip", key)
 
 
+@given(st.text())
+def test_a_message_id_cannot_move_a_journal(message_id: str) -> None:
+    key = keys.journal_key(28, 21, message_id)
+    assert re.fullmatch(r"28/work/21/([A-Za-z0-9_-][A-Za-z0-9._-]*)?\.json", key)
+
+
 @pytest.mark.parametrize(
     "template",
     [

@@ -65,7 +65,7 @@ def outcome_of(report: Report, key: str) -> Derivatives | Failure:
 def test_the_steps_come_in_the_order_of_the_sentence(world: World) -> None:
     attempt = FakeAttempt()
     report = world.run(Asset(PHOTO), Asset(DOCUMENT), attempt=attempt)
-    assert attempt.steps == ["validate", "thumbnails", "zip", "consolidate", "callback"]
+    assert attempt.steps == ["validate", "thumbnails", "confirm", "zip", "consolidate", "callback"]
     assert attempt.counts["thumbnails"] == {"ok": 2}
     assert world.backend.reports == [report]
     assert report.status is Status.SUCCEEDED

@@ -67,6 +67,8 @@ def test_a_missing_setting_is_named(name: str, monkeypatch: pytest.MonkeyPatch) 
         ("CALLBACK_SECRET", "too-short"),
         ("CALLBACK_URL", "ftp://backend.example"),
         ("CALLBACK_URL", "backend"),
+        ("CALLBACK_PARTIAL_AS", "FAILED"),
+        ("CALLBACK_MAX_BYTES", "16383"),
         ("WORKER_CONCURRENCY", "0"),
         ("WORKER_CONCURRENCY", "many"),
         ("VISIBILITY_TIMEOUT", "43201"),
@@ -138,7 +140,7 @@ def test_originals_need_a_key_that_no_processing_job_writes_to(
 def test_a_bad_template_is_named_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZIP_KEY_TEMPLATE", "all.zip")
     monkeypatch.setenv("BUNDLE_CONTENTS", "originals")
-    with pytest.raises(BadSettings, match="^ZIP_KEY_TEMPLATE: ") as bad:
+    with pytest.raises(BadSettings, match=r"^ZIP_KEY_TEMPLATE: ") as bad:
         load_settings()
     assert "\n" not in str(bad.value)
 

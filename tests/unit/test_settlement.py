@@ -58,8 +58,8 @@ TRACE = Journal((Ended(1, NOW, Ending.TRANSIENT, "S3 is down"),))
 
 @pytest.mark.parametrize(
     ("journal", "receive", "last"),
-    [(Journal(), 2, False), (TRACE, 3, True), (Journal(), 1, True)],
-    ids=["not the last receive", "an attempt left a trace", "nobody has tried before"],
+    [(Journal(), 2, False), (TRACE, 3, True), (Journal(unreadable=True), 3, True), (Journal(), 1, True)],
+    ids=["not the last receive", "an attempt left a trace", "one that can't be read", "nobody has tried before"],
 )
 def test_a_message_is_tried(journal: Journal, receive: int, last: bool) -> None:
     refuse_poison(journal, receive, last)

@@ -10,7 +10,7 @@ from domain.kinds import AssetType, Size
 from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Source, Status, TranscodingResult
 from domain.pipeline import process
 from domain.rejections import NothingProcessed
-from tests.fakes import JPEG, MP4, FakeAttempt, FakeImages, FakeObjects, FakeTranscoder, make_ports
+from tests.fakes import JPEG, MP4, FakeAttempt, FakeClaims, FakeImages, FakeObjects, FakeTranscoder, make_ports
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 VIDEO = "28/raw/video/vertical/v.mov"
@@ -24,6 +24,7 @@ class World:
         self.objects = FakeObjects()
         self.images = FakeImages()
         self.transcoder = FakeTranscoder(self.objects)
+        self.claims = FakeClaims()
         for key in (VIDEO, OTHER):
             self.objects.put(key, MP4 + key.encode(), "video/mp4")
         self.objects.put(PHOTO, JPEG)
@@ -31,7 +32,9 @@ class World:
     def run(self, *assets: str | Asset, attempt: FakeAttempt | None = None) -> Report:
         attempt = attempt or FakeAttempt()
         attempt.transcoder = self.transcoder
-        ports = make_ports(objects=self.objects, images=self.images, transcoder=self.transcoder)
+        ports = make_ports(
+            objects=self.objects, images=self.images, transcoder=self.transcoder, claims=self.claims
+        )
         entries = tuple(Asset(entry) if isinstance(entry, str) else entry for entry in assets)
         return process(Job(21, 28, "m-1", entries), attempt, ports)
 
@@ -87,7 +90,9 @@ def test_submission_and_wait_are_steps_of_their_own(world: World) -> None:
         {"poster" if b"frame" in data else "photo": attempt.steps[-1]}
     )
     world.run(PHOTO, VIDEO, attempt=attempt)
-    assert attempt.steps == ["validate", "submit", "thumbnails", "videos", "zip", "consolidate", "callback"]
+    assert attempt.steps == [
+        "validate", "submit", "thumbnails", "videos", "confirm", "zip", "consolidate", "callback",
+    ]  # fmt: skip
     assert during == {"submit": "submit", "photo": "thumbnails", "result": "videos", "poster": "videos"}
     assert attempt.counts["thumbnails"] == attempt.counts["videos"] == {"ok": 1}
 
@@ -95,7 +100,7 @@ def test_submission_and_wait_are_steps_of_their_own(world: World) -> None:
 def test_a_job_without_videos_has_neither_step(world: World) -> None:
     attempt = FakeAttempt()
     world.run(PHOTO, "28/raw/video/vertical/missing.mp4", attempt=attempt)
-    assert attempt.steps == ["validate", "thumbnails", "zip", "consolidate", "callback"]
+    assert attempt.steps == ["validate", "thumbnails", "confirm", "zip", "consolidate", "callback"]
 
 
 def test_nothing_is_kept_for_the_bundle_while_a_job_waits(world: World) -> None:

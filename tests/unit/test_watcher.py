@@ -10,7 +10,7 @@ import pytest
 
 from domain.errors import Transient
 from domain.keys import RawKey
-from domain.model import Job, Source, Transcoding, TranscodingResult
+from domain.model import Source, Transcoding, TranscodingResult
 from tests.fakes import ManualClock
 from worker.watcher import FIRST_DELAY, JITTER, LONGEST_DELAY, Watcher
 
@@ -33,7 +33,7 @@ class Answers:
     def frames(self, source: Source) -> list[str]:
         raise NotImplementedError
 
-    def submit(self, job: Job, source: Source, resubmitted: bool) -> Transcoding:
+    def submit(self, source: Source, generation: int) -> Transcoding:
         raise NotImplementedError
 
     def result(self, transcoding_id: str) -> TranscodingResult | None:

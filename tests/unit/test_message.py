@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
-from adapters.wire import parse_message
-from domain.model import Asset, JobKind, Manifest
+from adapters.message import parse_message
+from domain.model import Asset, Job, JobKind, Manifest
 from domain.queue import Message
 from domain.rejections import Malformed
 
@@ -133,6 +134,79 @@ def test_a_batch_id_is_a_string_or_a_whole_number_and_stays_what_it_was(batch_id
     read = parse_message(message(body(batchId=batch_id))).batch_id
     assert read == batch_id
     assert type(read) is type(batch_id)
+
+
+NOVEMBER = "28/raw/photo/horizontal/photo-1-IMG_2907.jpg"
+FIRST_BACKEND = {
+    "jobId": 21,
+    "batchId": 12,
+    "listingId": 28,
+    "assets": [{"key": NOVEMBER, "type": "PHOTO_HORIZONTAL"}],
+    "retry": 0,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "asset"),
+    [
+        ({}, Asset(NOVEMBER, "PHOTO_HORIZONTAL")),
+        ({"retry": 1}, Asset(NOVEMBER, "PHOTO_HORIZONTAL")),
+        ({"assets": [NOVEMBER]}, Asset(NOVEMBER)),
+        (
+            {"assets": [{"key": "28/raw/photo/horizontal/2025-11-16/photo-1-IMG_2907.jpg"}]},
+            Asset("28/raw/photo/horizontal/2025-11-16/photo-1-IMG_2907.jpg"),
+        ),
+    ],
+)
+def test_the_messages_of_the_first_backend_are_read(changes: dict[str, object], asset: Asset) -> None:
+    with capture_logs() as log:
+        job = parse_message(message(FIRST_BACKEND | changes))
+    assert job == Job(21, 28, "m-1", (asset,), batch_id=12)
+    assert log == []
+
+
+BAD: dict[str, list[object]] = {
+    "batchId": [True, 12.5, -1, 2**64, [12], {}, "x" * 256, "\ud800"],
+    "listingIdentityId": ["abc", 0, -1, 28.5, True, [28]],
+    "traceparent": ["nonsense", 7, TRACE + "-" + "x" * 201],
+}
+
+
+@pytest.mark.parametrize(("field", "bad"), [(field, bad) for field in BAD for bad in BAD[field]])
+def test_a_bad_optional_field_is_dropped_and_named_in_one_warning(field: str, bad: object) -> None:
+    with capture_logs() as log:
+        assert parse_message(message(body(**{field: bad}))) == parse_message(message(body()))
+    assert log == [{"event": "bad optional fields dropped", "fields": [field], "log_level": "warning"}]
+
+
+def test_a_bad_attribute_is_named_in_the_same_warning() -> None:
+    with capture_logs() as log:
+        parse_message(message(body(batchId=True), Traceparent="nonsense"))
+    assert [line["fields"] for line in log] == [["Traceparent", "batchId"]]
+
+
+def test_the_older_name_of_the_listing_stands_in_for_a_bad_newer_one() -> None:
+    assert parse_message(message(body(listingId="abc", listingIdentityId=28))).listing_id == 28
+
+
+@pytest.mark.parametrize("field", ["batchId", "listingIdentityId", "traceparent", "kind"])
+def test_an_optional_field_that_is_null_is_as_one_that_is_missing(field: str) -> None:
+    with capture_logs() as log:
+        assert parse_message(message(body(**{field: None}))) == parse_message(message(body()))
+    assert log == []
+
+
+def test_a_number_of_any_length_in_an_optional_field_costs_no_job() -> None:
+    digits = "9" * 5000
+    for field in ("batchId", "retry"):
+        text = f'{{"jobId": 21, "listingId": 28, "assets": ["{PHOTO}"], "{field}": {digits}}}'
+        assert parse_message(message(text)).batch_id is None
+
+
+def test_a_malformed_message_still_has_what_its_callback_gives_back() -> None:
+    with pytest.raises(Malformed) as malformed:
+        parse_message(message(body(assets=None, batchId=12, traceparent=TRACE)))
+    assert malformed.value.job == Job(21, 28, "m-1", (), 12, TRACE)
 
 
 def test_a_thousand_assets_are_fine() -> None:

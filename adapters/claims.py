@@ -1,0 +1,116 @@
+"""The claims to videos, JSON objects in the bucket."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from adapters.aws import errors_mapped
+from domain import keys
+from domain.claims import Claim
+from domain.errors import MediaError, NotFound
+from domain.model import Origin, Source, Transcoding
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+TAGS = {"stage": "work"}
+"""The bucket's lifecycle rule lets what carries this tag expire."""
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class _Transcoding(_Wire):
+    id: str
+    width: int | None
+    height: int | None
+    resubmitted: bool
+
+
+class _Claim(_Wire):
+    raw_key: str
+    etag: str
+    recipe: str
+    generation: int
+    message_id: str
+    transcoding: _Transcoding | None
+
+
+class S3Claims:
+    """The `Claims` port: `{listing}/work/videos/{digest}.json`."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._s3 = client
+        self._bucket = bucket
+
+    def look(self, source: Source) -> Claim | None:
+        key = keys.claim_key(source.raw)
+        try:
+            with errors_mapped(f"GET {key}"):
+                answer = self._s3.get_object(Bucket=self._bucket, Key=key)
+                data = answer["Body"].read()
+        except NotFound:
+            return None
+        # Both times are the bucket's, so that a worker's clock doesn't matter.
+        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+        age = max(0.0, (now - answer["LastModified"]).total_seconds())
+        try:
+            parsed = _Claim.model_validate_json(data)
+        except ValidationError as error:
+            structlog.get_logger().warning("a claim can't be read and is replaced", key=key, why=str(error))
+            return Claim(Origin("", "", ""), 0, "", None, age, answer["ETag"])
+        return _from_wire(parsed, age, answer["ETag"])
+
+    def take(self, source: Source, claim: Claim, instead_of: Claim | None) -> Claim:
+        condition = {"IfMatch": instead_of.version} if instead_of else {"IfNoneMatch": "*"}
+        key = keys.claim_key(source.raw)
+        with errors_mapped(f"PUT {key}"):
+            answer = self._s3.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=_to_wire(claim).model_dump_json(by_alias=True, indent=2).encode(),
+                ContentType="application/json",
+                ChecksumAlgorithm="CRC32",
+                Tagging=urlencode(TAGS),
+                **condition,  # type: ignore[arg-type]
+            )
+        return replace(claim, version=answer["ETag"])
+
+    def name(self, source: Source, claim: Claim, transcoding: Transcoding) -> None:
+        try:
+            self.take(source, replace(claim, transcoding=transcoding), claim)
+        except MediaError as error:
+            structlog.get_logger().warning(
+                "the claim doesn't name its transcoding; other messages would submit the video again",
+                key=source.raw.key, transcoding=transcoding.id, why=str(error),
+            )  # fmt: skip
+
+
+def _to_wire(claim: Claim) -> _Claim:
+    named = claim.transcoding
+    return _Claim(
+        raw_key=claim.origin.upload,
+        etag=claim.origin.etag,
+        recipe=claim.origin.recipe,
+        generation=claim.generation,
+        message_id=claim.message_id,
+        transcoding=_Transcoding.model_validate(named, from_attributes=True) if named else None,
+    )
+
+
+def _from_wire(parsed: _Claim, age: float, version: str) -> Claim:
+    origin = Origin(parsed.raw_key, parsed.etag, parsed.recipe)
+    named = parsed.transcoding
+    claim = Claim(origin, parsed.generation, parsed.message_id, age=age, version=version)
+    if named is None:
+        return claim
+    transcoding = Transcoding(origin.upload, origin.etag, named.id, named.width, named.height, named.resubmitted)
+    return replace(claim, transcoding=transcoding)

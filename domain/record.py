@@ -1,0 +1,69 @@
+"""What a derivative's metadata say of the upload that it was made of.
+
+Each derivative names its upload. The one that is written last, in the smallest size, also has what it takes to
+find the derivatives again: the upload's ETag, the recipe, and the ETags of the others. A key has up to 1,024 bytes
+of UTF-8, S3 takes 2 KB of metadata in ASCII: in base64 it always fits.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain.model import Origin
+
+_UPLOAD, _ETAG, _RECIPE, _OTHERS = "upload", "upload-etag", "recipe", "others"
+_PIXELS, _SHA256 = "pixels", "sha256"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The origin of an upload's derivatives. `others` are the ETags of those before the last, best size first.
+
+    `width` and `height` are the upright upload's in pixels; `sha256` is set where it was checked.
+    """
+
+    origin: Origin
+    others: tuple[str, ...] = ()
+    width: int | None = None
+    height: int | None = None
+    sha256: bytes | None = None
+
+    def metadata(self) -> Mapping[str, str]:
+        known = {
+            _PIXELS: f"{self.width}x{self.height}" if self.width and self.height else "",
+            _SHA256: self.sha256.hex() if self.sha256 else "",
+        }
+        return {
+            **upload_metadata(self.origin.upload),
+            _ETAG: self.origin.etag,
+            _RECIPE: self.origin.recipe,
+            _OTHERS: " ".join(self.others),
+            **{name: value for name, value in known.items() if value},
+        }
+
+
+def upload_metadata(upload: str) -> Mapping[str, str]:
+    """The metadata of a derivative that isn't the last; `upload` is the raw key."""
+    return {_UPLOAD: base64.urlsafe_b64encode(upload.encode()).decode()}
+
+
+def upload_of(metadata: Mapping[str, str]) -> str | None:
+    """The key of the upload that a derivative was made of; None where it isn't known."""
+    try:
+        return base64.b64decode(metadata[_UPLOAD], altchars=b"-_", validate=True).decode()
+    except (KeyError, ValueError):
+        return None
+
+
+def read_record(metadata: Mapping[str, str]) -> Record | None:
+    """The record in the metadata of a derivative; None where there is none, or it can't be read."""
+    try:
+        origin = Origin(upload_of(metadata) or "", metadata[_ETAG], metadata[_RECIPE])
+        width, height = map(int, metadata[_PIXELS].split("x")) if _PIXELS in metadata else (None, None)
+        sha256 = bytes.fromhex(metadata[_SHA256]) if _SHA256 in metadata else None
+        return Record(origin, tuple(metadata[_OTHERS].split()), width, height, sha256)
+    except (KeyError, ValueError):
+        return None

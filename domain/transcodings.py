@@ -1,0 +1,75 @@
+"""One transcoding for each version of a video, whichever jobs of the listing ask for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from domain.claims import Claim
+from domain.errors import Transient
+from domain.kinds import Size
+from domain.model import Source, Transcoding
+from domain.owners import require_owner
+from domain.run import Run
+
+CLAIM_SECONDS = 60
+"""How old a claim that names no transcoding must be before somebody else takes it over.
+
+For as long the same submission is the same job at MediaConvert:
+https://docs.aws.amazon.com/mediaconvert/latest/apireference/jobs.html
+"""
+
+
+def obtain(run: Run, source: Source, failed: Transcoding | None = None) -> Transcoding:
+    """The transcoding that the claim to the video names, or a new one that is submitted under a claim of ours.
+
+    `failed` is one whose failure another one may not share.
+
+    Raises:
+        Transient: another job is about to submit it.
+        Permanent: another upload owns the derivatives (VALIDATION_ERROR), or the video is refused for good.
+    """
+    claim = run.ports.claims.look(source)
+    if claim and claim.transcoding and _serves(run, source, claim, failed):
+        run.attempt.progress.record_transcoding(claim.transcoding, submitted=False)
+        return claim.transcoding
+    generation = _generation(run, source, claim)
+    ours = Claim(source.origin, generation, run.job.message_id)
+    taken = run.ports.claims.take(source, ours, claim)
+    submitted = run.ports.transcoder.submit(source, generation)
+    transcoding = replace(submitted, resubmitted=failed is not None)
+    run.ports.claims.name(source, taken, transcoding)
+    run.attempt.progress.record_transcoding(transcoding, submitted=True)
+    return transcoding
+
+
+def _serves(run: Run, source: Source, claim: Claim, failed: Transcoding | None) -> bool:
+    """Whether the claim's transcoding is of this source, and under way or done, and what it made is there."""
+    known = claim.transcoding
+    if known is None or claim.origin != source.origin or (failed and known.id == failed.id):
+        return False
+    result = run.ports.transcoder.result(known.id)
+    if result is None:
+        return True
+    if not result.done:  # final for the message that submitted it; a later one may try again
+        return claim.message_id == run.job.message_id or (result.curable and not known.resubmitted)
+    made = (source.derived(Size.ORIGINAL), run.ports.transcoder.frames(source)[0])
+    return all(run.ports.objects.head(key) for key in made)
+
+
+def _generation(run: Run, source: Source, claim: Claim | None) -> int:
+    """The generation to submit: the claim's own where it was submitted by nobody yet, as far as one can know."""
+    if claim is None:
+        return 1
+    if claim.origin.upload != source.raw.key:
+        require_owner(run, source, claim.origin.upload)
+        return 1
+    if claim.origin != source.origin:
+        return 1
+    if claim.transcoding is not None:
+        return claim.generation + 1
+    if claim.message_id != run.job.message_id and claim.age < CLAIM_SECONDS and not run.attempt.last:
+        raise Transient(
+            f"another job of the listing is about to submit {source.raw.key}",
+            retry_after=CLAIM_SECONDS - claim.age,
+        )
+    return claim.generation

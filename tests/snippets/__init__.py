@@ -1,0 +1,1 @@
+"""Small mains around the programs of docs/backend.md."""

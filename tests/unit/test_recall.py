@@ -1,0 +1,289 @@
+"""Whoever asks: what was made of an upload is found again, and nobody else's derivatives are overwritten."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from domain.errors import Code, Transient
+from domain.kinds import Kind, Size
+from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Status
+from domain.pipeline import process
+from domain.rejections import NothingProcessed
+from tests.fakes import (
+    JPEG,
+    MP4,
+    PDF,
+    FakeAttempt,
+    FakeClaims,
+    FakeImages,
+    FakeObjects,
+    FakeTranscoder,
+    Stored,
+    make_ports,
+)  # fmt: skip
+
+PHOTO = "28/raw/photo/horizontal/a.jpg"
+DATED = "28/raw/photo/horizontal/2026-01-05/a.jpg"
+PLAN = "28/raw/project/doc/plan.pdf"
+VIDEO = "28/raw/video/vertical/v.mov"
+LARGE, THUMBNAIL = (f"28/processed/photo/horizontal/{size}/a.jpg" for size in (Size.LARGE, Size.THUMBNAIL))
+ALL = (PHOTO, PLAN, VIDEO)
+
+
+class World:
+    def __init__(self) -> None:
+        self.objects = FakeObjects()
+        self.images = FakeImages()
+        self.transcoder = FakeTranscoder(self.objects)
+        self.claims = FakeClaims()
+        self.jobs = 0
+        self.objects.put(PHOTO, JPEG)
+        self.objects.put(PLAN, PDF, "application/pdf")
+        self.objects.put(VIDEO, MP4, "video/mp4")
+
+    def run(self, *assets: str | Asset, attempt: FakeAttempt | None = None) -> Report:
+        """A new job of the listing, with a message and a journal of its own."""
+        self.jobs += 1
+        attempt = attempt or FakeAttempt(transcoder=self.transcoder)
+        ports = make_ports(
+            objects=self.objects, images=self.images, transcoder=self.transcoder, claims=self.claims
+        )
+        entries = tuple(Asset(entry) if isinstance(entry, str) else entry for entry in assets)
+        self.objects.calls.clear()
+        return process(Job(self.jobs, 28, f"m-{self.jobs}", entries), attempt, ports)
+
+    def writes(self) -> list[str]:
+        made = self.objects.called("write") + self.objects.called("copy")
+        return [key for key in made if "/zip/" not in key]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def outcome_of(report: Report, key: str) -> Derivatives | Failure:
+    return next(result.outcome for result in report.results if result.asset.key == key)
+
+
+def test_a_second_job_for_the_same_uploads_writes_nothing_and_reports_the_same(world: World) -> None:
+    first = world.run(*ALL)
+    world.images.rendered.clear()
+    attempt = FakeAttempt(transcoder=world.transcoder)
+    second = world.run(*ALL, attempt=attempt)
+    assert second.status is Status.SUCCEEDED
+    assert second.results == first.results
+    assert world.writes() == []
+    assert world.images.rendered == []
+    assert world.transcoder.submitted == [(VIDEO, False)]
+    assert attempt.counts["validate"] == {"ok": 3, "recalled": 3}
+
+
+def test_the_type_that_the_second_job_names_is_reported(world: World) -> None:
+    world.run(PHOTO)
+    recalled = outcome_of(world.run(Asset(PHOTO, "PROJECT_RENDER")), PHOTO)
+    assert isinstance(recalled, Derivatives)
+    assert recalled.type == "PROJECT_RENDER"
+    assert world.writes() == []
+
+
+def test_new_uploads_cost_no_request(world: World) -> None:
+    world.run(PHOTO)
+    asked = [key for method, key in world.objects.calls if method == "head"]
+    assert asked == [PHOTO, "28/processed/zip/28.zip"]
+
+
+def test_an_upload_that_changed_is_rendered_anew_and_replaces_the_old_one(world: World) -> None:
+    world.run(PHOTO)
+    world.objects.put(PHOTO, JPEG + b" again")
+    assert world.run(PHOTO).status is Status.SUCCEEDED
+    assert len(world.writes()) == 4
+    assert world.objects.stored[LARGE].data.endswith(b" again")
+
+
+@pytest.mark.parametrize("kind", [Kind.PHOTO, Kind.DOCUMENT, Kind.VIDEO])
+def test_a_new_recipe_makes_its_own_kind_anew(world: World, kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.run(*ALL)
+    monkeypatch.setattr(kind, "recipe", "a-new-one")
+    world.run(*ALL)
+    expected = {Kind.PHOTO: 4, Kind.DOCUMENT: 1, Kind.VIDEO: 4}
+    assert len(world.writes()) == expected[kind]
+    assert len(world.transcoder.submitted) == (2 if kind is Kind.VIDEO else 1)
+
+
+@pytest.mark.parametrize("size", Kind.PHOTO.sizes)
+def test_a_rendition_that_is_gone_or_another_one_is_made_anew(world: World, size: Size) -> None:
+    key = f"28/processed/photo/horizontal/{size}/a.jpg"
+    for change in (lambda: world.objects.stored.pop(key), lambda: world.objects.put(key, JPEG + b" of somebody")):
+        world.run(PHOTO)
+        change()
+        assert world.run(PHOTO).status is Status.SUCCEEDED
+        assert len(world.writes()) == 4
+        assert b" of somebody" not in world.objects.stored[key].data
+
+
+def test_a_video_whose_mp4_is_gone_is_transcoded_anew(world: World) -> None:
+    world.run(VIDEO)
+    del world.objects.stored["28/processed/video/vertical/original/v.mp4"]
+    assert world.run(VIDEO).status is Status.SUCCEEDED
+    assert world.transcoder.submitted == [(VIDEO, False), (VIDEO, True)]
+
+
+def test_derivatives_of_an_older_worker_are_replaced(world: World) -> None:
+    for size in Kind.PHOTO.sizes:
+        world.objects.put(f"28/processed/photo/horizontal/{size}/a.jpg", JPEG + b" old")
+    assert world.run(PHOTO).status is Status.SUCCEEDED
+    assert len(world.writes()) == 4
+
+
+def test_an_uploaders_metadata_are_not_believed(world: World) -> None:
+    world.run(PLAN)
+    copy = world.objects.stored["28/processed/project/doc/original/plan.pdf"]
+    forged = "28/raw/project/doc/forged.pdf"
+    world.objects.stored[forged] = Stored(PDF + b" forged", "application/pdf", copy.metadata)
+    world.run(forged)
+    assert world.objects.stored["28/processed/project/doc/original/forged.pdf"].metadata != copy.metadata
+
+
+def test_a_digest_that_was_not_checked_then_is_checked_now(world: World) -> None:
+    right = Manifest(sha256=hashlib.sha256(JPEG).hexdigest())
+    world.run(PHOTO)
+    assert world.run(Asset(PHOTO, manifest=right)).status is Status.SUCCEEDED
+    assert world.objects.called("read")[0] == PHOTO, "its bytes are read"
+    assert world.writes() == []
+    with pytest.raises(NothingProcessed) as failed:
+        world.run(Asset(PHOTO, manifest=Manifest(sha256="0" * 64)))
+    assert failed.value.report.status is Status.VALIDATION_FAILED
+
+
+def test_a_digest_that_was_checked_is_not_checked_again(world: World) -> None:
+    right = Manifest(sha256=hashlib.sha256(JPEG).hexdigest())
+    world.run(Asset(PHOTO, manifest=right))
+    world.run(Asset(PHOTO, manifest=right))
+    assert PHOTO not in world.objects.called("read")
+
+
+def test_uploads_of_two_jobs_that_differ_by_a_date_cannot_both_be_processed(world: World) -> None:
+    world.objects.put(DATED, JPEG + b" another picture")
+    world.run(PHOTO)
+    with pytest.raises(NothingProcessed) as failed:
+        world.run(DATED)
+    failure = outcome_of(failed.value.report, DATED)
+    assert isinstance(failure, Failure)
+    assert failure.code is Code.VALIDATION_ERROR
+    assert PHOTO in failure.message
+    assert world.objects.stored[LARGE].data == JPEG + b"large" + JPEG
+
+
+def test_they_can_once_the_owner_is_deleted(world: World) -> None:
+    world.objects.put(DATED, JPEG + b" another picture")
+    world.run(PHOTO)
+    del world.objects.stored[PHOTO]
+    assert world.run(DATED).status is Status.SUCCEEDED
+    assert world.objects.stored[LARGE].data.endswith(b" another picture")
+
+
+def test_videos_of_two_jobs_that_differ_by_their_extension_cannot_both_be_processed(world: World) -> None:
+    other = world.objects.put("28/raw/video/vertical/v.mp4", MP4 + b" another", "video/mp4")
+    world.run(VIDEO)
+    with pytest.raises(NothingProcessed, match=VIDEO):
+        world.run(other)
+    assert world.transcoder.submitted == [(VIDEO, False)]
+
+
+def test_neither_can_while_the_first_one_is_being_transcoded(world: World) -> None:
+    other = world.objects.put("28/raw/video/vertical/v.mp4", MP4 + b" another", "video/mp4")
+    world.transcoder.results["t-1"] = None
+    with pytest.raises(Transient):
+        world.run(VIDEO)
+    with pytest.raises(NothingProcessed, match=VIDEO):
+        world.run(other)
+
+
+def test_documents_of_two_jobs_that_differ_by_a_date_cannot_both_be_copied(world: World) -> None:
+    other = world.objects.put("28/raw/project/doc/2026-01-05/plan.pdf", PDF + b" another", "application/pdf")
+    world.run(PLAN)
+    with pytest.raises(NothingProcessed, match=PLAN):
+        world.run(other)
+
+
+@pytest.mark.parametrize(("raw", "other"), [(PHOTO, DATED), (PLAN, "28/raw/project/doc/2026-01-05/plan.pdf")])
+def test_of_two_jobs_side_by_side_whose_uploads_share_keys_only_one_wins(
+    world: World, raw: str, other: str
+) -> None:
+    world.objects.put(other, world.objects.stored[raw].data + b" another")
+    reports: list[Report] = []
+
+    def race(method: str, key: str) -> None:
+        if (method == "read" and key == raw) or (method == "copy" and key == raw):
+            world.objects.before = lambda method, key: None
+            reports.append(world.run(other))
+
+    world.objects.before = race
+    with pytest.raises(NothingProcessed, match=other):
+        world.run(raw)
+    assert [report.status for report in reports] == [Status.SUCCEEDED]
+    derived = [
+        stored.data
+        for key, stored in world.objects.stored.items()
+        if key.startswith("28/processed/") and "zip" not in key
+    ]
+    assert all(data.endswith(b" another") for data in derived)
+
+
+def test_two_jobs_side_by_side_for_the_same_upload_both_succeed(world: World) -> None:
+    reports: list[Report] = []
+
+    def race(method: str, key: str) -> None:
+        if method == "read":
+            world.objects.before = lambda method, key: None
+            reports.append(world.run(*ALL))
+
+    world.objects.before = race
+    reports.append(world.run(*ALL))
+    assert [report.status for report in reports] == [Status.SUCCEEDED] * 2
+    assert world.transcoder.submitted == [(VIDEO, False)]
+
+
+def upload_again(world: World, key: str) -> None:
+    def before(data: bytes) -> None:
+        world.images.before = lambda data: None
+        world.objects.put(key, JPEG + b" again")
+
+    world.images.before = before
+
+
+def test_an_upload_that_is_replaced_while_it_is_rendered_fails_the_attempt(world: World) -> None:
+    upload_again(world, PHOTO)
+    attempt = FakeAttempt()
+    with pytest.raises(Transient, match=f"{PHOTO} was uploaded again"):
+        world.run(PHOTO, PLAN, attempt=attempt)
+    assert world.objects.processed == {PLAN}, "what is tagged goes to the archive"
+    assert world.run(PHOTO, PLAN, attempt=attempt).status is Status.SUCCEEDED
+    assert world.objects.stored[THUMBNAIL].data.endswith(b" again")
+    assert world.objects.processed == {PHOTO, PLAN}
+
+
+def test_on_the_last_receive_it_fails_alone(world: World) -> None:
+    upload_again(world, PHOTO)
+    report = world.run(PHOTO, PLAN, attempt=FakeAttempt(last=True))
+    failure = outcome_of(report, PHOTO)
+    assert isinstance(failure, Failure)
+    assert failure.code is Code.THUMBNAIL_PROCESSING_FAILED
+    assert isinstance(outcome_of(report, PLAN), Derivatives)
+
+
+def test_one_that_is_deleted_while_it_is_rendered_fails_the_attempt(world: World) -> None:
+    world.images.before = lambda data: world.objects.stored.__delitem__(PHOTO)
+    with pytest.raises(Transient, match="deleted"):
+        world.run(PHOTO)
+
+
+def test_the_version_that_was_processed_is_tagged(world: World) -> None:
+    world.objects.versions[PHOTO] = "v1"
+    world.run(PHOTO)
+    assert world.objects.tagged == [(PHOTO, "v1")]
+    world.run(PHOTO)
+    assert world.objects.tagged == [(PHOTO, "v1")] * 2, "an earlier job may have been killed before"

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.keys import MAX_KEY_BYTES
+from domain.model import Origin
+from domain.record import Record, read_record, upload_metadata, upload_of
+
+S3_LIMIT = 2048
+ETAG = "0123456789abcdef0123456789abcdef-10000"
+NAMES = ["upload", "upload-etag", "recipe", "others", "pixels", "sha256"]
+SIDES = st.integers(1, 65535)
+KEYS = st.text(st.characters(codec="utf-8"), min_size=1).filter(lambda key: len(key.encode()) <= MAX_KEY_BYTES)
+
+
+@given(KEYS, st.none() | st.tuples(SIDES, SIDES), st.none() | st.binary(min_size=32, max_size=32))
+def test_what_is_written_is_read(key: str, sides: tuple[int, int] | None, sha256: bytes | None) -> None:
+    width, height = sides or (None, None)
+    record = Record(Origin(key, ETAG, "photo-1"), ("e1", "e2", "e3"), width, height, sha256)
+    assert read_record(record.metadata()) == record
+    assert upload_of(record.metadata()) == upload_of(upload_metadata(key)) == key
+
+
+def test_the_longest_record_is_ascii_and_fits_into_what_s3_takes() -> None:
+    longest = "ä" * (MAX_KEY_BYTES // 2)
+    metadata = Record(Origin(longest, ETAG, "video-999"), (ETAG,) * 4, 65535, 65535, b"\xff" * 32).metadata()
+    assert all(text.isascii() for item in metadata.items() for text in item)
+    assert sum(len(name) + len(value) for name, value in metadata.items()) <= S3_LIMIT
+
+
+@given(
+    st.dictionaries(st.sampled_from(["upload", "upload-etag", "recipe", "others", "pixels", "sha256"]), st.text())
+)
+def test_metadata_of_others_are_no_record_and_never_an_error(metadata: dict[str, str]) -> None:
+    for damaged in (metadata, {**Record(Origin("key", "e", "r"), ("e1",), 4, 3).metadata(), **metadata}):
+        record = read_record(damaged)
+        assert record is None or record.origin.etag == damaged["upload-etag"]
+
+
+def test_a_derivative_of_an_older_worker_has_no_upload() -> None:
+    assert upload_of({}) is None
+    assert read_record({}) is None
+    assert upload_of({"upload": "not base64"}) is None
