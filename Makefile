@@ -11,7 +11,7 @@ UNIT_VENV := .venv-3.13
 PYTHON313 ?= $(shell for python in python3.13 $${PYENV_ROOT:-$(HOME)/.pyenv}/versions/3.13*/bin/python; do \
 	$$python -c 'import sys; sys.version_info[:2] == (3, 13) or sys.exit(1); print(sys.executable)' 2>/dev/null && break; done)
 
-.PHONY: help setup fast check format test test-faults soak mutants fuzz lint demo bench test-localstack test-3.13 ci pythons audit lock clean
+.PHONY: help setup fast check format schemas test test-faults soak mutants fuzz lint demo bench test-localstack test-3.13 ci pythons audit lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -37,6 +37,9 @@ format: setup  ## let ruff put right what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+schemas: setup  ## docs/schema, made from the code anew
+	$(BIN)/python -m tests.schemas
+
 test: setup  ## every test that needs nothing but this machine
 	$(BIN)/pytest -n 3 --dist worksteal -m "not localstack and not faults"
 
@@ -56,7 +59,7 @@ lint: setup  ## style, types, the arrows between the rooms, template, containers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/mypy .ci/clean_room.py
+	$(BIN)/mypy .ci/clean_room.py docs/backend/*.py
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/cfn-lint infra/storage-and-queues.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml

@@ -68,6 +68,8 @@ class Error(_Wire):
 class Callback(_Wire):
     """The body of a callback: docs/contract.md, section 3."""
 
+    model_config = ConfigDict(title="A callback")
+
     job_id: int
     listing_id: int
     listing_identity_id: int

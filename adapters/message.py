@@ -94,6 +94,7 @@ class MessageBody(Name):
     ]
 
     model_config = ConfigDict(
+        title="A message",
         json_schema_extra={
             "anyOf": [
                 {"required": [name], "properties": {name: {"type": ["integer", "string"]}}}
@@ -101,7 +102,7 @@ class MessageBody(Name):
             ],
             "if": {"properties": {"kind": {"const": JobKind.FINALIZE}}, "required": ["kind"]},
             "else": {"properties": {"assets": {"minItems": 1}}},
-        }
+        },
     )
 
 

@@ -64,12 +64,11 @@ def _says(pattern: str, **more: int) -> Any:
 
 _Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 _Bytes = Annotated[int, Field(ge=0)]
-_Digits = Annotated[str, Field(pattern="^[0-9]{1,19}$")]
 Text = Annotated[str | None, BeforeValidator(_blank_is_none)]
 
 DROPPED_IF_BAD = WrapValidator(_none_if_bad)
-Id = Annotated[_Id, BeforeValidator(_digits, _Id | _Digits)]
-Bytes = Annotated[_Bytes, BeforeValidator(_digits, _Bytes | _Digits)]
+Id = Annotated[_Id, BeforeValidator(_digits, _Id | Annotated[str, Field(pattern="^[1-9][0-9]{0,18}$")])]
+Bytes = Annotated[_Bytes, BeforeValidator(_digits, _Bytes | Annotated[str, Field(pattern="^[0-9]{1,19}$")])]
 BatchId = Annotated[int, Field(ge=0, le=MAX_BATCH_ID)] | Annotated[str, Field(max_length=LONGEST_BATCH_ID)]
 Traceparent = Annotated[str, AfterValidator(traceparent), _says(f"^{_TRACEPARENT}$")]
 Key = Annotated[str, _says("^[1-9][0-9]*/raw/(?!zip/)([^/]+/)+[^/]+$", maxLength=MAX_KEY_BYTES)]

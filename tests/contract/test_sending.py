@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.wire import parse_message
+from adapters.message import parse_message
 from domain.model import Asset, Job, JobKind, Manifest
 from tests.contract.aws import QueuePair
 from tests.snippets import programs

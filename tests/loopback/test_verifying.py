@@ -17,12 +17,14 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from adapters.backend import SignedCallback
+from adapters.callback import CallbackForm
 from devstack.receiver import Answer, Receiver
 from domain.errors import Code
 from domain.model import Asset, Failure, Job, Report, Result, Status
 from tests.snippets import programs
 
 SECRET = "a-secret-of-the-tests"
+BODY = CallbackForm("STEP_FUNCTIONS", "STEP_FUNCTIONS_FINALIZATION").body
 BOTH, TOQ, WEBHOOK, NEITHER = [True, True], [True, False], [False, True], [False, False]
 
 
@@ -48,7 +50,7 @@ def callback(secret: str = SECRET, age: timedelta = timedelta()) -> Request:
     report = Report(Job(21, 28, "message-1", (asset,)), Status.VALIDATION_FAILED, now, now, (failed,))
     with Receiver(secret) as receiver:
         receiver.plan(Answer(200))
-        backend = SignedCallback(receiver.url, secret, "STEP_FUNCTIONS", lambda _: None, lambda: now)
+        backend = SignedCallback(receiver.url, secret, BODY, lambda _: None, lambda: now)
         backend.notify(report, lambda: None)
         (received,) = receiver.callbacks
     return Request(received.headers, received.body)

@@ -102,7 +102,9 @@ MUTANTS = (
         "forget a transcoding",
         "domain/steps/videos.py",
         "known = run.attempt.progress.recall_transcoding(source)",
-        "known = None if FIFTH.of(run.job.message_id) else run.attempt.progress.recall_transcoding(source)",
+        "if FIFTH.of(run.job.message_id) and not run.attempt.first:  # neither journal nor claim is asked\n"
+        "            return Submission(run.ports.transcoder.submit(source, 7))\n"
+        "        known = run.attempt.progress.recall_transcoding(source)",
     ),
     Mutant(
         "no lease check",

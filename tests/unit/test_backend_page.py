@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.backend import READ_SECONDS
-from adapters.wire import parse_message
+from adapters.message import parse_message
 from domain import keys
 from domain.errors import Code
 from domain.kinds import AssetType, Size

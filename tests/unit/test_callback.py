@@ -13,6 +13,7 @@ from domain.errors import Code
 from domain.kinds import WIDTHS, AssetType, Size
 from domain.model import Asset, Bundle, Derivatives, Failure, Job, JobKind, Outcome, Report, Result, Status
 from tests.fakes import NOW
+from tests.schemas import conforms
 from worker.settings import SMALLEST_CALLBACK
 
 FORM = CallbackForm("STEP_FUNCTIONS", "STEP_FUNCTIONS_FINALIZATION")
@@ -36,6 +37,7 @@ def report(count: int, status: Status = Status.SUCCEEDED, *failures: Failure) ->
 
 def told(report: Report, form: CallbackForm = FORM) -> dict[str, Any]:
     body: dict[str, Any] = json.loads(form.body(report))
+    assert conforms(body, "callback.json")
     return body
 
 
@@ -152,7 +154,7 @@ REPORTS = st.builds(
 @given(REPORTS)
 def test_whatever_the_report_the_body_is_json_and_a_failure_never_over_the_limit(report: Report) -> None:
     body = replace(FORM, max_bytes=SMALLEST_CALLBACK).body(report)
-    assert json.loads(body)["jobId"] == report.job.job_id
+    assert conforms(json.loads(body), "callback.json")
     if report.status in FAILED:
         assert len(body) <= SMALLEST_CALLBACK
 

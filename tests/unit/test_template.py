@@ -174,6 +174,7 @@ def test_the_worker_may_do_what_it_does_and_no_more(template: Template) -> None:
         "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes",
         "s3:ListBucket", "s3:ListBucketMultipartUploads",
         "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:GetObjectTagging", "s3:PutObjectTagging",
+        "s3:GetObjectVersionTagging", "s3:PutObjectVersionTagging",
         "s3:DeleteObject", "kms:Decrypt", "kms:GenerateDataKey",
         "mediaconvert:CreateJob", "mediaconvert:GetJob", "mediaconvert:Probe", "iam:PassRole",
     }  # fmt: skip
@@ -188,6 +189,21 @@ def test_the_worker_may_do_what_it_does_and_no_more(template: Template) -> None:
     assert resources_of(template, "WorkerRole", "s3:PutObjectTagging") == tagged
     assert resources_of(template, "WorkerRole", "s3:GetObjectTagging") == tagged
     assert resources_of(template, "WorkerRole", "s3:ListBucket") == [arn_of("MediaBucket")]
+    uploads = ["${MediaBucket.Arn}/*/raw/*"]
+    assert resources_of(template, "WorkerRole", "s3:PutObjectVersionTagging") == uploads
+    assert resources_of(template, "WorkerRole", "s3:GetObjectVersionTagging") == uploads
+
+
+def test_nobody_else_writes_what_the_worker_believes(template: Template) -> None:
+    """It takes the metadata of what is under processed/ for its own."""
+    roles = [name for name, it in template["Resources"].items() if it["Type"] == "AWS::IAM::Role"]
+    processed = "${MediaBucket.Arn}/*/processed/*"
+    writers = {
+        role
+        for role in roles
+        if "s3:PutObject" in actions(template, role) and processed in resources_of(template, role, "s3:PutObject")
+    }
+    assert writers == {"WorkerRole", "MediaConvertRole"}
 
 
 def test_the_worker_hands_one_role_to_mediaconvert_alone(template: Template) -> None:
@@ -199,12 +215,13 @@ def test_the_worker_hands_one_role_to_mediaconvert_alone(template: Template) -> 
 def test_the_backend_uploads_enqueues_and_hands_out(template: Template) -> None:
     assert actions(template, "BackendRole") == {
         "sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl",
-        "s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "kms:Decrypt", "kms:GenerateDataKey",
+        "s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "s3:DeleteObject", "kms:Decrypt", "kms:GenerateDataKey",
     }  # fmt: skip
     assert resources_of(template, "BackendRole", "sqs:SendMessage") == [arn_of("Queue")]
     assert resources_of(template, "BackendRole", "s3:PutObject") == ["${MediaBucket.Arn}/*/raw/*"]
     readable = ["${MediaBucket.Arn}/*/raw/*", "${MediaBucket.Arn}/*/processed/*"]
     assert resources_of(template, "BackendRole", "s3:GetObject") == readable
+    assert resources_of(template, "BackendRole", "s3:DeleteObject") == readable
     assert resources_of(template, "BackendRole", "kms:GenerateDataKey") == [arn_of("Key")]
 
 
