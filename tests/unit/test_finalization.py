@@ -66,6 +66,7 @@ def test_it_is_validate_zip_and_callback_and_makes_nothing(processed: World) -> 
     report = processed.run(PHOTO, VIDEO, attempt=attempt)
     assert attempt.steps == ["validate", "zip", "callback"]
     assert attempt.counts["validate"] == {"ok": 2, "failed": 0}
+    assert attempt.reports
     assert processed.backend.reports == [report]
     assert (report.status, report.results, report.left_out) == (Status.SUCCEEDED, (), {})
     assert report.bundle
@@ -186,19 +187,33 @@ def test_an_upload_that_changes_after_it_was_looked_at_is_for_a_retry(
     assert len(originals.objects.called("list")) <= 2, "what changed isn't built again and again"
 
 
+@pytest.mark.parametrize("manifest", [Manifest(), Manifest(sha256="0" * 64)])
 @pytest.mark.parametrize("asset", [PLAN, PHOTO])
-def test_an_archived_original_fails_the_finalization_by_name(originals: World, asset: str) -> None:
-    """Whether its first bytes are looked at, as a document's are, or not: it isn't left out."""
+def test_an_archived_original_fails_the_finalization_by_name(
+    originals: World, asset: str, manifest: Manifest
+) -> None:
+    """Whether its first bytes or its digest are looked at or not: it isn't left out."""
 
     def archived(method: str, key: str) -> None:
         if (method, key) == ("read", asset):
             raise Archived(f"GET {key}: it is archived and must be restored first")
 
     originals.objects.before = archived
-    digest = Manifest(sha256="0" * 64)
+    others = {PHOTO, PLAN} - {asset}
     with pytest.raises(Permanent, match=asset) as failed:
-        originals.run(PHOTO, PLAN, Asset(asset, manifest=digest))
+        originals.run(*others, Asset(asset, manifest=manifest))
     assert failed.value.code is Code.ZIP_FAILED
+
+
+def test_an_archived_document_of_a_processing_job_fails_alone(processed: World) -> None:
+    def archived(method: str, key: str) -> None:
+        if (method, key) == ("read", PLAN):
+            raise Archived(f"GET {key}: it is archived and must be restored first")
+
+    processed.objects.before = archived
+    report = processed.run(PHOTO, PLAN, kind=JobKind.PROCESS)
+    assert [isinstance(result.outcome, Failure) for result in report.results] == [False, True]
+    assert processed.objects.called("copy") == []
 
 
 def test_archived_originals_are_nothing_to_a_bundle_of_what_was_processed(processed: World) -> None:

@@ -10,6 +10,7 @@ from domain.errors import LeaseLost, Transient
 from domain.model import Bundle, Job
 from domain.rendition_cache import RenditionCache
 from domain.run import Run
+from domain.steps import zip as zip_step
 from domain.steps.zip import REBUILDS, SMALL, write_bundle
 from tests.fakes import JPEG, PDF, FakeAttempt, FakeObjects, make_ports
 
@@ -108,6 +109,16 @@ def test_a_bundle_that_holds_these_very_members_is_left_as_it_is(objects: FakeOb
     assert objects.called("replace") == [KEY]
     objects.put("28/processed/photo/vertical/large/b.jpg", JPEG)
     assert bundle(objects).count == 3
+    assert objects.called("replace") == [KEY, KEY]
+
+
+def test_a_bundle_whose_names_followed_other_rules_is_built_again(
+    objects: FakeObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(zip_step, "NAMING", 1)
+        bundle(objects)
+    bundle(objects)
     assert objects.called("replace") == [KEY, KEY]
 
 
