@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from devstack.signatures import GENUINE
-from tests.e2e.world import Worker, World, jpeg
+from tests.e2e.world import Worker, World, command, jpeg
 
 PHOTO, GIF = "28/raw/photo/horizontal/a.jpg", "28/raw/photo/vertical/b.gif"
 PLAN = "28/raw/project/doc/plan.pdf"
@@ -45,6 +45,12 @@ def check_success(body: dict[str, Any], key: str, bundled: dict[str, bytes]) -> 
     assert (body["failureReason"], body["error"]) == ("", None)
     assert (body["zipBundles"], body["assetsZipped"]) == ([key] if bundled else [], len(bundled))
     assert body["unzippedSizeBytes"] == sum(map(len, bundled.values()))
+
+
+def test_the_start_refuses_originals_where_processing_jobs_write_their_bundle(world: World) -> None:
+    answer = command("run", environment=world.environment(BUNDLE_CONTENTS="originals"))
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("BUNDLE_CONTENTS: originals need a ZIP_KEY_TEMPLATE of their own")
 
 
 def test_a_finalization_of_what_was_processed(world: World) -> None:
