@@ -163,3 +163,23 @@ def test_attempts_of_the_previous_version_are_traces(
         worker.wait_for_event("message deleted")
         assert worker.events("attempt begun")[0]["last"]
     assert [callback.payload["status"] for callback in world.receiver.acknowledged] == ["SUCCEEDED"]
+
+
+def test_attempts_of_this_version_are_no_traces_to_the_previous_one(
+    make_world: Callable[[int], World], previous: Settings
+) -> None:
+    """As docs/migration.md warns: so go back while the queue is at rest, or redrive what is reported like this."""
+    world = make_world(2)
+    photo = world.upload(PHOTO, jpeg())
+    world.receiver.plan(*[Answer(503)] * 50)
+    with world.worker(await_start=True, SHUTDOWN_GRACE="1") as worker:
+        world.enqueue({"jobId": 21, "listingId": 28, "assets": [photo]})
+        world.receiver.wait_for(1)
+    assert worker.events(LEFT)
+    world.receiver.drop_plan()
+    with world.worker(await_start=True, **previous):
+        (callback,) = world.receiver.wait_for(lambda _: len(world.receiver.acknowledged) == 1)[-1:]
+    assert (callback.payload["status"], callback.payload["error"]["code"]) == (
+        "PROCESSING_FAILED",
+        "POISON_MESSAGE",
+    )
