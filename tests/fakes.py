@@ -19,7 +19,7 @@ from domain.errors import Code, Conflict, NotFound, Permanent
 from domain.journal import Journal
 from domain.keys import RawKey
 from domain.kinds import WIDTHS, Kind, Size
-from domain.model import Job, Picture, Rendition, Report, Source, Transcoding, TranscodingResult
+from domain.model import Job, Origin, Picture, Rendition, Report, Source, Transcoding, TranscodingResult
 from domain.ports import Entry, Head, Holds, Ports
 from domain.queue import Message
 from worker.metrics import Metrics
@@ -233,7 +233,7 @@ class FakeTranscoder:
         self.results: dict[str, TranscodingResult | None] = {}
         self.captured = 2
         self.before: Callable[[str], None] = lambda method: None
-        self._ids: dict[tuple[str, str, int], str] = {}
+        self._ids: dict[tuple[Origin, int], str] = {}
         self._sources: dict[str, Source] = {}
 
     def check_name(self, raw: RawKey) -> None:
@@ -246,7 +246,7 @@ class FakeTranscoder:
     def submit(self, source: Source, generation: int) -> Transcoding:
         self.before("submit")
         self.submitted.append((source.raw.key, generation > 1))
-        transcoding_id = self._ids.setdefault((source.raw.key, source.etag, generation), f"t-{len(self._ids) + 1}")
+        transcoding_id = self._ids.setdefault((source.origin, generation), f"t-{len(self._ids) + 1}")
         self._sources[transcoding_id] = source
         return Transcoding(source.raw.key, source.etag, transcoding_id, 640, 360)
 
