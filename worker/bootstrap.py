@@ -74,6 +74,7 @@ def _outside(settings: Settings) -> Outside:
             _callback_body(settings, metrics),
             time.sleep,
             _now,
+            metrics.count_callback,
         ),
         assets=ThreadPoolExecutor(asset_threads, "asset"),
         transfers=ThreadPoolExecutor(TRANSFERS, "transfer"),
