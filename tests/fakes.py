@@ -385,6 +385,7 @@ class FakeQueue:
         self._clock = clock
         self._max_receive_count = max_receive_count
         self._sent = 0
+        self.sent_at: datetime | None = NOW
         self.held: list[Held] = []
         self.dead: list[str] = []
         self.deleted: list[str] = []
@@ -413,7 +414,15 @@ class FakeQueue:
 
     def _delivery(self, held: Held) -> Message:
         last = held.receive_count >= self._max_receive_count
-        return Message(held.message_id, held.handles[-1], held.body, held.receive_count, held.attributes, last)
+        return Message(
+            held.message_id,
+            held.handles[-1],
+            held.body,
+            held.receive_count,
+            held.attributes,
+            last,
+            self.sent_at,
+        )
 
     def delete(self, receipt_handle: str) -> None:
         self.before("delete")

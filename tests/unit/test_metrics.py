@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,8 +11,8 @@ import domain
 from domain.errors import Code, Transient
 from domain.model import Report
 from domain.queue import Message
-from tests.fakes import JPEG, NOW, FakeQueue, ManualClock
-from tests.wiring import VISIBILITY, Fakes
+from tests.fakes import JPEG, NOW
+from tests.wiring import VISIBILITY, fakes
 from worker.metrics import STEPS, Metrics
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
@@ -22,23 +21,13 @@ WAITED = 90.0
 """Seconds that each message was in the queue."""
 
 
-class DatedQueue(FakeQueue):
-    """Says of each message when it was sent."""
-
-    def receive(self, at_most: int, wait: int, visibility_timeout: int) -> list[Message]:
-        sent = NOW - timedelta(seconds=WAITED)
-        return [
-            Message(each.message_id, each.receipt_handle, each.body, each.receive_count, {}, each.last, sent)
-            for each in super().receive(at_most, wait, visibility_timeout)
-        ]
-
-
 class World:
     """Messages that are tried until they are deleted or dead, and what is counted."""
 
-    def __init__(self, queue: Callable[[ManualClock], FakeQueue] = DatedQueue) -> None:
-        self.clock = ManualClock()
-        self.fakes = Fakes(self.clock, queue(self.clock))
+    def __init__(self) -> None:
+        self.fakes = fakes()
+        self.clock = self.fakes.clock
+        self.fakes.queue.sent_at = NOW - timedelta(seconds=WAITED)
         self.fakes.objects.put(PHOTO, JPEG)
         self.worker = self.fakes.worker()
 
@@ -149,7 +138,8 @@ def test_a_step_that_failed_is_observed_too() -> None:
 
 
 def test_a_queue_that_does_not_say_when_a_message_was_sent_leaves_the_times_out() -> None:
-    world = World(FakeQueue)
+    world = World()
+    world.fakes.queue.sent_at = None
     world.settle(PHOTO)
     assert world.counted("jobs_total") == {("SUCCEEDED",): 1}
     assert world.counted("queue_seconds_count") == {}
