@@ -51,6 +51,7 @@ class Worker:
     leases: Leases
     slots: Slots
     watcher: Watcher
+    metrics: Metrics
 
 
 def assemble(outside: Outside, concurrency: int, visibility_timeout: int, job_timeout: float) -> Worker:
@@ -66,4 +67,4 @@ def assemble(outside: Outside, concurrency: int, visibility_timeout: int, job_ti
     poller = Poller(leases, slots, handler, metrics, clock, outside.rng)
     service = Service(poller, leases, waiting, in_flight, handler, clock)
     health = Health(poller, leases, in_flight, metrics, clock)
-    return Worker(service, health, poller, handler, in_flight, leases, slots, watcher)
+    return Worker(service, health, poller, handler, in_flight, leases, slots, watcher, metrics)
