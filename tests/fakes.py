@@ -301,6 +301,22 @@ class FakeJournals:
         self.journals[job.message_id] = self.journals.get(job.message_id, Journal()).with_added(news)
 
 
+class FakeTaskProtection:
+    """Remembers for how many minutes it was protected each time, 0 where it was lifted; `before` may raise."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.before: Callable[[], None] = lambda: None
+
+    def protect(self, minutes: int) -> None:
+        self.before()
+        self.asked.append(minutes)
+
+    def lift(self) -> None:
+        self.before()
+        self.asked.append(0)
+
+
 class FakeAttempt:
     """An attempt whose checkpoints pass until the test says otherwise; it remembers its steps.
 

@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     max_document_bytes: Annotated[int, Field(ge=1, le=5 * 1024 * MIB)] = 512 * MIB
     max_video_bytes: Annotated[int, Field(ge=1)] = 20 * 1024 * MIB
     max_photo_pixels: Annotated[int, Field(ge=1)] = 100_000_000
+    ecs_agent_uri: str | None = None
     aws_region: str | None = None
     aws_endpoint_url: str | None = None
 
