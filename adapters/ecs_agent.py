@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 import urllib3
 
-from domain.errors import Transient
+from domain.errors import Permanent, Transient
 
 CONNECT_SECONDS = 2
 READ_SECONDS = 10
@@ -36,7 +36,7 @@ class EcsAgent:
 
     def _put(self, wanted: dict[str, bool | int]) -> None:
         if self._uri is None:
-            raise Transient("there is no ECS_AGENT_URI: this is no task of ECS")
+            raise Permanent("there is no ECS_AGENT_URI: this is no task of ECS")
         try:
             answer = self._http.request(
                 "PUT", f"{self._uri}/task-protection/v1/state", json=wanted, redirect=False

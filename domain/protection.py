@@ -8,7 +8,7 @@ from typing import Protocol
 class TaskProtection(Protocol):
     """The task of an orchestrator that this process runs in. Both methods may be called at any time.
 
-    Each raises Transient where the task isn't known to be as it was asked for.
+    Each raises Transient where the task isn't known to be as it was asked for, and Permanent where there is none.
     """
 
     def protect(self, minutes: int) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from domain.errors import Transient
+from domain.errors import Permanent, Transient
 from domain.protection import TaskProtection
 from worker.metrics import Metrics
 from worker.slots import Slots
@@ -90,6 +90,9 @@ class Protection:
     def _ask(self, call: Callable[[], None]) -> None:
         try:
             call()
+        except Permanent as error:
+            self._retry_at = math.inf
+            structlog.get_logger().info("there is no task to protect from scale-in", why=str(error))
         except Transient as error:
             self._retry_at = self._clock() + RETRY_AFTER
             if not self._failing:

@@ -8,7 +8,7 @@ from adapters import ecs_agent
 from adapters.ecs_agent import EcsAgent
 from devstack.ecs_agent import EcsAgentEmulator, error, failure
 from devstack.receiver import DROP, GARBAGE, Answer, Raw
-from domain.errors import Transient
+from domain.errors import Permanent, Transient
 
 DENIED = (
     "User: arn:aws:sts::000000000000:assumed-role/worker/1 is not authorized to perform: ecs:UpdateTaskProtection"
@@ -54,10 +54,15 @@ def test_an_agent_that_does_not_know_the_path(agent: EcsAgentEmulator) -> None:
         EcsAgent(agent.url).protect(15)
 
 
-@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "no address", "http://[", None])
-def test_an_agent_that_is_not_there(uri: str | None) -> None:
-    with pytest.raises(Transient, match="ECS"):
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "no address", "http://["])
+def test_an_agent_that_is_not_there(uri: str) -> None:
+    with pytest.raises(Transient, match="no answer from the ECS agent"):
         EcsAgent(uri).lift()
+
+
+def test_where_there_is_no_agent_there_never_will_be() -> None:
+    with pytest.raises(Permanent, match="ECS_AGENT_URI"):
+        EcsAgent(None).protect(15)
 
 
 def test_a_long_answer_is_cut_in_the_error(agent: EcsAgentEmulator) -> None:

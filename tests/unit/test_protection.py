@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from structlog.testing import capture_logs
 
-from domain.errors import Transient
+from domain.errors import Permanent, Transient
 from tests.fakes import FakeTaskProtection, ManualClock
 from worker.metrics import Metrics
 from worker.protection import Protection
@@ -178,6 +178,23 @@ def test_a_refusal_is_said_once_and_tried_again(world: World) -> None:
     with capture_logs() as logs:
         world.run(10)
     assert [line["why"] for line in logs] == ["TASK_NOT_VALID"], "it had worked meanwhile"
+
+
+def test_that_there_is_no_task_is_said_once_and_nothing_is_tried_again(world: World) -> None:
+    tries: list[None] = []
+
+    def refuse() -> None:
+        tries.append(None)
+        raise Permanent("no task of ECS")
+
+    world.task.before = refuse
+    with capture_logs() as logs:
+        for _ in range(2):
+            world.wait()
+            world.run(2)
+            world.end()
+    assert [(line["log_level"], line["why"]) for line in logs] == [("info", "no task of ECS")]
+    assert len(tries) == 1
 
 
 def test_where_nothing_can_be_protected_work_goes_on(world: World) -> None:
