@@ -38,9 +38,7 @@ class EcsAgent:
         if self._uri is None:
             raise Permanent("there is no ECS_AGENT_URI: this is no task of ECS")
         try:
-            answer = self._http.request(
-                "PUT", f"{self._uri}/task-protection/v1/state", json=wanted, redirect=False
-            )
+            answer = self._http.request("PUT", f"{self._uri}/task-protection/v1/state", json=wanted)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Transient(f"no answer from the ECS agent: {error}") from error
         if answer.status != HTTPStatus.OK or _state_in(answer.data) is not wanted["ProtectionEnabled"]:

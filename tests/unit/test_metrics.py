@@ -116,6 +116,19 @@ def test_a_failed_job_whose_callback_is_not_acknowledged_says_that_the_backend_d
     assert world.counted("dead_lettered_total") == {(Code.PROCESSING_FAILED, "no"): 1}
 
 
+def test_an_attempt_that_two_threads_end_is_counted_once() -> None:
+    world = World()
+    releases = iter([world.worker.handler.release])
+
+    def before(report: Report) -> None:
+        for release in releases:
+            release(*world.worker.in_flight.attempts)
+
+    world.fakes.backend.before = before
+    world.settle(PHOTO)
+    assert world.counted("attempts_total") == {("released",): 1, ("done",): 1}, "of two receives"
+
+
 def test_a_message_that_names_no_job_is_counted_once_too() -> None:
     world = World()
     world.settle(body="no job")
