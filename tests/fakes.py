@@ -311,6 +311,22 @@ class FakeJournals:
         self.journals[job.message_id] = self.journals.get(job.message_id, Journal()).with_added(news)
 
 
+class FakeTaskProtection:
+    """Remembers for how many minutes it was protected each time, 0 where it was lifted; `before` may raise."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.before: Callable[[], None] = lambda: None
+
+    def protect(self, minutes: int) -> None:
+        self.before()
+        self.asked.append(minutes)
+
+    def lift(self) -> None:
+        self.before()
+        self.asked.append(0)
+
+
 class FakeAttempt:
     """An attempt whose checkpoints pass until the test says otherwise; it remembers its steps.
 
@@ -395,6 +411,7 @@ class FakeQueue:
         self._clock = clock
         self._max_receive_count = max_receive_count
         self._sent = 0
+        self.sent_at: datetime | None = NOW
         self.held: list[Held] = []
         self.dead: list[str] = []
         self.deleted: list[str] = []
@@ -423,7 +440,15 @@ class FakeQueue:
 
     def _delivery(self, held: Held) -> Message:
         last = held.receive_count >= self._max_receive_count
-        return Message(held.message_id, held.handles[-1], held.body, held.receive_count, held.attributes, last)
+        return Message(
+            held.message_id,
+            held.handles[-1],
+            held.body,
+            held.receive_count,
+            held.attributes,
+            last,
+            self.sent_at,
+        )
 
     def delete(self, receipt_handle: str) -> None:
         self.before("delete")
