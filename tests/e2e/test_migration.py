@@ -134,6 +134,11 @@ def test_the_commands_of_the_page_in_their_order(old: tuple[OldPipeline, str], t
     assert pipeline.machines.list_state_machines()["stateMachines"] == []
     assert len(pipeline.sqs.list_queues(QueueNamePrefix=QUEUE)["QueueUrls"]) == 1
 
+    session().client("cloudformation", endpoint_url=endpoint).delete_stack(StackName="media-staging")
+    assert BUCKET in {bucket["Name"] for bucket in pipeline.s3.list_buckets()["Buckets"]}, "what was adopted stays"
+    assert len(pipeline.sqs.list_queues(QueueNamePrefix=QUEUE)["QueueUrls"]) == 1
+    assert not any(role["RoleName"].startswith("new-") for role in roles.list_roles()["Roles"])
+
 
 def read_line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
