@@ -31,12 +31,7 @@ class Bundles:
         template = self.template if shared else DEFAULT_TEMPLATE
         return keys.bundle_key(template, job.listing_id, job.batch_id, job.job_id)
 
-    def has_member(self, key: str, listing_id: int) -> bool:
-        """Whether a processed object belongs in a bundle: all do but bundles and folder markers."""
-        return keys.is_member(key, self.template, listing_id)
-
     def mix(self) -> bool:
         """Whether a processing job could overwrite a bundle of originals."""
-        return self.contents is Contents.ORIGINALS and keys.may_be(
-            keys.bundle_key(DEFAULT_TEMPLATE, 1, None, 1), self.template, listing_id=1
-        )
+        theirs = keys.bundle_key(DEFAULT_TEMPLATE, 1, None, 1)
+        return self.contents is Contents.ORIGINALS and keys.may_be(theirs, self.template, listing_id=1)

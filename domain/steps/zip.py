@@ -32,9 +32,9 @@ _FINGERPRINT = "members"
 
 def processed(run: Run) -> list[Entry]:
     """Every processed object that the listing has now."""
-    listing_id, bundles = run.job.listing_id, run.ports.bundles
+    listing_id, template = run.job.listing_id, run.ports.bundles.template
     entries = run.ports.objects.list(keys.processed_prefix(listing_id))
-    return [entry for entry in entries if bundles.has_member(entry.key, listing_id)]
+    return [entry for entry in entries if keys.is_member(entry.key, template, listing_id)]
 
 
 def uploads(run: Run) -> list[Entry]:
