@@ -59,7 +59,7 @@ lint: setup  ## style, types, the arrows between the rooms, template, containers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/mypy --platform darwin
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 	$(BIN)/mypy .ci/clean_room.py docs/backend/*.py
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/cfn-lint infra/storage-and-queues.yaml
