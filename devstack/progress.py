@@ -49,9 +49,16 @@ class Progress:
 
 
 def entries(log: Path) -> list[dict[str, Any]]:
-    """A log's JSON lines; what else a process prints is left out."""
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    return [json.loads(line) for line in lines if line.startswith("{")]
+    """A log's events; what else a process prints, such as a traceback or EMF, is left out."""
+    found = []
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and "event" in entry:
+            found.append(entry)
+    return found
 
 
 def meaning(entry: Mapping[str, Any]) -> str:

@@ -134,7 +134,7 @@ def test_the_demo_says_what_was_meant_to_fail_where_the_page_is_and_what_to_try_
 
 def test_a_log_is_read_without_what_is_no_entry(tmp_path: Path) -> None:
     log = tmp_path / "worker.log"
-    log.write_text(f"Traceback\n{json.dumps({'event': 'started'})}\n")
+    log.write_text(f'Traceback\n{{"_aws": {{}}}}\n{{1: 2}}\n3\n{json.dumps({"event": "started"})}\n')
     assert entries(log) == [{"event": "started"}]
 
 
