@@ -14,19 +14,19 @@ PYTHON313 ?= $(shell for python in python3.13 $${PYENV_ROOT:-$(HOME)/.pyenv}/ver
 .PHONY: help setup fast check format schemas test test-faults soak mutants fuzz lint demo bench test-localstack test-3.13 ci pythons audit lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
+	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "%-18s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.ready  ## make .venv: the command is then .venv/bin/media-worker
 
 $(VENV)/.ready: requirements/dev.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed: make PYTHON=…" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -qq --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m devstack.install requirements/dev.txt
 	$(BIN)/pip install -qq --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: setup  ## the whole service on this machine: make demo [MEDIA=folder] [PROFILE=first|newest]
-	$(BIN)/python -m devstack.demo $(if $(MEDIA),--media "$(MEDIA)") $(if $(PROFILE),--profile $(PROFILE))
+demo: setup  ## the whole service on this machine: make demo [MEDIA=folder] [OUTPUT=folder] [PROFILE=first|newest]
+	@$(BIN)/python -m devstack.demo $(if $(MEDIA),--media "$(MEDIA)") $(if $(OUTPUT),--output "$(OUTPUT)") $(if $(PROFILE),--profile $(PROFILE))
 
 fast: setup  ## the tests of pure code: after each edit (seconds)
 	$(BIN)/pytest -n 2 --dist worksteal $(FAST)
@@ -59,6 +59,7 @@ lint: setup  ## style, types, the arrows between the rooms, template, containers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 	$(BIN)/mypy .ci/clean_room.py docs/backend/*.py
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/cfn-lint infra/storage-and-queues.yaml

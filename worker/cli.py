@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,8 +18,8 @@ from worker.emf import EmbeddedMetrics, printed
 from worker.metrics import Metrics
 from worker.service import Service
 from worker.settings import BadSettings, Settings, load_settings
+from worker.signals import Signals
 
-SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 WATCH_SECONDS = 1.0
 """Between two looks for a stuck job."""
 
@@ -40,8 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> int:
     """Work until SIGTERM or SIGINT; 2 where settings are bad, 1 where the start failed or a job is stuck."""
-    # Blocked, the signals are read by sigtimedwait, in process 1 of a container too; a second one changes nothing.
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    signals = Signals()
     try:
         settings = load_settings()
     except BadSettings as error:
@@ -56,7 +54,7 @@ def run() -> int:
         print(f"media-worker can't start: {error}", file=sys.stderr)
         return 1
     with _metrics_in_the_log(worker.metrics, settings):
-        status = _work(worker.service, settings)
+        status = _work(worker.service, settings, signals)
     sys.stdout.flush()
     # A thread that is stuck in a decoder must not keep the process from ending.
     os._exit(status)
@@ -68,15 +66,13 @@ def _metrics_in_the_log(metrics: Metrics, settings: Settings) -> AbstractContext
     return printed(EmbeddedMetrics(metrics, settings.queue_name, lambda: datetime.now(UTC)), sys.stdout)
 
 
-def _work(service: Service, settings: Settings) -> int:
+def _work(service: Service, settings: Settings, signals: Signals) -> int:
     structlog.get_logger().info("started", queue=settings.queue_url, concurrency=settings.worker_concurrency)
     service.start()
     status = None
     while status is None:
-        received = signal.sigtimedwait(SIGNALS, WATCH_SECONDS)
-        # After a pause (SIGSTOP) that outlasts the wait, CPython reports a signal that there never was.
-        if received and received.si_signo in SIGNALS:
-            structlog.get_logger().info("signal received", signal=signal.Signals(received.si_signo).name)
+        if received := signals.wait(WATCH_SECONDS):
+            structlog.get_logger().info("signal received", signal=received.name)
             status = 0
         elif service.stuck():
             status = 1

@@ -9,6 +9,7 @@ import time
 import pytest
 from PIL import Image
 
+from devstack.proxy import Proxy
 from devstack.receiver import Answer, Hang
 from tests import emf
 from tests.e2e.world import SECRET, World, command
@@ -119,6 +120,21 @@ def test_metrics_are_in_the_log_when_the_process_ends_whatever_form_and_level_th
     assert added.keys() == {"SUCCEEDED"}
     assert added["SUCCEEDED"]["media_worker_jobs_total"] == 1
     assert 0 < added["SUCCEEDED"]["media_worker_job_seconds_sum"] < 60, "since the message was sent"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_in_mid_start_drains_what_has_hardly_started(uploaded: World, number: signal.Signals) -> None:
+    uploaded.enqueue(JOB)
+    with Proxy(uploaded.endpoint) as s3:
+        s3.stall()
+        with uploaded.worker(await_start=False, AWS_ENDPOINT_URL_S3=s3.url) as worker:
+            assert s3.connected.wait(30), "the worker looks at its bucket"
+            worker.send(number)
+            s3.heal()
+            assert worker.wait(30) == 0
+            (received,) = worker.events("signal received")
+            assert worker.events("drained")
+    assert received["signal"] == number.name
 
 
 def test_a_process_that_was_paused_goes_on(world: World) -> None:

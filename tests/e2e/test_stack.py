@@ -79,7 +79,11 @@ def test_the_demo_runs_and_ends_by_itself(tmp_path: Path) -> None:
     with Child(command, log=tmp_path / "demo.log") as demo:
         assert demo.wait(90) == 0, demo.tail()
         assert "Status PARTIAL_SUCCESS" in demo.output()
+        assert "broken.jpg is meant to fail" in demo.output()
+        assert (output / "index.html").as_uri() in demo.output()
     page = (output / "index.html").read_text()
+    assert page.index("broken.jpg") < page.index("front.jpg")
+    assert '<th scope="row">thumbnails</th>' in page
     assert page.count("<img") >= 4 * 13
     assert page.count("<video") == 4, "two sources and what was made of them"
     videos = [
@@ -90,6 +94,16 @@ def test_the_demo_runs_and_ends_by_itself(tmp_path: Path) -> None:
     assert zipfile.ZipFile(output / "28.zip").read("video/vertical/original/walk.mp4") == videos[1].read_bytes()
     assert (output / "callback.json").exists()
     assert (output / "28.zip").exists()
+
+
+def test_an_installation_that_fails_is_no_success(tmp_path: Path) -> None:
+    lock = tmp_path / "lock.txt"
+    lock.write_text(f"no-such-package==1.0 --hash=sha256:{'0' * 64}\n")
+    command = [sys.executable, "-m", "devstack.install", str(lock)]
+    with Child(command, log=tmp_path / "pip.log", environment={"PIP_NO_INDEX": "1"}) as installing:
+        assert installing.wait(60) == 1
+        assert "About 1 packages" in installing.output()
+        assert "no-such-package" in installing.output()
 
 
 @pytest.fixture
