@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from domain.model import Failure, Report
+from worker.build_info import revision, version
 
 _STEP_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 3600)
 _CALLBACK_BUCKETS = (1024, 4096, 16384, 32768, 49152, 65535, 131072, 262144, 524288, 1048576)
@@ -16,6 +17,8 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self._registry = CollectorRegistry()
+        self.build_info = Gauge("media_worker_build_info", "Always 1", ["version", "revision"], registry=registry)
+        self.build_info.labels(version(), revision()).set(1)
         self.receives = Counter("media_worker_receives", "Receive calls by result", ["result"], registry=registry)
         self.messages = Counter("media_worker_messages", "Messages received", registry=registry)
         self.jobs = Counter(

@@ -1,0 +1,64 @@
+"""`media-worker run`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+
+import structlog
+
+from worker import logs
+from worker.bootstrap import StartError, build
+from worker.build_info import revision, version
+from worker.service import Service
+from worker.settings import BadSettings, Settings, load_settings
+
+SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+WATCH_SECONDS = 1.0
+"""Between two looks for a stuck job."""
+
+
+def run() -> int:
+    """Work until SIGTERM or SIGINT; 2 where settings are bad, 1 where the start failed or a job is stuck."""
+    # Blocked, the signals are read by sigtimedwait, in process 1 of a container too; a second one changes nothing.
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        settings = load_settings()
+    except BadSettings as error:
+        print(error, file=sys.stderr)
+        return 2
+    logs.configure(settings.log_level, settings.log_format)
+    try:
+        worker = build(settings)
+        if settings.http_port:
+            worker.health.serve(settings.http_port)
+    except (StartError, OSError) as error:  # OSError: the port is taken
+        print(f"media-worker can't start: {error}", file=sys.stderr)
+        return 1
+    status = _work(worker.service, settings)
+    sys.stdout.flush()
+    # A thread that is stuck in a decoder must not keep the process from ending.
+    os._exit(status)
+
+
+def _work(service: Service, settings: Settings) -> int:
+    structlog.get_logger().info(
+        "started",
+        version=version(),
+        revision=revision(),
+        queue=settings.queue_url,
+        concurrency=settings.worker_concurrency,
+    )
+    service.start()
+    status = None
+    while status is None:
+        received = signal.sigtimedwait(SIGNALS, WATCH_SECONDS)
+        # After a pause (SIGSTOP) that outlasts the wait, CPython reports a signal that there never was.
+        if received and received.si_signo in SIGNALS:
+            structlog.get_logger().info("signal received", signal=signal.Signals(received.si_signo).name)
+            status = 0
+        elif service.stuck():
+            status = 1
+    service.shut_down(settings.shutdown_grace)
+    return status
