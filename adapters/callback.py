@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 
@@ -19,11 +19,6 @@ LONGEST_EXCERPT = 400
 """Characters of each text in a failure that is told without its outputs; a character may take 12 bytes."""
 
 
-def _without_surrogates(text: object) -> object:
-    """A message may have half of a character in a key, which no encoding has a form for."""
-    return text.encode(errors="replace").decode() if isinstance(text, str) else text
-
-
 def _timestamp(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
@@ -32,7 +27,6 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
-Text = Annotated[str, BeforeValidator(_without_surrogates)]
 Timestamp = Annotated[
     datetime, PlainSerializer(_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
@@ -47,21 +41,21 @@ class _Wire(BaseModel):
 class Output(_Wire):
     """What became of one entry of the message. A failed one has a code, a message and no processedKey."""
 
-    raw_key: Text
+    raw_key: str
     processed_key: Annotated[str | SkipJsonSchema[None], ABSENT_IF_NONE] = None
     thumbnail_key: Annotated[str | SkipJsonSchema[None], ABSENT_IF_NONE] = None
     outputs: Annotated[dict[str, str] | SkipJsonSchema[None], ABSENT_IF_NONE] = None
     width: Annotated[int | SkipJsonSchema[None], ABSENT_IF_NONE] = None
     height: Annotated[int | SkipJsonSchema[None], ABSENT_IF_NONE] = None
     error_code: Code | Literal[""]
-    error_message: Text
+    error_message: str
 
 
 class Error(_Wire):
     """Why the job as a whole failed."""
 
     code: Code
-    message: Text
+    message: str
     details: dict[str, str]
 
 
@@ -86,7 +80,7 @@ class Callback(_Wire):
     assets_zipped: Count
     zip_size_bytes: Count
     unzipped_size_bytes: Count
-    failure_reason: Text
+    failure_reason: str
     error: Error | None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -45,11 +45,11 @@ class Journal:
         """The journal with the news added. Of an upload's derivatives and transcodings the latest ones stay."""
         derivatives = {(made.raw_key, made.type): made for made in self.derivatives + news.derivatives}
         transcodings = {submitted.raw_key: submitted for submitted in self.transcodings + news.transcodings}
-        return Journal(
-            self.attempts + news.attempts,
-            tuple(derivatives.values()),
-            tuple(transcodings.values()),
-            self.unreadable or news.unreadable,
+        return replace(
+            self,
+            attempts=self.attempts + news.attempts,
+            derivatives=tuple(derivatives.values()),
+            transcodings=tuple(transcodings.values()),
         )
 
 

@@ -97,6 +97,11 @@ def test_a_body_that_fits_is_whole_and_a_larger_one_leaves_out_what_the_backend_
     assert {field: value for field, value in told(large, TEXT_COLUMN).items() if field != "outputs"} == without
 
 
+def test_the_body_is_compact_and_ascii() -> None:
+    body = FORM.body(report(1, Status.PARTIAL_SUCCESS, Failure(Code.VALIDATION_ERROR, "é \N{GRINNING FACE}")))
+    assert body == json.dumps(json.loads(body), separators=(",", ":")).encode("ascii")
+
+
 def test_the_limit_is_the_largest_size_that_fits() -> None:
     whole = FORM.body(report(1))
     assert replace(FORM, max_bytes=len(whole)).body(report(1)) == whole

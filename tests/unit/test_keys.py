@@ -137,6 +137,14 @@ def test_bundles_are_no_members_of_a_bundle(template: str, bundle: str) -> None:
     assert keys.is_member("28/processed/project/doc/original/plans.zip", template, 28)
 
 
+@pytest.mark.parametrize(
+    ("batch_id", "text"), [(0, "0"), (12, "12"), (2**64 - 1, "18446744073709551615"), ("", "none"), (None, "none")]
+)
+def test_a_bundle_key_has_the_text_of_the_batch_id(batch_id: str | int | None, text: str) -> None:
+    key = keys.bundle_key("{listing_id}/processed/zip/{batch_id}.zip", 28, batch_id, 21)
+    assert key == f"28/processed/zip/{text}.zip"
+
+
 @given(st.text())
 def test_a_batch_id_cannot_move_a_bundle(batch_id: str) -> None:
     key = keys.bundle_key("{listing_id}/processed/zip/{batch_id}.zip", 28, batch_id, 21)

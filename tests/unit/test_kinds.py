@@ -24,12 +24,13 @@ def test_any_other_name_is_the_type_of_a_photo_and_keeps_its_name(name: str) -> 
     assert unknown not in list(AssetType)
 
 
-@pytest.mark.parametrize("name", ["ZIP", "zip", "", "a-b", "a b", "a\n", "ZIP\n", "é", "x" * 65, "ſ"])
+@pytest.mark.parametrize("name", ["ZIP", "zip", "", "a-b", "a b", "a\n", "ZIP\n", "é", "x" * 65, "x" * 9999, "ſ"])
 def test_what_is_no_name_of_a_type_is_a_validation_error(name: str) -> None:
     key = "28/raw/photo/vertical/a.jpg"
     with pytest.raises(Permanent) as refused:
         asset_type_of(Asset(key, name), parse_raw(key, 28))
     assert refused.value.code is Code.VALIDATION_ERROR
+    assert len(str(refused.value)) < 200, "it goes into the callback"
 
 
 @pytest.mark.parametrize(

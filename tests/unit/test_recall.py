@@ -95,6 +95,14 @@ def test_new_uploads_cost_no_request(world: World) -> None:
     assert asked == [PHOTO, "28/processed/zip/28.zip"]
 
 
+def test_what_the_journal_knows_is_not_asked_about_again(world: World) -> None:
+    attempt = FakeAttempt(transcoder=world.transcoder)
+    world.run(PHOTO, attempt=attempt)
+    world.run(PHOTO, attempt=attempt)
+    assert THUMBNAIL not in world.objects.called("head")
+    assert world.writes() == []
+
+
 def test_an_upload_that_changed_is_rendered_anew_and_replaces_the_old_one(world: World) -> None:
     world.run(PHOTO)
     world.objects.put(PHOTO, JPEG + b" again")

@@ -214,7 +214,8 @@ def test_the_worker_hands_one_role_to_mediaconvert_alone(template: Template) -> 
 def test_the_backend_uploads_enqueues_and_hands_out(template: Template) -> None:
     assert actions(template, "BackendRole") == {
         "sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl",
-        "s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "s3:DeleteObject", "kms:Decrypt", "kms:GenerateDataKey",
+        "s3:PutObject", "s3:GetObject", "s3:AbortMultipartUpload", "s3:DeleteObject",
+        "kms:Decrypt", "kms:GenerateDataKey",
     }  # fmt: skip
     assert resources_of(template, "BackendRole", "sqs:SendMessage") == [arn_of("Queue")]
     assert resources_of(template, "BackendRole", "s3:PutObject") == ["${MediaBucket.Arn}/*/raw/*"]
