@@ -73,7 +73,7 @@ class Stack:
         said = self.compose("exec", "-T", "receiver", "curl", "-fsS", "http://localhost:9000/callbacks")
         return [callback for callback in json.loads(said) if callback["payload"]["externalId"] == message_id]
 
-    def wait_until(self, ready: Callable[[], bool], what: str, timeout: float = 120) -> None:
+    def wait_until(self, ready: Callable[[], bool], what: str, timeout: float = 300) -> None:
         deadline = time.monotonic() + timeout
         while not ready():
             if time.monotonic() > deadline:
