@@ -175,7 +175,7 @@ def test_the_worker_may_do_what_it_does_and_no_more(template: Template) -> None:
         "s3:ListBucket", "s3:ListBucketMultipartUploads",
         "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:GetObjectTagging", "s3:PutObjectTagging",
         "s3:GetObjectVersionTagging", "s3:PutObjectVersionTagging",
-        "kms:Decrypt", "kms:GenerateDataKey",
+        "s3:DeleteObject", "kms:Decrypt", "kms:GenerateDataKey",
         "mediaconvert:CreateJob", "mediaconvert:GetJob", "mediaconvert:Probe", "iam:PassRole",
     }  # fmt: skip
     for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"):
@@ -184,6 +184,7 @@ def test_the_worker_may_do_what_it_does_and_no_more(template: Template) -> None:
     writable = ["${MediaBucket.Arn}/*/processed/*", "${MediaBucket.Arn}/*/work/*"]
     assert resources_of(template, "WorkerRole", "s3:PutObject") == writable
     assert resources_of(template, "WorkerRole", "s3:GetObject") == ["${MediaBucket.Arn}/*/raw/*", *writable]
+    assert resources_of(template, "WorkerRole", "s3:DeleteObject") == ["${MediaBucket.Arn}/*/processed/zip/*"]
     tagged = ["${MediaBucket.Arn}/*/raw/*", "${MediaBucket.Arn}/*/work/*"]
     assert resources_of(template, "WorkerRole", "s3:PutObjectTagging") == tagged
     assert resources_of(template, "WorkerRole", "s3:GetObjectTagging") == tagged
