@@ -13,6 +13,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 FILES = [ROOT / "docker-compose.yml", Path(__file__).with_name("compose.yaml")]
+SEND_PHOTO = Path(__file__).with_name("send_photo.py").read_text()
 IMAGE = "media-worker-tested"
 POLL = 0.3
 """Seconds; nobody tells us when a container has written a line."""
@@ -49,8 +50,15 @@ class Stack:
         (found,) = json.loads(docker("inspect", self.container(service)))
         return found
 
-    def sample(self, listing_id: int, *command: str) -> str:
+    def sample(self, listing_id: int) -> str:
         """Upload the samples to a listing and enqueue a job for them; returns the message id."""
+        return self._send(listing_id)
+
+    def photo(self, listing_id: int) -> str:
+        """The same with one photo, which is soon done."""
+        return self._send(listing_id, "python", "-c", SEND_PHOTO)
+
+    def _send(self, listing_id: int, *command: str) -> str:
         run = ("run", "--rm", "--no-deps", "-T", "--env", f"LISTING_ID={listing_id}", "sample")
         found = re.search(r"is message (\S+)", self.compose(*run, *command))
         assert found
