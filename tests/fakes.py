@@ -19,8 +19,8 @@ from domain.errors import Code, Conflict, NotFound, Permanent
 from domain.journal import Journal
 from domain.keys import RawKey
 from domain.kinds import WIDTHS, Kind, Size
-from domain.model import Job, Picture, Rendition, Report, Source, Transcoding, TranscodingResult
-from domain.ports import Entry, Head, Ports
+from domain.model import Job, Origin, Picture, Rendition, Report, Source, Transcoding, TranscodingResult
+from domain.ports import Entry, Head, Holds, Ports
 from domain.queue import Message
 from worker.metrics import Metrics
 from worker.progress import Progress
@@ -92,10 +92,10 @@ class FakeObjects:
         yield self._get(key, etag).data[:first]
 
     def write(
-        self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], new: bool = False
+        self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], only_if: Holds | None = None
     ) -> str:
         self._note("write", key)
-        self._require_free(key, new)
+        self._require(key, only_if)
         self.stored[key] = Stored(data, content_type, metadata)
         return self.stored[key].etag
 
@@ -105,15 +105,18 @@ class FakeObjects:
             self._get(key, etag)
             del self.stored[key]
 
-    def copy(self, source: str, etag: str, target: str, metadata: Mapping[str, str], new: bool = False) -> None:
+    def copy(
+        self, source: str, etag: str, target: str, metadata: Mapping[str, str], only_if: Holds | None = None
+    ) -> None:
         self._note("copy", source)
         original = self._get(source, etag)
-        self._require_free(target, new)
+        self._require(target, only_if)
         self.stored[target] = replace(original, metadata=metadata)
 
-    def _require_free(self, key: str, new: bool) -> None:
-        if new and key in self.stored:
-            raise Conflict(f"{key} is taken")
+    def _require(self, key: str, only_if: Holds | None) -> None:
+        held = self.stored[key].etag if key in self.stored else None
+        if only_if and only_if.etag != held:
+            raise Conflict(f"{key} isn't what it was")
 
     def list(self, prefix: str) -> Iterator[Entry]:
         self._note("list", prefix)
@@ -230,7 +233,7 @@ class FakeTranscoder:
         self.results: dict[str, TranscodingResult | None] = {}
         self.captured = 2
         self.before: Callable[[str], None] = lambda method: None
-        self._ids: dict[tuple[str, str, int], str] = {}
+        self._ids: dict[tuple[Origin, int], str] = {}
         self._sources: dict[str, Source] = {}
 
     def check_name(self, raw: RawKey) -> None:
@@ -243,7 +246,7 @@ class FakeTranscoder:
     def submit(self, source: Source, generation: int) -> Transcoding:
         self.before("submit")
         self.submitted.append((source.raw.key, generation > 1))
-        transcoding_id = self._ids.setdefault((source.raw.key, source.etag, generation), f"t-{len(self._ids) + 1}")
+        transcoding_id = self._ids.setdefault((source.origin, generation), f"t-{len(self._ids) + 1}")
         self._sources[transcoding_id] = source
         return Transcoding(source.raw.key, source.etag, transcoding_id, 640, 360)
 
@@ -306,6 +309,22 @@ class FakeJournals:
     def add(self, job: Job, news: Journal) -> None:
         self.before("add")
         self.journals[job.message_id] = self.journals.get(job.message_id, Journal()).with_added(news)
+
+
+class FakeTaskProtection:
+    """Remembers for how many minutes it was protected each time, 0 where it was lifted; `before` may raise."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.before: Callable[[], None] = lambda: None
+
+    def protect(self, minutes: int) -> None:
+        self.before()
+        self.asked.append(minutes)
+
+    def lift(self) -> None:
+        self.before()
+        self.asked.append(0)
 
 
 class FakeAttempt:
@@ -392,6 +411,7 @@ class FakeQueue:
         self._clock = clock
         self._max_receive_count = max_receive_count
         self._sent = 0
+        self.sent_at: datetime | None = NOW
         self.held: list[Held] = []
         self.dead: list[str] = []
         self.deleted: list[str] = []
@@ -420,7 +440,15 @@ class FakeQueue:
 
     def _delivery(self, held: Held) -> Message:
         last = held.receive_count >= self._max_receive_count
-        return Message(held.message_id, held.handles[-1], held.body, held.receive_count, held.attributes, last)
+        return Message(
+            held.message_id,
+            held.handles[-1],
+            held.body,
+            held.receive_count,
+            held.attributes,
+            last,
+            self.sent_at,
+        )
 
     def delete(self, receipt_handle: str) -> None:
         self.before("delete")

@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 
 from domain.journal import Ended, Journal, Journals
-from domain.model import Derivatives, Job, Source, Transcoding
+from domain.model import Derivatives, Job, Origin, Source, Transcoding
 from worker.metrics import Metrics
 
 
@@ -50,12 +50,15 @@ class Progress:
         try:
             yield counts
         except BaseException as error:
-            seconds = self._clock() - started
-            log.info("step ended early", seconds=round(seconds, 3), why=str(error), error=type(error).__name__)
+            seconds = self._observe(name, started)
+            log.info("step ended early", seconds=seconds, why=str(error), error=type(error).__name__)
             raise
+        log.info("step done", seconds=self._observe(name, started), **counts)
+
+    def _observe(self, step: str, started: float) -> float:
         seconds = self._clock() - started
-        self._metrics.steps.labels(name).observe(seconds)
-        log.info("step done", seconds=round(seconds, 3), **counts)
+        self._metrics.steps.labels(step).observe(seconds)
+        return round(seconds, 3)
 
     @property
     def derivatives(self) -> tuple[Derivatives, ...]:
@@ -78,7 +81,7 @@ class Progress:
 
     def recall_transcoding(self, source: Source) -> Transcoding | None:
         for transcoding in reversed(self.transcodings):
-            if (transcoding.raw_key, transcoding.etag) == (source.raw.key, source.etag):
+            if Origin(transcoding.raw_key, transcoding.etag, transcoding.recipe) == source.origin:
                 return transcoding
         return None
 
