@@ -6,10 +6,13 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 from domain.errors import Code, Permanent
 from domain.kinds import Kind
 
+BACKEND_WRITES = "*/processed/project/*/original/*"
+"""What the backend's role, too, may write under `processed/`; each `*` stands for slashes as well, as it does in IAM."""
 MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -77,6 +80,11 @@ def check_derived(raw: RawKey, kind: Kind) -> None:
     longest = derived(raw, kind, "thumbnail")
     if len(longest.encode()) > MAX_KEY_BYTES:
         raise _bad(raw.key[:80] + "…", f"leaves no room for a derived key of {MAX_KEY_BYTES} bytes")
+
+
+def only_ours(key: str) -> bool:
+    """Whether nobody but the worker and MediaConvert may write this derivative, so that its metadata can be believed."""
+    return not fnmatchcase(key, BACKEND_WRITES)
 
 
 def frames(raw: RawKey, etag: str) -> str:
