@@ -25,7 +25,7 @@ KEY = "28/raw/photo/horizontal/a.jpg"
 
 
 def test_a_job_on_what_the_template_makes(endpoint: str, receiver: Receiver, tmp_path: Path) -> None:
-    stack = deploy(endpoint, "e2e")
+    stack = deploy(endpoint, "e2e", NamePrefix="e2e-")
     s3 = session().client("s3", endpoint_url=endpoint)
     sqs = session().client("sqs", endpoint_url=endpoint)
     s3.put_object(Bucket=stack.bucket, Key=KEY, Body=encoded(Image.new("RGB", (640, 480)), "JPEG"))
