@@ -34,7 +34,7 @@ class Stack:
 
 
 def deploy(endpoint: str, environment: str, **parameters: str) -> Stack:
-    """Make the stack `media-{environment}` of storage and queues, or find it made already. Raises `DeployError`."""
+    """Make the stack `media-{environment}` of the storage template, or find it made. Raises `DeployError`."""
     outputs = create(endpoint, f"media-{environment}", STORAGE, {"Environment": environment, **parameters})
     return Stack(
         queue_url=outputs["QueueUrl"],

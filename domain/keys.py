@@ -12,7 +12,7 @@ from domain.errors import Code, Permanent
 from domain.kinds import Kind
 
 BACKEND_WRITES = "*/processed/project/*/original/*"
-"""What the backend's role, too, may write under `processed/`; each `*` stands for slashes as well, as it does in IAM."""
+"""What the backend may write under `processed/`, too; as in IAM, each `*` stands for slashes as well."""
 MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -83,7 +83,7 @@ def check_derived(raw: RawKey, kind: Kind) -> None:
 
 
 def only_ours(key: str) -> bool:
-    """Whether nobody but the worker and MediaConvert may write this derivative, so that its metadata can be believed."""
+    """Whether nobody but the worker and MediaConvert may write this derivative, so that it can be believed."""
     return not fnmatchcase(key, BACKEND_WRITES)
 
 
