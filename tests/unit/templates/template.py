@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from cfnlint.decode import cfn_yaml
 
 INFRA = Path(__file__).parents[3] / "infra"
 NO_VALUE = object()
+SECRET = "arn:aws:secretsmanager:us-east-1:111122223333:secret:callback-a1b2c3"
 PSEUDO = {
     "AWS::AccountId": "111122223333",
     "AWS::NoValue": NO_VALUE,
@@ -30,7 +32,7 @@ class Template:
         self.source: dict[str, Any] = _plain(cfn_yaml.load(str(INFRA / file)))
         parameters = self.source["Parameters"]
         assert given.keys() <= parameters.keys()
-        values = {name: given.get(name, it.get("Default", name)) for name, it in parameters.items()}
+        values = {name: str(given.get(name, it.get("Default", name))) for name, it in parameters.items()}
         lists = {name for name, it in parameters.items() if "List" in it["Type"]}
         self._values = PSEUDO | {name: it.split(",") if name in lists else it for name, it in values.items()}
         self.resources = self._made("Resources")
@@ -76,15 +78,30 @@ class Template:
             names = self._values | self._resolve(names)
             return re.sub(r"\$\{([^}]+)\}", lambda found: str(names.get(found[1], found[1])), text)
         argument = self._resolve(argument)
-        calls = {
+        calls: dict[str, Callable[[], Any]] = {
             "Fn::Equals": lambda: argument[0] == argument[1],
             "Fn::Not": lambda: not argument[0],
             "Fn::And": lambda: all(argument),
             "Fn::Or": lambda: any(argument),
             "Fn::Join": lambda: argument[0].join(argument[1]),
+            "Fn::Select": lambda: argument[1][int(argument[0])],
+            "Fn::Split": lambda: argument[1].split(argument[0]),
             "Fn::ImportValue": lambda: f"import:{argument}",
         }
         return calls[name]()
+
+
+def service(**parameters: str) -> Template:
+    """service.yaml with what has no default, and a revision."""
+    given = {
+        "StorageStack": "storage",
+        "Revision": "abc",
+        "CallbackUrl": "https://backend.example/callback",
+        "CallbackSecretArn": SECRET,
+        "VpcId": "vpc-1",
+        "SubnetIds": "subnet-1,subnet-2",
+    }
+    return Template("service.yaml", **{**given, **parameters})
 
 
 def statements(role: Any) -> list[dict[str, Any]]:
