@@ -11,7 +11,7 @@ UNIT_VENV := .venv-3.13
 PYTHON313 ?= $(shell for python in python3.13 $${PYENV_ROOT:-$(HOME)/.pyenv}/versions/3.13*/bin/python; do \
 	$$python -c 'import sys; sys.version_info[:2] == (3, 13) or sys.exit(1); print(sys.executable)' 2>/dev/null && break; done)
 
-.PHONY: help setup fast check format schemas test test-faults soak mutants fuzz lint demo bench test-localstack test-3.13 ci pythons audit lock clean
+.PHONY: help setup fast check format schemas test test-faults soak mutants fuzz lint demo bench test-localstack test-3.13 ci push deploy pythons audit lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -61,7 +61,7 @@ lint: setup  ## style, types, the arrows between the rooms, template, containers
 	$(BIN)/mypy
 	$(BIN)/mypy .ci/clean_room.py docs/backend/*.py
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/cfn-lint infra/storage-and-queues.yaml
+	$(BIN)/cfn-lint infra/*.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/hadolint Dockerfile
 
@@ -86,6 +86,12 @@ $(UNIT_VENV)/.ready: requirements/dev.txt pyproject.toml
 
 ci:  ## what CI runs, in a clean room; names what it leaves behind (20 minutes)
 	.ci/run list
+
+push:  ## the image into the repository of ENV's stack: make push ENV=staging
+	infra/rollout.sh push "$(ENV)"
+
+deploy:  ## a revision to ENV's service, this one or an earlier: make deploy ENV=staging [REVISION=…]
+	infra/rollout.sh deploy "$(ENV)"
 
 pythons:
 	@echo PYTHON=$(shell $(PYTHON) -c 'import sys; print(sys.executable)') PYTHON313=$(PYTHON313)
