@@ -25,8 +25,8 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 	$(BIN)/pip install -qq --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: setup  ## the whole service on this machine: make demo [MEDIA=folder]
-	$(BIN)/python -m devstack.demo $(if $(MEDIA),--media "$(MEDIA)")
+demo: setup  ## the whole service on this machine: make demo [MEDIA=folder] [PROFILE=first|newest]
+	$(BIN)/python -m devstack.demo $(if $(MEDIA),--media "$(MEDIA)") $(if $(PROFILE),--profile $(PROFILE))
 
 fast: setup  ## the tests of pure code: after each edit (seconds)
 	$(BIN)/pytest -n 2 --dist worksteal $(FAST)

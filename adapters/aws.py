@@ -11,7 +11,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
 
-from domain.errors import Conflict, NotFound, Permanent, Transient
+from domain.errors import Archived, Conflict, NotFound, Permanent, Transient
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _NOT_FOUND = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFoundException"})
 _CONFLICT = frozenset({"412", "409", "PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"})
 _PERMANENT = {
-    "InvalidObjectState": "it is archived and must be restored first",
     "EntityTooLarge": "it is too large",
     "KeyTooLongError": "its key is too long",
     "BadRequestException": "it isn't taken as it is",
@@ -44,6 +43,8 @@ def errors_mapped(what: str) -> Iterator[None]:
             raise NotFound(f"{what}: there is none") from error
         if code in _CONFLICT:
             raise Conflict(f"{what}: the object has changed meanwhile") from error
+        if code == "InvalidObjectState":
+            raise Archived(f"{what}: it is archived and must be restored first: {error}") from error
         if code in _PERMANENT:
             raise Permanent(f"{what}: {_PERMANENT[code]}: {error}") from error
         raise Transient(f"{what}: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -59,9 +60,7 @@ class S3Claims:
                 data = answer["Body"].read()
         except NotFound:
             return None
-        # Both times are the bucket's, so that a worker's clock doesn't matter.
-        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-        age = max(0.0, (now - answer["LastModified"]).total_seconds())
+        age = age_of(answer["LastModified"], answer["ResponseMetadata"]["HTTPHeaders"].get("date", ""))
         try:
             parsed = _Claim.model_validate_json(data)
         except ValidationError as error:
@@ -92,6 +91,18 @@ class S3Claims:
                 "the claim doesn't name its transcoding; other messages would submit the video again",
                 key=source.raw.key, transcoding=transcoding.id, why=str(error),
             )  # fmt: skip
+
+
+def age_of(written_at: datetime, date: str) -> float:
+    """Seconds since then, by the answer's Date header: both times are the bucket's, so our clock doesn't matter.
+
+    What can't be read counts as just written: too early a takeover would pay for a video twice.
+    """
+    try:
+        now = parsedate_to_datetime(date)
+    except ValueError:
+        return 0.0
+    return max(0.0, (now.replace(tzinfo=now.tzinfo or UTC) - written_at).total_seconds())
 
 
 def _to_wire(claim: Claim) -> _Claim:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from botocore.exceptions import ClientError
 
 from adapters.aws import errors_mapped
 from domain.errors import Conflict, MediaError, NotFound
@@ -92,6 +93,22 @@ class S3Objects:
             )
         self._count("out", len(data))
         return answer["ETag"].strip('"')
+
+    def delete(self, key: str, etag: str) -> None:
+        with suppress(NotFound), errors_mapped(f"DELETE {key}"):
+            try:
+                self._s3.delete_object(Bucket=self._bucket, Key=key, IfMatch=f'"{etag}"')
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") != "NotImplemented":
+                    raise
+                self._delete_after_a_look(key, etag)
+
+    def _delete_after_a_look(self, key: str, etag: str) -> None:
+        """For a service that knows no condition here, as S3 itself until September 2025."""
+        found = self.head(key)
+        if found and found.etag != etag:
+            raise Conflict(f"DELETE {key}: the object has changed meanwhile")
+        self._s3.delete_object(Bucket=self._bucket, Key=key)
 
     def copy(self, source: str, etag: str, target: str, metadata: Mapping[str, str], new: bool = False) -> None:
         with errors_mapped(f"copy {source}"):

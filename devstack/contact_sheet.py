@@ -46,8 +46,10 @@ figcaption b { display: block; font-size: .88rem }
 """
 
 
-def contact_sheet(payload: Mapping[str, Any], exhibits: Iterable[Exhibit], bundle: str) -> str:
-    """The page. `bundle` is the zip's path relative to the page, empty if there is none."""
+def contact_sheet(
+    payload: Mapping[str, Any], exhibits: Iterable[Exhibit], finalization: Mapping[str, Any] | None
+) -> str:
+    """The page of a job's callback and, if there is one, its finalization's. Their bundles lie beside the page."""
     articles = "\n".join(_article(exhibit) for exhibit in exhibits)
     title = f"Listing {payload['listingId']}, job {payload['jobId']}"
     return f"""<!doctype html>
@@ -60,7 +62,7 @@ def contact_sheet(payload: Mapping[str, Any], exhibits: Iterable[Exhibit], bundl
 </head>
 <body>
 <h1>{escape(title)}</h1>
-{_summary(payload, bundle)}
+{_summary(payload, finalization)}
 <main>
 {articles}
 </main>
@@ -69,20 +71,28 @@ def contact_sheet(payload: Mapping[str, Any], exhibits: Iterable[Exhibit], bundl
 """
 
 
-def _summary(payload: Mapping[str, Any], bundle: str) -> str:
+def _summary(payload: Mapping[str, Any], finalization: Mapping[str, Any] | None) -> str:
     outputs = payload["outputs"]
     failed = sum(1 for entry in outputs if entry["errorCode"])
     facts = {
         "Status": escape(payload["status"]),
         "Assets": f"{len(outputs) - failed} processed, {failed} failed",
-        "Bundle": "none",
+        "Bundle": _bundle(payload),
         "Callback": '<a href="callback.json">callback.json</a>',
         "Bucket": '<a href="bucket/">every object</a>',
     }
-    if bundle:
-        size, count = human(payload["zipSizeBytes"]), payload["assetsZipped"]
-        facts["Bundle"] = f'<a href="{quote(bundle)}">{escape(bundle)}</a>, {count} files, {size}'
+    if finalization:
+        status = f'<a href="finalization.json">{escape(finalization["status"])}</a>'
+        facts["Finalization"] = f"{status}: {_bundle(finalization)}"
     return "<dl>" + "".join(f"<div><dt>{name}</dt><dd>{fact}</dd></div>" for name, fact in facts.items()) + "</dl>"
+
+
+def _bundle(payload: Mapping[str, Any]) -> str:
+    size, count = human(payload["zipSizeBytes"]), payload["assetsZipped"]
+    names = (key.rpartition("/")[2] for key in payload["zipBundles"])
+    return (
+        ", ".join(f'<a href="{quote(name)}">{escape(name)}</a>, {count} files, {size}' for name in names) or "none"
+    )
 
 
 def _article(exhibit: Exhibit) -> str:

@@ -16,6 +16,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dotenv import dotenv_values
+
 from devstack.aws import session, variables
 from devstack.clips import clip_set
 from devstack.contact_sheet import contact_sheet
@@ -34,7 +36,8 @@ from devstack.signatures import GENUINE
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-LISTING_ID, JOB_ID = 28, 21
+LISTING_ID, JOB_ID, FINALIZATION_ID = 28, 21, 22
+PROFILES = Path(__file__).parents[1] / "infra" / "profiles"
 START_SECONDS = STOP_SECONDS = 30
 JOB_SECONDS, ASSET_SECONDS = 60, 5
 """How long a job may take: so much, and so much more for each of its assets; one's own videos may be long."""
@@ -50,12 +53,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="devstack.demo", description=__doc__)
     parser.add_argument("--media", type=Path, help="a folder of your own photos, videos and documents")
     parser.add_argument("--output", type=Path, default=Path("demo-output"), help="where the results go")
+    parser.add_argument(
+        "--profile",
+        choices=sorted(file.stem for file in PROFILES.glob("*.env")),
+        help="the settings of infra/profiles for one of the backend's versions",
+    )
     options = parser.parse_args(arguments)
     # So that a SIGTERM leaves by the same doors as everything else, and stops the children.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         with tempfile.TemporaryDirectory(prefix="demo-") as scratch:
-            return _run(options.media, _emptied(options.output), Path(scratch) / "worker.log")
+            profile = dotenv_values(PROFILES / f"{options.profile}.env") if options.profile else {}
+            return _run(options.media, profile, _emptied(options.output), Path(scratch) / "worker.log")
     except (DemoError, FolderError, DeployError, ChildError, TimeoutError) as error:
         print(f"The demo failed: {error}", file=sys.stderr)
         return 1
@@ -63,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 128 + signal.SIGINT
 
 
-def _run(media: Path | None, output: Path, log: Path) -> int:
+def _run(media: Path | None, profile: Mapping[str, str | None], output: Path, log: Path) -> int:
     files = media_files(media) if media else []
     say = _teller()
     say("moto server and ffmpeg (AWS) and a callback receiver (the backend) start")
@@ -92,20 +101,30 @@ def _run(media: Path | None, output: Path, log: Path) -> int:
             "VISIBILITY_TIMEOUT": "9",
             "LOG_LEVEL": "INFO",
             "LOG_FORMAT": "json",
+            **{name: value for name, value in profile.items() if value},
         }
         with Child([sys.executable, "-m", "worker.cli", "run"], log=log, environment=settings) as worker:
             worker.wait_ready(f"http://127.0.0.1:{settings['HTTP_PORT']}/livez", START_SECONDS)
             enqueue(sqs, stack.queue_url, _job(assets))
             say(f"one message with {len(assets)} assets is in the queue")
-            worker.wait_ready(Progress(log, say).settled, JOB_SECONDS + ASSET_SECONDS * len(assets))
+            settled, seconds = Progress(log, say).settled, JOB_SECONDS + ASSET_SECONDS * len(assets)
+            worker.wait_ready(settled, seconds)
+            callback = _genuine(receiver, JOB_ID, worker)
+            finalization = None
+            if "BUNDLE_CONTENTS" in profile:  # such a backend takes the bundle from a finalization
+                enqueue(sqs, stack.queue_url, _finalization(assets, callback))
+                say("the owner approves: a finalization is in the queue")
+                worker.wait_ready(settled, seconds)
+                finalization = _genuine(receiver, FINALIZATION_ID, worker).payload
             say("the worker is told to stop, and drains")
             _stop(worker)
-        callback = _genuine(receiver, worker)
-        shown = _collect(s3, stack.bucket, callback, log, output)
-    print(f"\n{_table(shown)}\n")
+        shown = _collect(s3, stack.bucket, callback.payload, finalization, output)
+        shutil.copyfile(log, output / "worker.log")
+    print(f"\n{_table(shown, finalization)}\n")
     print(f"Status {callback.payload['status']}. Everything is in {output}/; open {output / 'index.html'}")
-    if callback.payload["status"] not in {"SUCCEEDED", "PARTIAL_SUCCESS"}:
-        raise DemoError(f"the job ended as {callback.payload['status']}: {callback.payload['error']}")
+    for payload in filter(None, (callback.payload, finalization)):
+        if payload["status"] not in {"SUCCEEDED", "PARTIAL_SUCCESS"}:
+            raise DemoError(f"job {payload['jobId']} ended as {payload['status']}: {payload['error']}")
     return 0
 
 
@@ -119,6 +138,13 @@ def _job(assets: list[dict[str, Any]]) -> Mapping[str, Any]:
         "jobId": JOB_ID, "listingId": LISTING_ID, "batchId": "demo", "assets": assets, "retry": 0,
         "traceparent": TRACEPARENT,
     }  # fmt: skip
+
+
+def _finalization(assets: list[dict[str, Any]], callback: Callback) -> Mapping[str, Any]:
+    """The message for the bundle of what was processed."""
+    processed = {output["rawKey"] for output in callback.payload["outputs"] if not output["errorCode"]}
+    approved = [asset for asset in assets if asset["key"] in processed]
+    return {"kind": "finalize", "jobId": FINALIZATION_ID, "listingId": LISTING_ID, "assets": approved}
 
 
 def _emptied(output: Path) -> Path:
@@ -137,39 +163,45 @@ def _stop(worker: Child) -> None:
         raise DemoError(f"the worker ended with status {status}\n{worker.tail()}")
 
 
-def _genuine(receiver: Receiver, worker: Child) -> Callback:
-    """The callback that was acknowledged. Raises `DemoError` if there is none, or it is a forged one."""
-    if not receiver.acknowledged:
+def _genuine(receiver: Receiver, job_id: int, worker: Child) -> Callback:
+    """The job's callback that was acknowledged. Raises `DemoError` if there is none, or it is a forged one."""
+    acknowledged = [callback for callback in receiver.acknowledged if callback.payload["jobId"] == job_id]
+    if not acknowledged:
         verdicts = [callback.verdict for callback in receiver.callbacks]
         raise DemoError(f"the backend acknowledged no callback; it saw {verdicts}\n{worker.tail()}")
-    callback = receiver.acknowledged[-1]
+    callback = acknowledged[-1]
     if callback.verdict != GENUINE:
         raise DemoError(f"the callback's signatures are wrong: {callback.verdict}")
     return callback
 
 
-def _collect(s3: S3Client, bucket: str, callback: Callback, log: Path, output: Path) -> list[Exhibit]:
-    """Write all that came of the job to the output folder, the page last."""
-    (output / RESULTS).write_text(json.dumps(callback.payload, indent=2) + "\n", encoding="utf-8")
-    shutil.copyfile(log, output / "worker.log")
+def _collect(
+    s3: S3Client, bucket: str, payload: Mapping[str, Any], finalization: Mapping[str, Any] | None, output: Path
+) -> list[Exhibit]:
+    """Write all that came of the jobs to the output folder, the page last."""
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
         for found in page.get("Contents", []):
             target = output / "bucket" / found["Key"]
             target.parent.mkdir(parents=True, exist_ok=True)
             s3.download_file(bucket, found["Key"], str(target))
-    bundle = ""
-    for key in callback.payload["zipBundles"]:
-        bundle = Path(key).name
-        shutil.copyfile(output / "bucket" / key, output / bundle)
-        with zipfile.ZipFile(output / bundle) as archive:
-            archive.extractall(output / "bundle")
-    shown = exhibits(callback.payload, output)
-    page_text = contact_sheet(callback.payload, shown, bundle)
-    (output / "index.html").write_text(page_text, encoding="utf-8")
+    _save(payload, RESULTS, "bundle", output)
+    if finalization:
+        _save(finalization, "finalization.json", "finalized", output)
+    shown = exhibits(payload, output)
+    (output / "index.html").write_text(contact_sheet(payload, shown, finalization), encoding="utf-8")
     return shown
 
 
-def _table(shown: Iterable[Exhibit]) -> str:
+def _save(payload: Mapping[str, Any], name: str, folder: str, output: Path) -> None:
+    """A callback, its bundle, and the bundle unpacked."""
+    (output / name).write_text(json.dumps(payload, indent=2) + "\n", encoding="utf-8")
+    for key in payload["zipBundles"]:
+        bundle = shutil.copyfile(output / "bucket" / key, output / Path(key).name)
+        with zipfile.ZipFile(bundle) as archive:
+            archive.extractall(output / folder)
+
+
+def _table(shown: Iterable[Exhibit], finalization: Mapping[str, Any] | None) -> str:
     rows = [("asset", "status", "w × h", "size", "made of it")]
     for exhibit in shown:
         source = exhibit.source
@@ -181,6 +213,10 @@ def _table(shown: Iterable[Exhibit]) -> str:
         told = f"{exhibit.error_code}: {exhibit.error_message}" if exhibit.error_code else made
         status = "failed" if exhibit.error_code else "ok"
         rows.append((f"{exhibit.media_type}/{exhibit.name}", status, shape, human(source.bytes), told))
+    if finalization:
+        files = f"{finalization['assetsZipped']} files: {', '.join(finalization['zipBundles'])}"
+        size = human(finalization["zipSizeBytes"])
+        rows.append(("the finalization", finalization["status"], "", size, files))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
         "  ".join([*(cell.ljust(width) for cell, width in zip(row[:4], widths, strict=True)), row[4]])

@@ -49,7 +49,9 @@ class QuietHandler(BaseHTTPRequestHandler):
 
     def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """Send it all; a length among the headers is a HEAD's, which has no body."""
-        self.send_response(status)
+        self.send_response_only(status)
+        if "date" not in {name.lower() for name in headers}:  # one that is passed on has its own
+            self.send_header("Date", self.date_time_string())
         for name, value in headers.items():
             self.send_header(name, value)
         if self.command != "HEAD":

@@ -22,11 +22,12 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[1-9¹²³])
 
 
 def inner_path(key: str, listing_id: int, extension: str | None) -> str:
-    """The path that a processed object should have: no listing, no date, no dot segments.
+    """The path that an upload or a processed object should have: no listing, no date, no dot segments.
 
     `extension` (with its dot) replaces the name's own, where given.
     """
-    *folders, file = key.removeprefix(keys.processed_prefix(listing_id)).split("/")
+    path = key.removeprefix(keys.processed_prefix(listing_id)).removeprefix(keys.raw_prefix(listing_id))
+    *folders, file = path.split("/")
     segments = [s for s in (*keys.undated(folders), file) if s not in ("", ".", "..")] or ["unnamed"]
     if extension is not None:
         segments[-1] = keys.stem(segments[-1]) + extension

@@ -20,13 +20,19 @@ WINDOW = 16
 
 
 def each(
-    items: Iterable[Item], work: Callable[[Item], Value], pool: Executor, attempt: Attempt, code: Code
+    items: Iterable[Item],
+    work: Callable[[Item], Value],
+    pool: Executor,
+    attempt: Attempt,
+    code: Code,
+    salvage: bool = True,
 ) -> dict[Item, Value | Failure]:
     """Do the work for every item side by side; the results come in the items' order.
 
     A Permanent error is that item's failure (`code` where it has none of its own). Interrupted, and TimedOut
     from a checkpoint, end the call at once. Any other error is raised when the items under way have ended; on the
-    last receive it is that item's failure instead, so that the rest is reported and not lost.
+    last receive it is that item's failure instead, so that the rest is reported and not lost. `salvage` turns that
+    off.
     """
     todo = list(items)
     waiting = iter(todo)
@@ -46,7 +52,7 @@ def each(
                 except Interrupted:
                     raise
                 except Exception as error:
-                    if isinstance(error, Permanent) or attempt.last:
+                    if isinstance(error, Permanent) or (attempt.last and salvage):
                         results[item] = failure(error, code)
                     else:
                         escaped = escaped or error

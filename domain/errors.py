@@ -7,6 +7,7 @@ Exception
 │   │   └── TimedOut      the attempt took longer than JOB_TIMEOUT
 │   └── Permanent         a retry can't: what it is about is wrong and stays wrong
 │       ├── NotFound      the object isn't there
+│       ├── Archived      the object has to be restored before it can be read
 │       ├── Malformed     the message isn't what the contract says
 │       └── NothingProcessed  no asset came through; carries the report
 └── Interrupted           not a failure: this process may not go on with the job
@@ -64,6 +65,10 @@ class Permanent(MediaError):
 
 class NotFound(Permanent):
     """The object isn't in the bucket."""
+
+
+class Archived(Permanent):
+    """The object is in an archive, from which it must be restored before it can be read."""
 
 
 class Interrupted(Exception):

@@ -152,22 +152,23 @@ def is_member(key: str, template: str, listing_id: int) -> bool:
     """Whether a processed object belongs in the listing's bundle: all do but bundles and folder markers."""
     if key.endswith("/") or key.startswith(processed_prefix(listing_id) + "zip/"):
         return False
-    return not _bundle_pattern(template, listing_id).fullmatch(key)
+    return not may_be(key, template, listing_id)
 
 
-def _bundle_pattern(template: str, listing_id: int) -> re.Pattern[str]:
+def may_be(key: str, template: str, listing_id: int) -> bool:
+    """Whether the template fills to this key for some job of the listing."""
     patterns = {"listing_id": str(listing_id), "batch_id": "[A-Za-z0-9._-]+", "job_id": "[0-9]+"}
     pieces = _BUNDLE_FIELD.split(template)
     literals, fields = pieces[::2], pieces[1::2]
     regex = re.escape(literals[0])
     for field, literal in zip(fields, literals[1:], strict=True):
         regex += patterns[field] + re.escape(literal)
-    return re.compile(regex)
+    return re.fullmatch(regex, key) is not None
 
 
-def is_original(key: str) -> bool:
-    """Whether the key has the size `original`: the object's name stays in the bundle."""
-    return key.rsplit("/", 2)[-2:-1] == ["original"]
+def keeps_its_name(key: str) -> bool:
+    """Whether the object has the same extension in the bundle: an upload, or what has the size `original`."""
+    return key.split("/")[1:2] == ["raw"] or key.rsplit("/", 2)[-2:-1] == ["original"]
 
 
 def stem(file: str) -> str:

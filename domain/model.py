@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -192,7 +192,10 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome of a job, as the callback tells it to the backend."""
+    """The outcome of a job, as the callback tells it to the backend.
+
+    A finalization has no results; the assets that it `left_out` of its bundle are in the worker's log alone.
+    """
 
     job: Job
     status: Status
@@ -202,3 +205,4 @@ class Report:
     bundle: Bundle | None = None
     failure_reason: str = ""
     error: Failure | None = None
+    left_out: Mapping[Asset, Failure] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 A job with videos has two steps more: `submit` before `thumbnails`, and `videos`, which waits for them, after it.
 What earlier jobs made of the uploads is recalled in `validate`; `confirm` looks whether they are still the same.
+A finalization goes its own way.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from domain import keys
 from domain.errors import Code, coded_as
+from domain.finalization import finalize
 from domain.kinds import Kind
-from domain.model import Asset, Failure, Job, Outcome, Report, Source
+from domain.model import Asset, Failure, Job, JobKind, Outcome, Report, Source
 from domain.ports import Attempt, Ports
 from domain.rendition_cache import RenditionCache
 from domain.run import Run
@@ -35,6 +37,8 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
     Raises:
         Transient, Permanent: the attempt failed; Interrupted: it may not go on.
     """
+    if job.kind is JobKind.FINALIZE:
+        return finalize(job, attempt, ports)
     started_at = ports.now()
     with attempt.step("validate") as counts:
         run = Run(job, attempt, ports, RenditionCache(CACHE_BYTES), _processed(job, ports))
@@ -51,7 +55,7 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
     if any(not isinstance(outcome, Failure) for outcome in outcomes.values()):
         with attempt.step("zip") as counts, coded_as(Code.ZIP_FAILED):
             bundle = write_bundle(run)
-            counts |= {"members": bundle.count, "bytes": bundle.size}
+            counts |= {"members": bundle.count, "bytes": bundle.size} if bundle else {}
     with attempt.step("consolidate"):
         report = consolidate(job, outcomes, bundle, started_at, ports.now())
     with attempt.step("callback"):

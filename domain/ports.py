@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from domain.bundles import Bundles
 from domain.claims import Claims
 from domain.content import FileFormat
 from domain.keys import RawKey
@@ -61,6 +62,9 @@ class Objects(Protocol):
         self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], new: bool = False
     ) -> str:
         """Store a whole object; returns its ETag. With `new`, raises Conflict where the key is taken."""
+
+    def delete(self, key: str, etag: str) -> None:
+        """Delete the object, if it has this ETag, where the service can tell; where there is none, do nothing."""
 
     def copy(self, source: str, etag: str, target: str, metadata: Mapping[str, str], new: bool = False) -> None:
         """A server-side copy with metadata of its own; bytes and headers, such as the content type, stay.
@@ -207,5 +211,5 @@ class Ports:
     assets: Executor
     transfers: Executor
     limits: Mapping[Kind, int]
-    bundle_template: str
+    bundles: Bundles
     now: Callable[[], datetime]

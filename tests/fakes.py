@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any, TypeVar
 
 from domain import keys
+from domain.bundles import Bundles
 from domain.claims import Claim
 from domain.content import FileFormat
 from domain.errors import Code, Conflict, NotFound, Permanent
@@ -97,6 +98,12 @@ class FakeObjects:
         self._require_free(key, new)
         self.stored[key] = Stored(data, content_type, metadata)
         return self.stored[key].etag
+
+    def delete(self, key: str, etag: str) -> None:
+        self._note("delete", key)
+        if key in self.stored:
+            self._get(key, etag)
+            del self.stored[key]
 
     def copy(self, source: str, etag: str, target: str, metadata: Mapping[str, str], new: bool = False) -> None:
         self._note("copy", source)
@@ -442,7 +449,7 @@ def make_ports(**changes: Any) -> Ports:
         assets=SameThread(),
         transfers=SameThread(),
         limits=dict.fromkeys(Kind, 1000),
-        bundle_template="{listing_id}/processed/zip/{listing_id}.zip",
+        bundles=Bundles(),
         now=lambda: NOW,
     )
     return replace(ports, **changes)

@@ -78,7 +78,7 @@ def _outside(settings: Settings) -> Outside:
         assets=ThreadPoolExecutor(asset_threads, "asset"),
         transfers=ThreadPoolExecutor(TRANSFERS, "transfer"),
         limits=settings.limits,
-        bundle_template=settings.zip_key_template,
+        bundles=settings.bundles,
         now=_now,
     )
     journals = S3Journals(clients.s3, settings.media_bucket)

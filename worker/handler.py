@@ -71,7 +71,7 @@ class Handler:
             if not attempt.first:
                 attempt.progress.load()
                 refuse_poison(attempt.progress.journal, attempt.receive, attempt.last)
-            log.info("attempt begun", last=attempt.last, assets=len(attempt.job.assets))
+            log.info("attempt begun", kind=attempt.job.kind, last=attempt.last, assets=len(attempt.job.assets))
             return process(attempt.job, attempt, self._ports)
         except (MediaError, Interrupted) as error:
             return error

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv import load_dotenv
-from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.bundles import DEFAULT_TEMPLATE, Bundles, Contents
 from domain.keys import check_bundle_template
 from domain.kinds import Kind
 
@@ -43,6 +44,15 @@ def _an_arn_of(service: str, resource: str) -> Callable[[str | None], str | None
     return check
 
 
+def _under_a_key_of_their_own(contents: Contents, info: ValidationInfo) -> Contents:
+    template = info.data.get("zip_key_template")  # not there if it is bad itself
+    if template and Bundles(template, contents).mix():
+        raise ValueError(
+            "originals need a ZIP_KEY_TEMPLATE of their own: processing jobs write their bundle to this one"
+        )
+    return contents
+
+
 class Settings(BaseSettings):
     """The contract's section 5; each field's environment variable is its name in capitals."""
 
@@ -58,9 +68,8 @@ class Settings(BaseSettings):
     callback_max_bytes: Annotated[int | None, Field(ge=SMALLEST_CALLBACK)] = None
     mediaconvert_role_arn: Annotated[str | None, AfterValidator(_an_arn_of(":iam::", ":role/"))] = None
     mediaconvert_queue_arn: Annotated[str | None, AfterValidator(_an_arn_of(":mediaconvert:", ":queues/"))] = None
-    zip_key_template: Annotated[str, AfterValidator(check_bundle_template)] = (
-        "{listing_id}/processed/zip/{listing_id}.zip"
-    )
+    zip_key_template: Annotated[str, AfterValidator(check_bundle_template)] = DEFAULT_TEMPLATE
+    bundle_contents: Annotated[Contents, AfterValidator(_under_a_key_of_their_own)] = Contents.PROCESSED
     worker_concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
     image_threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=usable_cpus)
     visibility_timeout: Annotated[int, Field(ge=3, le=LONGEST_LEASE)] = 60
@@ -77,6 +86,10 @@ class Settings(BaseSettings):
     max_photo_pixels: Annotated[int, Field(ge=1)] = 100_000_000
     aws_region: str | None = None
     aws_endpoint_url: str | None = None
+
+    @property
+    def bundles(self) -> Bundles:
+        return Bundles(self.zip_key_template, self.bundle_contents)
 
     @property
     def limits(self) -> Mapping[Kind, int]:

@@ -99,6 +99,10 @@ class Settler:
 
     def _note_assets(self, report: Report) -> None:
         self._metrics.count_report(report)
+        for asset, failure in report.left_out.items():
+            structlog.get_logger().warning(
+                "asset left out of the bundle", key=asset.key, code=failure.code, why=failure.message
+            )
         for result in report.results:
             if isinstance(result.outcome, Failure):
                 structlog.get_logger().warning(

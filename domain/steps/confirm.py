@@ -23,7 +23,6 @@ def confirm(run: Run, made: Mapping[Source, Outcome]) -> dict[Source, Outcome]:
     uploads = {entry.key: entry.etag for entry in entries}
 
     def one(source: Source) -> Outcome:
-        run.attempt.checkpoint()
         if uploads.get(source.raw.key) != source.etag:
             why = f"{source.raw.key} was uploaded again, or deleted, while it was processed"
             raise Conflict(why, source.type.kind.code)

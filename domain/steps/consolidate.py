@@ -14,13 +14,14 @@ from domain.model import (
     Derivatives,
     Failure,
     Job,
+    JobKind,
     Outcome,
     Report,
     Result,
     Status,
     asset_type_of,
 )  # fmt: skip
-from domain.rejections import NothingProcessed
+from domain.rejections import Malformed, NothingProcessed
 
 PARTIAL = "DERIVATIVE_ERRORS_DETECTED"
 
@@ -54,8 +55,11 @@ def give_up(
         return error.report
     reason = failure(error, Code.PROCESSING_FAILED)
     made = {done.raw_key: done for done in derivatives}
-    results = tuple(Result(asset, made.get(asset.key) or _undone(asset, job, reason)) for asset in job.assets)
-    invalid = reason.code is Code.VALIDATION_ERROR
+    assets = () if job.kind is JobKind.FINALIZE else job.assets
+    results = tuple(Result(asset, made.get(asset.key) or _undone(asset, job, reason)) for asset in assets)
+    invalid = reason.code is Code.VALIDATION_ERROR and (
+        job.kind is JobKind.PROCESS or isinstance(error, Malformed)
+    )
     status = Status.VALIDATION_FAILED if invalid else Status.PROCESSING_FAILED
     return Report(job, status, started_at, now, results, None, reason.code, reason)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from domain.digest import check_sha256
 from domain.each import each
@@ -19,14 +20,9 @@ def recall(run: Run, checked: Mapping[Asset, Source | Failure]) -> dict[Asset, S
 
     Nothing is asked about an upload that the listing has no derivatives of.
     """
-
-    def look(source: Source) -> None:
-        run.attempt.checkpoint()
-        _look(run, source)
-
     sources = dict.fromkeys(source for source in checked.values() if isinstance(source, Source))
     known = [source for source in sources if run.attempt.progress.recall(source) is None and _latest(run, source)]
-    looked = each(known, look, run.ports.transfers, run.attempt, Code.VALIDATION_ERROR)
+    looked = each(known, partial(_look, run), run.ports.transfers, run.attempt, Code.VALIDATION_ERROR)
     failed: dict[Source | Failure, Failure] = {source: why for source, why in looked.items() if why is not None}
     return {asset: failed.get(source, source) for asset, source in checked.items()}
 

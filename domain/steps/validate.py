@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+from contextlib import nullcontext, suppress
 
 from domain import content, keys
 from domain.content import HEAD_BYTES
 from domain.each import each
-from domain.errors import Code, Permanent
+from domain.errors import Archived, Code, Permanent
 from domain.kinds import Kind
-from domain.model import Asset, Failure, Manifest, Source, asset_type_of
+from domain.model import Asset, Failure, JobKind, Manifest, Source, asset_type_of
 from domain.ports import Head, Objects
 from domain.run import Run
 
@@ -20,15 +21,18 @@ SHA256_BYTES = 32
 def validate(run: Run) -> dict[Asset, Source | Failure]:
     """Check the assets side by side; an invalid one fails alone.
 
-    A photo's bytes are checked where they are fetched anyway, in the thumbnails step.
+    A photo's bytes are checked where they are fetched anyway, in the thumbnails step. A finalization makes no
+    derivatives, so their names don't matter to it; and what it can't look at on the last receive isn't left out.
     """
+    finalizing = run.job.kind is JobKind.FINALIZE
 
     def look(asset: Asset) -> Source:
         run.attempt.checkpoint()
         return _look(run, asset)
 
-    checked = each(dict.fromkeys(run.job.assets), look, run.ports.transfers, run.attempt, Code.VALIDATION_ERROR)
-    return _without_collisions(checked)
+    assets = dict.fromkeys(run.job.assets)
+    checked = each(assets, look, run.ports.transfers, run.attempt, Code.VALIDATION_ERROR, salvage=not finalizing)
+    return checked if finalizing else _without_collisions(checked)
 
 
 def _look(run: Run, asset: Asset) -> Source:
@@ -37,7 +41,8 @@ def _look(run: Run, asset: Asset) -> Source:
     raw = keys.parse_raw(asset.key, run.job.listing_id)
     asset_type = asset_type_of(asset, raw)
     keys.check_derived(raw, asset_type.kind)
-    if asset_type.kind is Kind.VIDEO:
+    finalizing = run.job.kind is JobKind.FINALIZE
+    if asset_type.kind is Kind.VIDEO and not finalizing:
         run.ports.transcoder.check_name(raw)
     head = run.ports.objects.head(asset.key)
     if head is None:
@@ -45,7 +50,8 @@ def _look(run: Run, asset: Asset) -> Source:
     _check_size(head.size, asset_type.kind, run.ports.limits[asset_type.kind])
     wanted = _check_manifest(asset.manifest, head)
     if asset_type.kind is not Kind.PHOTO:
-        _check_first_bytes(raw, asset_type.kind, head, run.ports.objects)
+        with suppress(Archived) if finalizing else nullcontext():
+            _check_first_bytes(raw, asset_type.kind, head, run.ports.objects)
     return Source(raw, asset_type, head.etag, head.size, wanted, head.version)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextvars import copy_context
 
@@ -14,7 +14,7 @@ from domain.bundle_paths import NAMING, BundlePaths, inner_path
 from domain.errors import Conflict, NotFound, Transient
 from domain.model import Bundle
 from domain.part_sink import MIN_PART_SIZE, PartSink
-from domain.ports import Entry
+from domain.ports import Entry, Head
 from domain.run import Run
 
 REBUILDS = 8
@@ -30,8 +30,21 @@ _UNIX = 3
 _FINGERPRINT = "members"
 
 
-def write_bundle(run: Run) -> Bundle:
-    """Make the bundle hold every processed object that the listing has now.
+def processed(run: Run) -> list[Entry]:
+    """Every processed object that the listing has now."""
+    listing_id, template = run.job.listing_id, run.ports.bundles.template
+    entries = run.ports.objects.list(keys.processed_prefix(listing_id))
+    return [entry for entry in entries if keys.is_member(entry.key, template, listing_id)]
+
+
+def uploads(run: Run) -> list[Entry]:
+    """Every upload that the listing has now."""
+    entries = run.ports.objects.list(keys.raw_prefix(run.job.listing_id))
+    return [entry for entry in entries if not entry.key.endswith("/")]
+
+
+def write_bundle(run: Run, look: Callable[[Run], list[Entry]] = processed) -> Bundle | None:
+    """Make the bundle hold what `look` finds, in the order of the keys. Where that is nothing, delete it: None.
 
     The bundle's ETag is read before the bucket is listed and is the condition of its replacement: where another
     job replaced it in between, it is built again, so the last writer can't lose another one's work. A bundle
@@ -40,35 +53,37 @@ def write_bundle(run: Run) -> Bundle:
     Raises:
         Transient: the bundle was replaced by others again and again.
     """
-    objects, job = run.ports.objects, run.job
-    key = keys.bundle_key(run.ports.bundle_template, job.listing_id, job.batch_id, job.job_id)
+    objects = run.ports.objects
+    key = run.ports.bundles.key(run.job)
     if not run.attempt.first:
         # A process that was killed couldn't. Another job's upload is hit, too: that one builds its bundle again.
         objects.abort_uploads(key)
     for _ in range(REBUILDS):
         run.attempt.checkpoint()
         current = objects.head(key)
-        members = _members(run)
-        unzipped = sum(member.size for member in members)
-        fingerprint = _fingerprint(members)
-        if current and current.metadata.get(_FINGERPRINT) == fingerprint:
-            return Bundle(key, len(members), current.size, unzipped)
-        etag = current.etag if current else None
+        members = look(run)
         try:
-            with objects.replace(key, etag, "application/zip", {_FINGERPRINT: fingerprint}) as upload:
-                sink = PartSink(upload, max(MIN_PART_SIZE, unzipped // MAX_PARTS))
-                _write(run, sink, members)
-                size = sink.finish()
+            if members:
+                return _replace(run, key, current, members)
+            if current:
+                objects.delete(key, current.etag)
+            return None
         except (Conflict, NotFound):
             continue
-        return Bundle(key, len(members), size, unzipped)
     raise Transient(f"other jobs of the listing replaced {key} {REBUILDS} times while it was built")
 
 
-def _members(run: Run) -> list[Entry]:
-    listing_id = run.job.listing_id
-    entries = run.ports.objects.list(keys.processed_prefix(listing_id))
-    return [entry for entry in entries if keys.is_member(entry.key, run.ports.bundle_template, listing_id)]
+def _replace(run: Run, key: str, current: Head | None, members: Sequence[Entry]) -> Bundle:
+    unzipped = sum(member.size for member in members)
+    fingerprint = _fingerprint(members)
+    if current and current.metadata.get(_FINGERPRINT) == fingerprint:
+        return Bundle(key, len(members), current.size, unzipped)
+    etag = current.etag if current else None
+    with run.ports.objects.replace(key, etag, "application/zip", {_FINGERPRINT: fingerprint}) as upload:
+        sink = PartSink(upload, max(MIN_PART_SIZE, unzipped // MAX_PARTS))
+        _write(run, sink, members)
+        size = sink.finish()
+    return Bundle(key, len(members), size, unzipped)
 
 
 def _fingerprint(members: Iterable[Entry]) -> str:
@@ -97,7 +112,7 @@ def _write(run: Run, sink: PartSink, members: Iterable[Entry]) -> None:
 
 def _new_extension(key: str, first: bytes) -> str | None:
     """The extension of the member's real format, where the name doesn't have it."""
-    file_format = None if keys.is_original(key) else content.sniff(first)
+    file_format = None if keys.keeps_its_name(key) else content.sniff(first)
     wrong = file_format is not None and not content.has_extension(key, file_format)
     return file_format.extension if file_format and wrong else None
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from adapters.claims import S3Claims
+from adapters.claims import S3Claims, age_of
 from domain import keys
 from domain.claims import Claim, Claims
 from domain.errors import Conflict, Transient
 from domain.kinds import AssetType
 from domain.model import Origin, Source, Transcoding
 from tests.contract.aws import Bucket
-from tests.fakes import FakeClaims
+from tests.fakes import NOW, FakeClaims
 
 SOURCE = Source(keys.parse_raw("28/raw/video/vertical/v.mov", 28), AssetType.VIDEO, "e1", 1)
 SHARING = Source(keys.parse_raw("28/raw/video/vertical/2026-01-05/v.mp4", 28), AssetType.VIDEO, "e2", 1)
@@ -77,6 +77,20 @@ def test_a_claim_that_was_taken_over_is_not_named(claims: Claims) -> None:
     claims.take(SOURCE, replace(CLAIM, message_id="m-2"), first)
     claims.name(SOURCE, first, TRANSCODING)
     assert (seen(claims).message_id, seen(claims).transcoding) == ("m-2", None)
+
+
+@pytest.mark.parametrize(
+    ("date", "age"),
+    [
+        ("Mon, 05 Jan 2026 12:00:07 GMT", 7),
+        ("Mon, 05 Jan 2026 12:00:07 -0000", 7),
+        ("Mon, 05 Jan 2026 11:59:00 GMT", 0),
+        ("yesterday", 0),
+        ("", 0),
+    ],
+)
+def test_its_age_is_by_the_buckets_clock(date: str, age: int) -> None:
+    assert age_of(NOW, date) == age
 
 
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)

@@ -438,3 +438,22 @@ def test_the_sha256_of_an_upload_in_parts_is_not_taken_for_that_of_its_bytes(buc
     head = bucket.objects.head(KEY)
     assert head
     assert head.sha256 is None
+
+
+def test_an_object_is_deleted_and_what_is_not_there_is_no_error(store: Store) -> None:
+    store.put(KEY, b"bundle")
+    store.put(KEY + ".old", b"another")
+    etag = etag_of(store, KEY)
+    for _ in range(2):
+        store.objects.delete(KEY, etag)
+    assert store.objects.head(KEY) is None
+    assert read(store, KEY + ".old") == b"another"
+
+
+def test_what_is_another_one_by_now_is_not_deleted(store: Store) -> None:
+    store.put(KEY, b"old")
+    old = etag_of(store, KEY)
+    store.put(KEY, b"theirs")
+    with pytest.raises(Conflict):
+        store.objects.delete(KEY, old)
+    assert read(store, KEY) == b"theirs"

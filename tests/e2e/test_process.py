@@ -81,7 +81,8 @@ def test_a_log_line_for_each_step_with_all_that_names_the_job(uploaded: World) -
         worker.wait_for_event("message deleted")
         steps = worker.events("step done")
         output = worker.output()
-    assert [line["step"] for line in steps] == ["validate", "thumbnails", "zip", "consolidate", "callback"]
+    names = [line["step"] for line in steps]
+    assert names == ["validate", "thumbnails", "confirm", "zip", "consolidate", "callback"]
     for line in steps:
         assert line["job_id"] == 21
         assert line["listing_id"] == 28

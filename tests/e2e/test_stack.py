@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sys
 import zipfile
@@ -121,3 +122,45 @@ def test_the_demo_runs_and_ends_by_itself(tmp_path: Path) -> None:
     assert zipfile.ZipFile(output / "28.zip").read("video/vertical/original/walk.mp4") == videos[1].read_bytes()
     assert (output / "callback.json").exists()
     assert (output / "28.zip").exists()
+
+
+@pytest.fixture
+def media(tmp_path: Path) -> Path:
+    """Two pictures; of one the end is missing."""
+    folder = tmp_path / "media"
+    folder.mkdir()
+    whole = encoded(Image.effect_noise((640, 480), 50), "JPEG")
+    (folder / "whole.jpg").write_bytes(whole)
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+def demo_with(profile: str, media: Path) -> Path:
+    output = media.parent / "demo-output"
+    command = [sys.executable, "-m", "devstack.demo", "--output", str(output), "--media", str(media)]
+    with Child([*command, "--profile", profile], log=media.parent / "demo.log") as demo:
+        assert demo.wait(90) == 0, demo.tail()
+    return output
+
+
+def test_the_first_backend_is_told_of_a_partial_success_in_a_word_that_it_knows(media: Path) -> None:
+    output = demo_with("first", media)
+    callback = json.loads((output / "callback.json").read_text())
+    assert callback["status"] == "SUCCEEDED"
+    assert {entry["errorCode"] for entry in callback["outputs"]} == {"", "THUMBNAIL_PROCESSING_FAILED"}
+    assert callback["zipBundles"] == ["28/processed/zip/28.zip"]
+    assert not (output / "finalization.json").exists()
+
+
+def test_the_newest_backend_gets_the_originals_by_a_finalization(media: Path) -> None:
+    output = demo_with("newest", media)
+    assert json.loads((output / "callback.json").read_text())["status"] == "PARTIAL_SUCCESS"
+    finalization = json.loads((output / "finalization.json").read_text())
+    assert (finalization["status"], finalization["provider"]) == ("SUCCEEDED", "STEP_FUNCTIONS_FINALIZATION")
+    assert finalization["zipBundles"] == ["28/processed/zip/listing-media.zip"]
+    with zipfile.ZipFile(output / "listing-media.zip") as archive:
+        assert archive.namelist() == ["photo/horizontal/whole.jpg"]
+        assert archive.read("photo/horizontal/whole.jpg") == (media / "whole.jpg").read_bytes()
+    page = (output / "index.html").read_text()
+    assert 'href="finalization.json"' in page
+    assert 'href="listing-media.zip"' in page

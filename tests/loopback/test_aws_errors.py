@@ -19,7 +19,7 @@ from adapters.s3 import S3Objects
 from adapters.sqs import SqsQueue
 from devstack.aws import session, variables
 from devstack.serving import LocalServer, QuietHandler
-from domain.errors import Conflict, NotFound, Permanent, Transient
+from domain.errors import Archived, Conflict, NotFound, Permanent, Transient
 from domain.journal import Ended, Ending, Journal
 from domain.model import Job
 from tests.fakes import NOW
@@ -40,7 +40,7 @@ def client_error(code: str) -> ClientError:
         ("PreconditionFailed", Conflict),
         ("ConditionalRequestConflict", Conflict),
         ("NoSuchUpload", Conflict),
-        ("InvalidObjectState", Permanent),
+        ("InvalidObjectState", Archived),
         ("KeyTooLongError", Permanent),
         ("EntityTooLarge", Permanent),
         ("SlowDown", Transient),

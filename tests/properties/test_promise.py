@@ -177,14 +177,16 @@ class Promise(RuleBasedStateMachine):
         return False
 
     @precondition(lambda self: len(self.queue.held) < 2)
-    @rule(good=st.sampled_from([True, True, True, False]))
-    def send(self, good: bool) -> None:
+    @rule(good=st.sampled_from([True, True, True, False]), kind=st.sampled_from(["process", "finalize"]))
+    def send(self, good: bool, kind: str = "process") -> None:
         self.listings += 1
         listing = self.listings
         key = f"{listing}/raw/photo/a.jpg"
         if good:
             self.objects.put(key, JPEG)
-        self.queue.send(json.dumps({"jobId": 1, "listingId": listing, "assets": [key]}))
+        if kind == "finalize":
+            self.objects.put(f"{listing}/processed/photo/large/a.jpg", JPEG)
+        self.queue.send(json.dumps({"kind": kind, "jobId": 1, "listingId": listing, "assets": [key]}))
 
     @precondition(lambda self: any(held.visible_at <= self.clock() for held in self.queue.held))
     @rule(which=st.integers(0, 1))

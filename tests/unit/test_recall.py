@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from domain.errors import Code, Transient
+from domain.errors import Code, Permanent, Transient
 from domain.kinds import Kind, Size
 from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Status
 from domain.pipeline import process
@@ -109,6 +109,14 @@ def test_new_uploads_cost_no_request(world: World) -> None:
     world.run(PHOTO)
     asked = [key for method, key in world.objects.calls if method == "head"]
     assert asked == [PHOTO, "28/processed/zip/28.zip"]
+
+
+def test_what_the_journal_knows_is_not_asked_about_again(world: World) -> None:
+    attempt = FakeAttempt(transcoder=world.transcoder)
+    world.run(PHOTO, attempt=attempt)
+    world.run(PHOTO, attempt=attempt)
+    assert THUMBNAIL not in world.objects.called("head")
+    assert world.writes() == []
 
 
 def test_an_upload_that_changed_is_rendered_anew_and_replaces_the_old_one(world: World) -> None:
@@ -294,6 +302,13 @@ def test_one_that_is_deleted_while_it_is_rendered_fails_the_attempt(world: World
     world.images.before = lambda data: world.objects.stored.__delitem__(PHOTO)
     with pytest.raises(Transient, match="deleted"):
         world.run(PHOTO)
+
+
+def test_where_nothing_was_processed_nobody_looks_again(world: World) -> None:
+    world.images.before = lambda data: (_ for _ in ()).throw(Permanent("cut off"))
+    with pytest.raises(NothingProcessed):
+        world.run(PHOTO)
+    assert world.objects.called("list") == ["28/processed/"]
 
 
 def test_the_version_that_was_processed_is_tagged(world: World) -> None:

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
+from domain.bundles import Bundles, Contents
 from domain.kinds import Kind
 from worker.settings import BadSettings, Settings, load_settings
 
@@ -21,7 +23,14 @@ REQUIRED = {
 def _only_these(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A process environment and a working directory with nothing in them but the required settings."""
     monkeypatch.chdir(tmp_path)
-    for name in ("AWS_REGION", "AWS_ENDPOINT_URL", "HTTP_PORT", "WORKER_CONCURRENCY", "LOG_LEVEL"):
+    for name in (
+        "AWS_REGION",
+        "AWS_ENDPOINT_URL",
+        "HTTP_PORT",
+        "WORKER_CONCURRENCY",
+        "LOG_LEVEL",
+        "ZIP_KEY_TEMPLATE",
+    ):
         monkeypatch.delenv(name, raising=False)
     for name, value in REQUIRED.items():
         monkeypatch.setenv(name, value)
@@ -68,6 +77,7 @@ def test_a_missing_setting_is_named(name: str, monkeypatch: pytest.MonkeyPatch) 
         ("LOG_LEVEL", "LOUD"),
         ("LOG_FORMAT", "xml"),
         ("ZIP_KEY_TEMPLATE", "bundles/all.zip"),
+        ("BUNDLE_CONTENTS", "everything"),
         ("JOB_TIMEOUT", "0"),
         ("MEDIACONVERT_ROLE_ARN", "media-convert"),
         ("MEDIACONVERT_ROLE_ARN", "arn:aws:mediaconvert:us-east-1:000000000000:queues/Default"),
@@ -104,6 +114,56 @@ def test_a_dotenv_file_fills_in_what_the_environment_lacks(
     settings = load_settings()
     assert settings.media_bucket == "from-the-environment"
     assert settings.aws_region == "sa-east-1"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{listing_id}/processed/zip/{listing_id}.zip",
+        "{listing_id}/processed/zip/{job_id}.zip",
+        "{listing_id}/processed/zip/{batch_id}.zip",
+    ],
+)
+def test_originals_need_a_key_that_no_processing_job_writes_to(
+    template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZIP_KEY_TEMPLATE", template)
+    assert load_settings().bundles == Bundles(template, Contents.PROCESSED)
+    monkeypatch.setenv("BUNDLE_CONTENTS", "originals")
+    with pytest.raises(
+        BadSettings, match=r"^BUNDLE_CONTENTS: originals need a ZIP_KEY_TEMPLATE of their own"
+    ) as bad:
+        load_settings()
+    assert "\n" not in str(bad.value)
+
+
+def test_a_bad_template_is_named_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZIP_KEY_TEMPLATE", "all.zip")
+    monkeypatch.setenv("BUNDLE_CONTENTS", "originals")
+    with pytest.raises(BadSettings, match=r"^ZIP_KEY_TEMPLATE: ") as bad:
+        load_settings()
+    assert "\n" not in str(bad.value)
+
+
+def profile(name: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings with a profile; each of its lines is a setting."""
+    lines = dotenv_values(Path(__file__).parents[2] / "infra" / "profiles" / f"{name}.env")
+    for variable, value in lines.items():
+        assert variable.lower() in Settings.model_fields
+        assert value
+        monkeypatch.setenv(variable, value)
+    return load_settings()
+
+
+def test_the_profile_of_the_first_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = profile("first", monkeypatch)
+    assert (settings.callback_partial_as, settings.callback_max_bytes) == ("SUCCEEDED", 65535)
+    assert settings.bundles == Bundles()
+
+
+def test_the_profile_of_the_newest_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = profile("newest", monkeypatch)
+    assert settings.bundles == Bundles("{listing_id}/processed/zip/listing-media.zip", Contents.ORIGINALS)
 
 
 def test_every_kind_has_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from domain.errors import LeaseLost, Transient
 from domain.model import Bundle, Job
 from domain.rendition_cache import RenditionCache
 from domain.run import Run
+from domain.steps import zip as zip_step
 from domain.steps.zip import REBUILDS, SMALL, write_bundle
 from tests.fakes import JPEG, PDF, FakeAttempt, FakeObjects, make_ports
 
@@ -22,7 +23,9 @@ def bundle(
 ) -> Bundle:
     ports = make_ports(objects=objects)
     run = Run(Job(21, 28, "m-1"), attempt or FakeAttempt(), ports, renditions or RenditionCache(0))
-    return write_bundle(run)
+    made = write_bundle(run)
+    assert made
+    return made
 
 
 def contents(objects: FakeObjects) -> dict[str, bytes]:
@@ -106,6 +109,16 @@ def test_a_bundle_that_holds_these_very_members_is_left_as_it_is(objects: FakeOb
     assert objects.called("replace") == [KEY]
     objects.put("28/processed/photo/vertical/large/b.jpg", JPEG)
     assert bundle(objects).count == 3
+    assert objects.called("replace") == [KEY, KEY]
+
+
+def test_a_bundle_whose_names_followed_other_rules_is_built_again(
+    objects: FakeObjects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(zip_step, "NAMING", 1)
+        bundle(objects)
+    bundle(objects)
     assert objects.called("replace") == [KEY, KEY]
 
 

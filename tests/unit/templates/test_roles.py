@@ -41,6 +41,7 @@ def test_the_worker_may_do_what_it_does_and_no_more(template: Template) -> None:
         "s3:GetObject": [RAW, PROCESSED, WORK],
         "s3:PutObject": [PROCESSED, WORK],
         "s3:AbortMultipartUpload": [PROCESSED, WORK],
+        "s3:DeleteObject": [f"{BUCKET}/*/processed/zip/*"],
         "s3:GetObjectTagging": [RAW, WORK],
         "s3:PutObjectTagging": [RAW, WORK, PROCESSED],
         "s3:GetObjectVersionTagging": [RAW],
