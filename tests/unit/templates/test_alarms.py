@@ -48,7 +48,7 @@ READ = {
 # Comparison, threshold, minutes that are looked at, minutes that have to be bad, what a missing value means.
 RULES = {
     "DeadLettersAlarm": ("GreaterThanThreshold", 0, 1, 1, "ignore"),
-    "DeadLetterAgeAlarm": ("GreaterThanThreshold", 864_000, 1, 1, "ignore"),
+    "DeadLetterAgeAlarm": ("GreaterThanThreshold", 604_800, 1, 1, "ignore"),
     "NoPollAlarm": ("GreaterThanOrEqualToThreshold", 1, 3, 3, "notBreaching"),
     "CallbacksAlarm": ("GreaterThanOrEqualToThreshold", 50, 5, 3, "notBreaching"),
     "OutageAlarm": ("GreaterThanOrEqualToThreshold", 1, 5, 3, "notBreaching"),
