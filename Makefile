@@ -11,7 +11,7 @@ UNIT_VENV := .venv-3.13
 PYTHON313 ?= $(shell for python in python3.13 $${PYENV_ROOT:-$(HOME)/.pyenv}/versions/3.13*/bin/python; do \
 	$$python -c 'import sys; sys.version_info[:2] == (3, 13) or sys.exit(1); print(sys.executable)' 2>/dev/null && break; done)
 
-.PHONY: help setup fast check format schemas test test-faults soak mutants fuzz lint demo bench test-localstack test-3.13 ci push deploy pythons audit lock clean
+.PHONY: help setup fast check format schemas test test-faults soak mutants fuzz lint demo bench test-localstack test-3.13 ci push deploy pythons checkov audit lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9.-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -98,6 +98,9 @@ pythons:
 
 bench: setup  ## the figures of docs/figures.md, measured here (minutes)
 	$(BIN)/python -m benchmarks
+
+checkov:  ## the templates against checkov's rules; what is excused says so by name (needs uv)
+	uvx checkov --framework cloudformation --file infra/*.yaml --compact --quiet
 
 audit:  ## known vulnerabilities of what is locked (needs uv)
 	for file in requirements/*.txt; do uvx pip-audit --strict --require-hashes --disable-pip -r $$file || exit 1; done

@@ -23,6 +23,23 @@ def adopting(*names: str, **others: str) -> Template:
     return Template("storage-and-queues.yaml", **{name: ADOPTED[name] for name in names}, **others)
 
 
+def test_what_is_made_where_nothing_is_adopted() -> None:
+    assert {name: it["Type"] for name, it in adopting().resources.items()} == {
+        "Key": "AWS::KMS::Key",
+        "KeyAlias": "AWS::KMS::Alias",
+        "LogBucket": "AWS::S3::Bucket",
+        "LogBucketPolicy": "AWS::S3::BucketPolicy",
+        "MediaBucket": "AWS::S3::Bucket",
+        "MediaBucketPolicy": "AWS::S3::BucketPolicy",
+        "DeadLetterQueue": "AWS::SQS::Queue",
+        "DeadLetterQueuePolicy": "AWS::SQS::QueuePolicy",
+        "Queue": "AWS::SQS::Queue",
+        "QueuePolicy": "AWS::SQS::QueuePolicy",
+        "WorkerInstanceProfile": "AWS::IAM::InstanceProfile",
+        **dict.fromkeys(ROLES, "AWS::IAM::Role"),
+    }
+
+
 def test_where_all_is_adopted_only_roles_are_made() -> None:
     template = adopting(*ADOPTED)
     assert template.resources.keys() == {*ROLES, "WorkerInstanceProfile"}

@@ -9,6 +9,24 @@ import pytest
 from tests.unit.templates.template import SECRET, actions, resources_of, service, statements
 
 
+def test_what_the_service_is_made_of() -> None:
+    alarms = service(MinTasks="0").of_type("AWS::CloudWatch::Alarm")
+    made = {name: it["Type"] for name, it in service(MinTasks="0").resources.items() if name not in alarms}
+    assert made == {
+        "Repository": "AWS::ECR::Repository",
+        "LogGroup": "AWS::Logs::LogGroup",
+        "Cluster": "AWS::ECS::Cluster",
+        "SecurityGroup": "AWS::EC2::SecurityGroup",
+        "ExecutionRole": "AWS::IAM::Role",
+        "TaskDefinition": "AWS::ECS::TaskDefinition",
+        "Service": "AWS::ECS::Service",
+        "ScalableTarget": "AWS::ApplicationAutoScaling::ScalableTarget",
+        "ScaleOnBacklog": "AWS::ApplicationAutoScaling::ScalingPolicy",
+        "ScaleFromZero": "AWS::ApplicationAutoScaling::ScalingPolicy",
+        "Dashboard": "AWS::CloudWatch::Dashboard",
+    }
+
+
 def test_ecs_may_pull_log_and_read_the_secret_and_no_more() -> None:
     role = service().properties("ExecutionRole")
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
