@@ -6,7 +6,6 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from domain.errors import Code, Permanent
 from domain.kinds import Kind
@@ -15,6 +14,7 @@ BACKEND_WRITES = "*/processed/project/*/original/*"
 """What the backend may write under `processed/`, too; as in IAM, each `*` stands for slashes as well."""
 MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 
+_BACKENDS = re.compile(".*".join(map(re.escape, BACKEND_WRITES.split("*"))))
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+|^\.+")
@@ -84,7 +84,7 @@ def check_derived(raw: RawKey, kind: Kind) -> None:
 
 def only_ours(key: str) -> bool:
     """Whether nobody but the worker and MediaConvert may write this derivative, so that it can be believed."""
-    return not fnmatchcase(key, BACKEND_WRITES)
+    return not _BACKENDS.fullmatch(key)
 
 
 def frames(raw: RawKey, etag: str) -> str:
