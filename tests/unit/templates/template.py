@@ -38,6 +38,10 @@ class Template:
         self.resources = self._made("Resources")
         self.outputs = self._made("Outputs")
 
+    def defaults(self) -> dict[str, Any]:
+        """The parameters that have one."""
+        return {name: it["Default"] for name, it in self.source["Parameters"].items() if "Default" in it}
+
     def properties(self, name: str) -> Any:
         return self.resources[name]["Properties"]
 

@@ -23,6 +23,19 @@ def adopting(*names: str, **others: str) -> Template:
     return Template("storage-and-queues.yaml", **{name: ADOPTED[name] for name in names}, **others)
 
 
+def test_the_names_are_the_old_systems_and_nothing_is_adopted_by_default() -> None:
+    assert adopting().defaults() == {
+        "Environment": "staging",
+        "NamePrefix": "",
+        "MediaBucketName": "toq-listing-medias",
+        "LogBucketName": "toq-logs",
+        "QueueName": "listing-media-processing",
+        "RoleName": "toq-media-processing",
+        "UploadOrigins": "",
+        **dict.fromkeys(ADOPTED, ""),
+    }
+
+
 def test_what_is_made_where_nothing_is_adopted() -> None:
     assert {name: it["Type"] for name, it in adopting().resources.items()} == {
         "Key": "AWS::KMS::Key",

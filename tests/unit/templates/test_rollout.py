@@ -9,6 +9,25 @@ import pytest
 from tests.unit.templates.template import SECRET, actions, resources_of, service, statements
 
 
+def test_what_needs_not_be_said() -> None:
+    assert service().defaults() == {
+        **dict.fromkeys(("Revision", "EnvironmentFileArn", "MediaConvertQueueArn", "AlarmTopicArn"), ""),
+        **dict.fromkeys(("ExistingCluster", "CapacityProvider"), ""),
+        "AssignPublicIp": "DISABLED",
+        "OnDemandBase": 1,
+        "OnDemandWeight": 1,
+        "SpotWeight": 0,
+        "Architecture": "X86_64",
+        "TaskCpu": 1024,
+        "TaskMemory": 2048,
+        "MinTasks": 1,
+        "MaxTasks": 10,
+        "BacklogPerTask": 16,
+        "BacklogTarget": 900,
+        "LogRetentionDays": 30,
+    }
+
+
 def test_what_the_service_is_made_of() -> None:
     alarms = service(MinTasks="0").of_type("AWS::CloudWatch::Alarm")
     made = {name: it["Type"] for name, it in service(MinTasks="0").resources.items() if name not in alarms}
