@@ -11,6 +11,7 @@ from cfnlint.decode import cfn_yaml
 
 INFRA = Path(__file__).parents[3] / "infra"
 NO_VALUE = object()
+RETAINED = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
 SECRET = "arn:aws:secretsmanager:us-east-1:111122223333:secret:callback-a1b2c3"
 PSEUDO = {
     "AWS::AccountId": "111122223333",
@@ -106,6 +107,15 @@ def service(**parameters: str) -> Template:
         "SubnetIds": "subnet-1,subnet-2",
     }
     return Template("service.yaml", **{**given, **parameters})
+
+
+def refused(template: Template, policy: str) -> dict[str, Any]:
+    """The statement that everybody is refused by."""
+    document = template.properties(policy)["PolicyDocument"]
+    assert document["Version"] == "2012-10-17"
+    (statement,) = [it for it in document["Statement"] if it["Effect"] == "Deny"]
+    assert statement["Principal"] == "*"
+    return dict(statement)
 
 
 def statements(role: Any) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Key, buckets and queues of storage-and-queues.yaml, all of them made anew."""
+"""The buckets of storage-and-queues.yaml."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.templates.template import Template
+from tests.unit.templates.template import RETAINED, Template, refused
 
 BUCKETS = {"MediaBucket": "toq-listing-medias", "LogBucket": "toq-logs-staging"}
-RETAINED = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
 
 
 @pytest.fixture(scope="module")
@@ -22,44 +21,6 @@ def rules(template: Template, bucket: str) -> dict[str, Any]:
     assert all(rule["Status"] == "Enabled" for rule in found)
     assert not any("Prefix" in rule for rule in found), "the old rule's prefix raw/ never matched a key"
     return {rule["Id"]: {name: it for name, it in rule.items() if name not in ("Id", "Status")} for rule in found}
-
-
-def refused(template: Template, policy: str) -> dict[str, Any]:
-    """The statement that everybody is refused by."""
-    document = template.properties(policy)["PolicyDocument"]
-    assert document["Version"] == "2012-10-17"
-    (statement,) = [it for it in document["Statement"] if it["Effect"] == "Deny"]
-    assert statement["Principal"] == "*"
-    return dict(statement)
-
-
-def test_the_key_rotates_every_year_and_has_its_alias(template: Template) -> None:
-    key = template.properties("Key")
-    assert key["EnableKeyRotation"] is True
-    assert key["RotationPeriodInDays"] == 365
-    assert RETAINED.items() <= template.resources["Key"].items(), "what it encrypted would be lost with it"
-    alias = template.properties("KeyAlias")
-    assert alias == {"AliasName": "alias/toq-media-processing-staging", "TargetKeyId": "Key"}
-
-
-def test_the_key_serves_the_account_and_the_workers_log_groups(template: Template) -> None:
-    document = template.properties("Key")["KeyPolicy"]
-    assert document["Version"] == "2012-10-17"
-    account, logs = document["Statement"]
-    assert account["Principal"] == {"AWS": "arn:aws:iam::111122223333:root"}
-    assert logs["Principal"] == {"Service": "logs.us-east-1.amazonaws.com"}
-    assert account["Effect"] == logs["Effect"] == "Allow"
-    assert account["Resource"] == logs["Resource"] == "*"
-    assert account["Action"] == "kms:*"
-    assert logs["Action"] == [
-        "kms:Encrypt*",
-        "kms:Decrypt*",
-        "kms:ReEncrypt*",
-        "kms:GenerateDataKey*",
-        "kms:Describe*",
-    ]
-    groups = "arn:aws:logs:us-east-1:111122223333:log-group:/media-worker/*"
-    assert logs["Condition"] == {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}}
 
 
 def test_both_buckets_are_encrypted(template: Template) -> None:
@@ -146,31 +107,3 @@ def test_browsers_upload_only_from_origins_that_are_named(template: Template) ->
         "ExposedHeaders": ["ETag"],
         "MaxAge": 3600,
     }
-
-
-def test_the_queue_and_its_dlq_which_takes_from_that_queue_alone(template: Template) -> None:
-    assert template.properties("Queue") == {
-        "QueueName": "listing-media-processing-staging",
-        "VisibilityTimeout": 60,
-        "MessageRetentionPeriod": 345_600,
-        "ReceiveMessageWaitTimeSeconds": 20,
-        "KmsMasterKeyId": "Key.Arn",
-        "RedrivePolicy": {"deadLetterTargetArn": "DeadLetterQueue.Arn", "maxReceiveCount": 5},
-    }
-    source = "arn:aws:sqs:us-east-1:111122223333:listing-media-processing-staging"
-    assert template.properties("DeadLetterQueue") == {
-        "QueueName": "listing-media-processing-dlq-staging",
-        "MessageRetentionPeriod": 1_209_600,
-        "KmsMasterKeyId": "Key.Arn",
-        "RedriveAllowPolicy": {"redrivePermission": "byQueue", "sourceQueueArns": [source]},
-    }
-
-
-@pytest.mark.parametrize("queue", ["Queue", "DeadLetterQueue"])
-def test_no_queue_takes_plain_http_or_goes_with_its_stack(template: Template, queue: str) -> None:
-    assert RETAINED.items() <= template.resources[queue].items()
-    assert template.properties(f"{queue}Policy")["Queues"] == [queue]
-    statement = refused(template, f"{queue}Policy")
-    assert statement["Action"] == "sqs:*"
-    assert statement["Resource"] == f"{queue}.Arn"
-    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
