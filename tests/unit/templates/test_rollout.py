@@ -102,6 +102,8 @@ def test_a_rollout_keeps_what_runs_and_goes_back_by_itself() -> None:
 def test_without_a_revision_there_is_all_but_a_task() -> None:
     template = service(Revision="")
     assert template.properties("Service")["DesiredCount"] == 0
+    (container,) = template.properties("TaskDefinition")["ContainerDefinitions"]
+    assert container["Image"] == "Repository.RepositoryUri:none", "ECS wants some name"
     assert template.resources.keys() == service().resources.keys()
 
 
