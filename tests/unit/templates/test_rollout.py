@@ -120,7 +120,9 @@ def test_spot_is_a_share_and_not_the_base() -> None:
 
 
 def test_it_runs_on_an_existing_clusters_ec2() -> None:
-    template = service(ExistingCluster="theirs", CapacityProvider="their-hosts", AssignPublicIp="ENABLED")
+    template = service(
+        ExistingCluster="theirs", CapacityProvider="their-hosts", AssignPublicIp="ENABLED", MinTasks="0"
+    )
     assert "Cluster" not in template.resources
     found = template.properties("Service")
     assert found["Cluster"] == "theirs"
@@ -128,7 +130,11 @@ def test_it_runs_on_an_existing_clusters_ec2() -> None:
     assert "AssignPublicIp" not in found["NetworkConfiguration"]["AwsvpcConfiguration"], "Fargate alone has it"
     assert template.properties("TaskDefinition")["RequiresCompatibilities"] == ["EC2"]
     assert template.properties("ScalableTarget")["ResourceId"] == "service/theirs/Service.Name"
-    assert ': "Cluster"' not in json.dumps([template.resources, template.outputs]), "there is none to refer to"
+    everything = json.dumps(template.resources)
+    assert ': "Cluster"' not in everything, "there is none to refer to"
+    read = everything.count('{"Name": "ClusterName", "Value": "theirs"}')
+    assert read == 3, "by the scaling, from zero, too, and by the alarm that nobody polls"
+    assert template.properties("Dashboard")["DashboardBody"].count('"ClusterName", "theirs"') == 2
 
 
 @pytest.mark.parametrize(("existing", "name"), [("", "Cluster"), ("theirs", "theirs")])
