@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from adapters.aws import errors_mapped
 from domain import keys
 from domain.claims import Claim
-from domain.errors import MediaError, NotFound
+from domain.errors import Conflict, MediaError, NotFound
 from domain.model import Origin, Source, Transcoding
 
 if TYPE_CHECKING:
@@ -87,6 +87,9 @@ class S3Claims:
         try:
             self.take(source, replace(claim, transcoding=transcoding), claim)
         except MediaError as error:
+            held = self.look(source) if isinstance(error, Conflict) else None
+            if held and held.transcoding == transcoding:
+                return  # it was written, and the answer lost
             structlog.get_logger().warning(
                 "the claim doesn't name its transcoding; other messages would submit the video again",
                 key=source.raw.key, transcoding=transcoding.id, why=str(error),
@@ -123,5 +126,7 @@ def _from_wire(parsed: _Claim, age: float, version: str) -> Claim:
     claim = Claim(origin, parsed.generation, parsed.message_id, age=age, version=version)
     if named is None:
         return claim
-    transcoding = Transcoding(origin.upload, origin.etag, named.id, named.width, named.height, named.resubmitted)
+    transcoding = Transcoding(
+        origin.upload, origin.etag, named.id, named.width, named.height, named.resubmitted, origin.recipe
+    )
     return replace(claim, transcoding=transcoding)

@@ -54,6 +54,7 @@ class _Transcoding(_Form):
     width: int | None
     height: int | None
     resubmitted: bool = Field(validation_alias=AliasChoices("resubmitted", "second"))
+    recipe: str = "video-1"
 
 
 class _Version(BaseModel):
@@ -101,7 +102,8 @@ class JournalForm(_Form):
             tuple(Ended(a.number, a.at, a.ending, a.message, a.code) for a in self.attempts),
             tuple(Derivatives(d.raw_key, d.etag, d.type, d.keys, d.width, d.height) for d in self.derivatives),
             tuple(
-                Transcoding(t.raw_key, t.etag, t.id, t.width, t.height, t.resubmitted) for t in self.transcodings
+                Transcoding(t.raw_key, t.etag, t.id, t.width, t.height, t.resubmitted, t.recipe)
+                for t in self.transcodings
             ),
             self.unreadable,
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -13,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from adapters.aws import errors_mapped
 from domain.errors import Conflict, MediaError, NotFound
-from domain.ports import Entry, Head
+from domain.ports import Entry, Head, Holds
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -24,7 +23,6 @@ STAGE = "stage"
 """The tag that lifecycle rules filter by: a prefix can't match `{listing}/raw/` for all listings."""
 BUNDLE = "bundle"
 """The stage of what is rewritten as a whole: a lifecycle rule lets its old versions expire."""
-_NEW: Mapping[str, Any] = MappingProxyType({"IfNoneMatch": "*"})
 _KEPT = ("ContentType", "ContentDisposition", "ContentEncoding", "ContentLanguage", "CacheControl")
 """The headers of an upload that its copy has, too."""
 MAX_TAGS = 10  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
@@ -79,9 +77,9 @@ class S3Objects:
                 body.close()
 
     def write(
-        self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], new: bool = False
+        self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], only_if: Holds | None = None
     ) -> str:
-        with errors_mapped(f"PUT {key}"):
+        with _gone_is_conflict(), errors_mapped(f"PUT {key}"):
             answer = self._s3.put_object(
                 Bucket=self._bucket,
                 Key=key,
@@ -89,7 +87,7 @@ class S3Objects:
                 ContentType=content_type,
                 Metadata=metadata,
                 ChecksumAlgorithm="CRC32",
-                **(_NEW if new else {}),
+                **_condition(only_if),
             )
         self._count("out", len(data))
         return answer["ETag"].strip('"')
@@ -110,10 +108,13 @@ class S3Objects:
             raise Conflict(f"DELETE {key}: the object has changed meanwhile")
         self._s3.delete_object(Bucket=self._bucket, Key=key)
 
-    def copy(self, source: str, etag: str, target: str, metadata: Mapping[str, str], new: bool = False) -> None:
+    def copy(
+        self, source: str, etag: str, target: str, metadata: Mapping[str, str], only_if: Holds | None = None
+    ) -> None:
         with errors_mapped(f"copy {source}"):
             head = self._s3.head_object(Bucket=self._bucket, Key=source)
             kept: dict[str, Any] = {name: head[name] for name in _KEPT if name in head}  # type: ignore[literal-required]
+        with _gone_is_conflict(), errors_mapped(f"copy {source}"):
             self._s3.copy_object(
                 Bucket=self._bucket,
                 Key=target,
@@ -124,7 +125,7 @@ class S3Objects:
                 MetadataDirective="REPLACE",  # an uploader's metadata must not be taken for ours
                 Metadata=metadata,
                 **kept,
-                **(_NEW if new else {}),
+                **_condition(only_if),
             )
 
     def list(self, prefix: str) -> Iterator[Entry]:
@@ -215,14 +216,14 @@ class S3Upload:
             self._parts[number]["ChecksumCRC32"] = answer["ChecksumCRC32"]
 
     def complete(self, etag: str | None) -> None:
-        condition = {"IfMatch": f'"{etag}"'} if etag is not None else {"IfNoneMatch": "*"}
+        condition = _condition(Holds(etag))
         with errors_mapped(f"complete the upload of {self._key}"):
             self._s3.complete_multipart_upload(
                 Bucket=self._bucket,
                 Key=self._key,
                 UploadId=self._id,
                 MultipartUpload={"Parts": [part for _, part in sorted(self._parts.items())]},
-                **condition,  # type: ignore[arg-type]
+                **condition,
             )
 
     def abort(self) -> None:
@@ -232,6 +233,21 @@ class S3Upload:
         except MediaError as error:
             # The next attempt aborts it, or else the bucket's lifecycle rule.
             structlog.get_logger().warning("upload not aborted", key=self._key, why=str(error))
+
+
+@contextmanager
+def _gone_is_conflict() -> Iterator[None]:
+    """What was seen and isn't there any more has changed, too: S3 answers an If-Match on nothing with 404."""
+    try:
+        yield
+    except NotFound as error:
+        raise Conflict(str(error)) from error
+
+
+def _condition(only_if: Holds | None) -> dict[str, Any]:
+    if only_if is None:
+        return {}
+    return {"IfNoneMatch": "*"} if only_if.etag is None else {"IfMatch": f'"{only_if.etag}"'}
 
 
 def _abort(client: S3Client, bucket: str, key: str, upload_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -33,5 +34,9 @@ class Bundles:
 
     def mix(self) -> bool:
         """Whether a processing job could overwrite a bundle of originals."""
-        theirs = keys.bundle_key(DEFAULT_TEMPLATE, 1, None, 1)
-        return self.contents is Contents.ORIGINALS and keys.may_be(theirs, self.template, listing_id=1)
+        listings = {1, *map(int, re.findall("[0-9]+", self.template))}
+        shared = (
+            keys.may_be(keys.bundle_key(DEFAULT_TEMPLATE, listing, None, 1), self.template, listing)
+            for listing in listings
+        )
+        return self.contents is Contents.ORIGINALS and any(shared)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
 from domain.bundles import Contents
 from domain.digest import check_sha256
 from domain.each import each
 from domain.errors import Archived, Code, Conflict, Permanent, coded_as
-from domain.model import Asset, Failure, Job, Report, Source, Status
+from domain.model import Asset, Failure, Job, JobKind, Report, Source, Status
 from domain.ports import Attempt, Entry, Ports
 from domain.rejections import NothingProcessed
 from domain.rendition_cache import RenditionCache
@@ -36,6 +37,9 @@ def finalize(job: Job, attempt: Attempt, ports: Ports) -> Report:
         raise _nothing_left(job, left_out, started_at, ports.now())
     with attempt.step("zip") as counts, coded_as(Code.ZIP_FAILED):
         bundle = write_bundle(run, lambda run: _members(run, valid))
+        if not job.assets and ports.bundles.contents is Contents.ORIGINALS:
+            # After a deletion the processing jobs' bundle, too, must not hold what was removed.
+            write_bundle(replace(run, job=replace(job, kind=JobKind.PROCESS)))
         counts |= {"members": bundle.count, "bytes": bundle.size} if bundle else {"members": 0}
     report = Report(job, Status.SUCCEEDED, started_at, ports.now(), (), bundle, left_out=left_out)
     with attempt.step("callback"):

@@ -111,7 +111,7 @@ class Transcoding:
     """A video's job at the transcoder, for the upload with this ETag: `id` is the transcoder's.
 
     `width` and `height` are the source's in pixels, rotation applied; None where they aren't known.
-    `resubmitted` says that another one failed before it.
+    `resubmitted` says that another one failed before it; `recipe` is of the worker that submitted it.
     """
 
     raw_key: str
@@ -120,6 +120,7 @@ class Transcoding:
     width: int | None = None
     height: int | None = None
     resubmitted: bool = False
+    recipe: str = "video-1"
 
 
 @dataclass(frozen=True, slots=True)

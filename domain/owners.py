@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from domain.errors import Code, Conflict, Permanent
 from domain.model import Source
-from domain.record import upload_of
+from domain.ports import Holds
+from domain.record import etag_of, upload_of
 from domain.run import Run
 
 Written = TypeVar("Written")
@@ -29,18 +30,23 @@ def require_owner(run: Run, source: Source, upload: str | None) -> None:
         )
 
 
-def write_first(run: Run, source: Source, key: str, write: Callable[[bool], Written]) -> Written:
-    """Write the first derivative of an upload; `write` takes whether the key must be free.
+def write_owned(run: Run, source: Source, key: str, write: Callable[[Holds | None], Written]) -> Written:
+    """Write a derivative, on the condition that its key holds what the LIST showed when the run began.
 
-    Of two jobs side by side whose uploads share their derived keys, one alone comes through here.
+    Where it doesn't, a job side by side was faster. If that job processed these very bytes, the derivative is
+    written all the same: it is as good.
 
     Raises:
-        Permanent: VALIDATION_ERROR, where the other one was faster.
+        Permanent: VALIDATION_ERROR, where the key is another upload's by now.
+        Conflict: where another version of the upload was processed, or it isn't known what.
     """
-    if key not in run.processed:
-        try:
-            return write(True)
-        except Conflict:
-            head = run.ports.objects.head(key)
-            require_owner(run, source, upload_of(head.metadata) if head else None)
-    return write(False)
+    try:
+        return write(Holds(run.processed.get(key)))
+    except Conflict:
+        head = run.ports.objects.head(key)
+        if head is None:
+            raise
+        require_owner(run, source, upload_of(head.metadata))
+        if (upload_of(head.metadata), etag_of(head.metadata)) != (source.raw.key, source.etag):
+            raise
+    return write(None)

@@ -38,6 +38,13 @@ class Head:
     version: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """The condition that a key still holds the object with this ETag; None: no object."""
+
+    etag: str | None
+
+
 class Upload(Protocol):
     """A multipart upload under way."""
 
@@ -59,17 +66,19 @@ class Objects(Protocol):
         """The object's bytes in chunks of at most 1 MiB; only the `first` ones where given."""
 
     def write(
-        self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], new: bool = False
+        self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], only_if: Holds | None = None
     ) -> str:
-        """Store a whole object; returns its ETag. With `new`, raises Conflict where the key is taken."""
+        """Store a whole object; returns its ETag. Raises Conflict where the condition doesn't hold."""
 
     def delete(self, key: str, etag: str) -> None:
         """Delete the object, if it has this ETag, where the service can tell; where there is none, do nothing."""
 
-    def copy(self, source: str, etag: str, target: str, metadata: Mapping[str, str], new: bool = False) -> None:
+    def copy(
+        self, source: str, etag: str, target: str, metadata: Mapping[str, str], only_if: Holds | None = None
+    ) -> None:
         """A server-side copy with metadata of its own; bytes and headers, such as the content type, stay.
 
-        With `new`, raises Conflict where the target is taken.
+        `only_if` is about the target. Raises Conflict where it doesn't hold.
         """
 
     def list(self, prefix: str) -> Iterator[Entry]:

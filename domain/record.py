@@ -1,7 +1,7 @@
 """What a derivative's metadata say of the upload that it was made of.
 
-Each derivative names its upload. The one that is written last, in the smallest size, also has what it takes to
-find the derivatives again: the upload's ETag, the recipe, and the ETags of the others. A key has up to 1,024 bytes
+Each derivative names its upload and its ETag. The one that is written last, in the smallest size, also has what it
+takes to find the derivatives again: the recipe, and the ETags of the others. A key has up to 1,024 bytes
 of UTF-8, S3 takes 2 KB of metadata in ASCII: in base64 it always fits.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
 """
@@ -37,17 +37,16 @@ class Record:
             _SHA256: self.sha256.hex() if self.sha256 else "",
         }
         return {
-            **upload_metadata(self.origin.upload),
-            _ETAG: self.origin.etag,
+            **origin_metadata(self.origin),
             _RECIPE: self.origin.recipe,
             _OTHERS: " ".join(self.others),
             **{name: value for name, value in known.items() if value},
         }
 
 
-def upload_metadata(upload: str) -> Mapping[str, str]:
-    """The metadata of a derivative that isn't the last; `upload` is the raw key."""
-    return {_UPLOAD: base64.urlsafe_b64encode(upload.encode()).decode()}
+def origin_metadata(origin: Origin) -> Mapping[str, str]:
+    """The metadata of a derivative that isn't the last."""
+    return {_UPLOAD: base64.urlsafe_b64encode(origin.upload.encode()).decode(), _ETAG: origin.etag}
 
 
 def upload_of(metadata: Mapping[str, str]) -> str | None:
@@ -56,6 +55,11 @@ def upload_of(metadata: Mapping[str, str]) -> str | None:
         return base64.b64decode(metadata[_UPLOAD], altchars=b"-_", validate=True).decode()
     except (KeyError, ValueError):
         return None
+
+
+def etag_of(metadata: Mapping[str, str]) -> str | None:
+    """The ETag of the upload that a derivative was made of; None where it isn't known."""
+    return metadata.get(_ETAG)
 
 
 def read_record(metadata: Mapping[str, str]) -> Record | None:

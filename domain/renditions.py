@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from domain.kinds import Size
 from domain.model import Picture, Rendition, Source
-from domain.owners import write_first
-from domain.record import Record, upload_metadata
+from domain.owners import write_owned
+from domain.record import Record, origin_metadata
 from domain.run import Run
 
 
@@ -19,17 +20,18 @@ def store(run: Run, picture: Picture, source: Source, record: Record) -> Mapping
 
     Raises:
         Permanent: VALIDATION_ERROR, where another upload owns the keys.
+        Conflict: another version of the upload was processed meanwhile.
     """
     first, *others, last = picture.renditions
-    mark = upload_metadata(source.raw.key)
+    mark = origin_metadata(source.origin)
 
-    def write(rendition: Rendition, metadata: Mapping[str, str] = mark, new: bool = False) -> str:
-        key = source.derived(rendition.size)
-        etag = run.ports.objects.write(key, rendition.data, rendition.format.content_type, metadata, new)
+    def write(rendition: Rendition, metadata: Mapping[str, str] = mark) -> str:
+        key, content_type = source.derived(rendition.size), rendition.format.content_type
+        put = partial(run.ports.objects.write, key, rendition.data, content_type, metadata)
+        etag = write_owned(run, source, key, put)
         run.renditions.keep(key, etag, rendition.data)
         return etag
 
-    first_etag = write_first(run, source, source.derived(first.size), lambda new: write(first, new=new))
-    etags = (*record.others, first_etag, *run.ports.transfers.map(write, others))
+    etags = (*record.others, write(first), *run.ports.transfers.map(write, others))
     write(last, replace(record, others=etags).metadata())
     return {rendition.size: source.derived(rendition.size) for rendition in picture.renditions}

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from domain.claims import Claim
-from domain.errors import Transient
+from domain.errors import Conflict, Transient
 from domain.kinds import Size
 from domain.model import Source, Transcoding
 from domain.owners import require_owner
+from domain.record import read_record
 from domain.run import Run
 
 CLAIM_SECONDS = 60
@@ -34,9 +35,9 @@ def obtain(run: Run, source: Source, failed: Transcoding | None = None) -> Trans
         return claim.transcoding
     generation = _generation(run, source, claim)
     ours = Claim(source.origin, generation, run.job.message_id)
-    taken = run.ports.claims.take(source, ours, claim)
+    taken = _take(run, source, ours, claim)
     submitted = run.ports.transcoder.submit(source, generation)
-    transcoding = replace(submitted, resubmitted=failed is not None)
+    transcoding = replace(submitted, resubmitted=failed is not None, recipe=source.origin.recipe)
     run.ports.claims.name(source, taken, transcoding)
     run.attempt.progress.record_transcoding(transcoding, submitted=True)
     return transcoding
@@ -52,8 +53,30 @@ def _serves(run: Run, source: Source, claim: Claim, failed: Transcoding | None) 
         return True
     if not result.done:  # final for the message that submitted it; a later one may try again
         return claim.message_id == run.job.message_id or (result.curable and not known.resubmitted)
-    made = (source.derived(Size.ORIGINAL), run.ports.transcoder.frames(source)[0])
-    return all(run.ports.objects.head(key) for key in made)
+    return _made_is_there(run, source)
+
+
+def _made_is_there(run: Run, source: Source) -> bool:
+    """Whether the MP4 and a frame are there, and the MP4 is the one that the record names, if there is one.
+
+    Another one was written later: by somebody, or by a transcoding of older bytes that ended last.
+    """
+    video = run.ports.objects.head(source.derived(Size.ORIGINAL))
+    if video is None or run.ports.objects.head(run.ports.transcoder.frames(source)[0]) is None:
+        return False
+    poster = run.ports.objects.head(source.derived(source.type.kind.sizes[-1]))
+    record = read_record(poster.metadata) if poster else None
+    return record is None or record.origin != source.origin or record.others[:1] == (video.etag,)
+
+
+def _take(run: Run, source: Source, ours: Claim, claim: Claim | None) -> Claim:
+    try:
+        return run.ports.claims.take(source, ours, claim)
+    except Conflict:
+        held = run.ports.claims.look(source)
+        if held is None or replace(held, age=0, version="") != ours:
+            raise
+        return held  # it was written, and the answer lost
 
 
 def _generation(run: Run, source: Source, claim: Claim | None) -> int:

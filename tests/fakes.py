@@ -20,7 +20,7 @@ from domain.journal import Journal
 from domain.keys import RawKey
 from domain.kinds import WIDTHS, Kind, Size
 from domain.model import Job, Picture, Rendition, Report, Source, Transcoding, TranscodingResult
-from domain.ports import Entry, Head, Ports
+from domain.ports import Entry, Head, Holds, Ports
 from domain.queue import Message
 from worker.metrics import Metrics
 from worker.progress import Progress
@@ -92,10 +92,10 @@ class FakeObjects:
         yield self._get(key, etag).data[:first]
 
     def write(
-        self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], new: bool = False
+        self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], only_if: Holds | None = None
     ) -> str:
         self._note("write", key)
-        self._require_free(key, new)
+        self._require(key, only_if)
         self.stored[key] = Stored(data, content_type, metadata)
         return self.stored[key].etag
 
@@ -105,15 +105,18 @@ class FakeObjects:
             self._get(key, etag)
             del self.stored[key]
 
-    def copy(self, source: str, etag: str, target: str, metadata: Mapping[str, str], new: bool = False) -> None:
+    def copy(
+        self, source: str, etag: str, target: str, metadata: Mapping[str, str], only_if: Holds | None = None
+    ) -> None:
         self._note("copy", source)
         original = self._get(source, etag)
-        self._require_free(target, new)
+        self._require(target, only_if)
         self.stored[target] = replace(original, metadata=metadata)
 
-    def _require_free(self, key: str, new: bool) -> None:
-        if new and key in self.stored:
-            raise Conflict(f"{key} is taken")
+    def _require(self, key: str, only_if: Holds | None) -> None:
+        held = self.stored[key].etag if key in self.stored else None
+        if only_if and only_if.etag != held:
+            raise Conflict(f"{key} isn't what it was")
 
     def list(self, prefix: str) -> Iterator[Entry]:
         self._note("list", prefix)

@@ -10,7 +10,7 @@ from datetime import datetime
 import structlog
 
 from domain.journal import Ended, Journal, Journals
-from domain.model import Derivatives, Job, Source, Transcoding
+from domain.model import Derivatives, Job, Origin, Source, Transcoding
 from worker.metrics import Metrics
 
 
@@ -78,7 +78,7 @@ class Progress:
 
     def recall_transcoding(self, source: Source) -> Transcoding | None:
         for transcoding in reversed(self.transcodings):
-            if (transcoding.raw_key, transcoding.etag) == (source.raw.key, source.etag):
+            if Origin(transcoding.raw_key, transcoding.etag, transcoding.recipe) == source.origin:
                 return transcoding
         return None
 

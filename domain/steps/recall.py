@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 
 from domain.digest import check_sha256
 from domain.each import each
@@ -21,10 +20,20 @@ def recall(run: Run, checked: Mapping[Asset, Source | Failure]) -> dict[Asset, S
     Nothing is asked about an upload that the listing has no derivatives of.
     """
     sources = dict.fromkeys(source for source in checked.values() if isinstance(source, Source))
-    known = [source for source in sources if run.attempt.progress.recall(source) is None and _latest(run, source)]
-    looked = each(known, partial(_look, run), run.ports.transfers, run.attempt, Code.VALIDATION_ERROR)
-    failed: dict[Source | Failure, Failure] = {source: why for source, why in looked.items() if why is not None}
-    return {asset: failed.get(source, source) for asset, source in checked.items()}
+    unknown = [source for source in sources if run.attempt.progress.recall(source) is None]
+    latest = {source: key for source in unknown if (key := _latest(run, source))}
+
+    def look(source: Source) -> None:
+        _look(run, source, latest[source])
+
+    # Its digest may have to be read, so this isn't for the pool of small transfers.
+    looked = each(latest, look, run.ports.assets, run.attempt, Code.PROCESSING_FAILED)
+    failed = {source: failure for source, failure in looked.items() if failure is not None}
+    failed |= _collisions(run, [source for source in sources if source not in failed])
+    return {
+        asset: failed.get(source, source) if isinstance(source, Source) else source
+        for asset, source in checked.items()
+    }
 
 
 def _latest(run: Run, source: Source) -> str | None:
@@ -33,9 +42,7 @@ def _latest(run: Run, source: Source) -> str | None:
     return next((key for key in derived if key in run.processed), None)
 
 
-def _look(run: Run, source: Source) -> None:
-    latest = _latest(run, source)
-    assert latest is not None  # noqa: S101 - for the type checker: only such sources are looked at
+def _look(run: Run, source: Source, latest: str) -> None:
     head = run.ports.objects.head(latest)
     if head is None:
         return
@@ -57,3 +64,21 @@ def _complete(run: Run, source: Source, record: Record) -> bool:
     """Whether the derivatives that were written before the last one are still the same."""
     others = source.type.kind.sizes[:-1]
     return record.others == tuple(run.processed.get(source.derived(size)) for size in others)
+
+
+def _collisions(run: Run, sources: Iterable[Source]) -> dict[Source, Failure]:
+    """Of two uploads whose derivatives would share keys, the one that is recalled wins, or else the first one.
+
+    Their names differ by a date alone, or they are videos and differ by their extensions.
+    """
+    owners: dict[str, str] = {}
+    failed: dict[Source, Failure] = {}
+    for source in sorted(sources, key=lambda source: run.attempt.progress.recall(source) is None):
+        targets = [source.derived(size) for size in source.type.kind.sizes]
+        owner = next((owners[key] for key in targets if owners.get(key, source.raw.key) != source.raw.key), None)
+        if owner is None:
+            owners.update(dict.fromkeys(targets, source.raw.key))
+        else:
+            why = f"its derivatives would overwrite those of {owner}"
+            failed[source] = Failure(Code.VALIDATION_ERROR, why)
+    return failed

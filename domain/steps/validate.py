@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 
 from domain import content, keys
 from domain.content import HEAD_BYTES
@@ -24,15 +24,13 @@ def validate(run: Run) -> dict[Asset, Source | Failure]:
     A photo's bytes are checked where they are fetched anyway, in the thumbnails step. A finalization makes no
     derivatives, so their names don't matter to it; and what it can't look at on the last receive isn't left out.
     """
-    finalizing = run.job.kind is JobKind.FINALIZE
 
     def look(asset: Asset) -> Source:
         run.attempt.checkpoint()
         return _look(run, asset)
 
-    assets = dict.fromkeys(run.job.assets)
-    checked = each(assets, look, run.ports.transfers, run.attempt, Code.VALIDATION_ERROR, salvage=not finalizing)
-    return checked if finalizing else _without_collisions(checked)
+    assets, salvage = dict.fromkeys(run.job.assets), run.job.kind is JobKind.PROCESS
+    return each(assets, look, run.ports.transfers, run.attempt, Code.VALIDATION_ERROR, salvage=salvage)
 
 
 def _look(run: Run, asset: Asset) -> Source:
@@ -40,19 +38,23 @@ def _look(run: Run, asset: Asset) -> Source:
         raise Permanent(asset.problem)
     raw = keys.parse_raw(asset.key, run.job.listing_id)
     asset_type = asset_type_of(asset, raw)
-    keys.check_derived(raw, asset_type.kind)
-    finalizing = run.job.kind is JobKind.FINALIZE
-    if asset_type.kind is Kind.VIDEO and not finalizing:
-        run.ports.transcoder.check_name(raw)
+    if run.job.kind is JobKind.PROCESS:
+        _check_name(run, raw, asset_type.kind)
     head = run.ports.objects.head(asset.key)
     if head is None:
         raise Permanent(f"there is no object {asset.key}: was it uploaded?")
     _check_size(head.size, asset_type.kind, run.ports.limits[asset_type.kind])
     wanted = _check_manifest(asset.manifest, head)
     if asset_type.kind is not Kind.PHOTO:
-        with suppress(Archived) if finalizing else nullcontext():
+        with suppress(Archived):  # it may be recalled; what isn't fails where it is read
             _check_first_bytes(raw, asset_type.kind, head, run.ports.objects)
     return Source(raw, asset_type, head.etag, head.size, wanted, head.version)
+
+
+def _check_name(run: Run, raw: keys.RawKey, kind: Kind) -> None:
+    keys.check_derived(raw, kind)
+    if kind is Kind.VIDEO:
+        run.ports.transcoder.check_name(raw)
 
 
 def _check_size(size: int, kind: Kind, limit: int) -> None:
@@ -108,22 +110,3 @@ def decode_sha256(text: str) -> bytes:
 def _check_first_bytes(raw: keys.RawKey, kind: Kind, head: Head, objects: Objects) -> None:
     first = b"".join(objects.read(raw.key, head.etag, HEAD_BYTES))
     content.require(kind, first, raw.file, _essence(head.content_type))
-
-
-def _without_collisions(checked: dict[Asset, Source | Failure]) -> dict[Asset, Source | Failure]:
-    """Of two uploads whose derivatives would share keys, the first one wins.
-
-    Their names differ by a date alone, or they are videos and differ by their extensions.
-    """
-    owners: dict[str, str] = {}
-    for asset, source in checked.items():
-        if isinstance(source, Failure):
-            continue
-        targets = [source.derived(size) for size in source.type.kind.sizes]
-        owner = next((owners[key] for key in targets if owners.get(key, asset.key) != asset.key), None)
-        if owner is None:
-            owners.update(dict.fromkeys(targets, asset.key))
-        else:
-            message = f"its derivatives would overwrite those of {owner}"
-            checked[asset] = Failure(Code.VALIDATION_ERROR, message)
-    return checked

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from domain.content import FileFormat
 from domain.digest import check_sha256
 from domain.each import each
-from domain.errors import Code, MediaError, Permanent, Transient, coded_as
+from domain.errors import Code, Conflict, MediaError, Permanent, Transient, coded_as
 from domain.kinds import Kind, Size
 from domain.model import Derivatives, Failure, Source, Transcoding, TranscodingResult
 from domain.record import Record
@@ -113,6 +113,9 @@ def _await(run: Run, videos: Iterable[Source], submissions: Submissions) -> Subm
 
 def _finish(run: Run, source: Source, submission: Submission) -> Derivatives:
     transcoding = submission.finished()
+    upload = run.ports.objects.head(source.raw.key)
+    if upload is None or upload.etag != source.etag:  # the MP4 may be another one's by now
+        raise Conflict(f"{source.raw.key} was uploaded again while it was transcoded")
     video = source.derived(Size.ORIGINAL)
     head = run.ports.objects.head(video)
     if head is None:

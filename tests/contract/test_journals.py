@@ -54,7 +54,7 @@ WRITTEN = {
     "unreadable": False,
     "attempts": [ATTEMPT],
     "derivatives": [MADE],
-    "transcodings": [{**SUBMITTED, "resubmitted": True}],
+    "transcodings": [{**SUBMITTED, "resubmitted": True, "recipe": "video-1"}],
 }
 """The journal of FIRST, PHOTO and VIDEO."""
 
@@ -73,7 +73,7 @@ FROM_A_NEWER_WORKER = {
     "pictures": {"28/raw/photo/a.jpg": {"blurhash": "LEHV6nWB2yk8"}},
     "attempts": [{**ATTEMPT, "host": "i-1"}],
     "derivatives": [{**MADE, "recipe": {"photo": 7}}],
-    "transcodings": [{**SUBMITTED, "resubmitted": True, "cost": 0.25}],
+    "transcodings": [{**SUBMITTED, "resubmitted": True, "recipe": "video-1", "cost": 0.25}],
 }
 """The same, by a worker to come, whose fields this one doesn't know."""
 

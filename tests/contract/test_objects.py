@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from adapters.s3 import S3Objects
 from domain.errors import Conflict, NotFound, Transient
-from domain.ports import Objects
+from domain.ports import Holds, Objects
 from tests.contract.aws import Bucket
 from tests.fakes import FakeObjects
 
@@ -158,34 +158,50 @@ def test_what_is_written_has_its_metadata(store: Store) -> None:
     assert head.metadata == {"upload": "abc", "upload-etag": "e1"}
 
 
-def test_a_new_object_takes_no_others_place(store: Store) -> None:
-    first = store.objects.write(KEY, b"one", "image/jpeg", {}, new=True)
+def test_a_write_may_want_the_key_to_be_free(store: Store) -> None:
+    first = store.objects.write(KEY, b"one", "image/jpeg", {}, Holds(None))
     with pytest.raises(Conflict):
-        store.objects.write(KEY, b"two", "image/jpeg", {}, new=True)
+        store.objects.write(KEY, b"two", "image/jpeg", {}, Holds(None))
     assert etag_of(store, KEY) == first
     store.objects.write(KEY, b"two", "image/jpeg", {})
     assert read(store, KEY) == b"two"
 
 
-@pytest.mark.parametrize("store", ["fake"], indirect=True)
-def test_a_new_copy_takes_no_others_place(store: Store) -> None:
-    """Neither moto nor LocalStack has this condition yet: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html."""
-    store.put(KEY, b"plan")
-    store.objects.copy(KEY, etag_of(store, KEY), "copy", {}, new=True)
+def test_a_write_may_want_the_key_to_hold_what_was_seen(store: Store) -> None:
     with pytest.raises(Conflict):
-        store.objects.copy(KEY, etag_of(store, KEY), "copy", {}, new=True)
+        store.objects.write(KEY, b"one", "image/jpeg", {}, Holds("0123"))
+    first = store.objects.write(KEY, b"one", "image/jpeg", {})
+    second = store.objects.write(KEY, b"two", "image/jpeg", {}, Holds(first))
+    with pytest.raises(Conflict):
+        store.objects.write(KEY, b"three", "image/jpeg", {}, Holds(first))
+    assert etag_of(store, KEY) == second
+
+
+@pytest.mark.parametrize("store", ["fake"], indirect=True)
+def test_so_may_a_copy_of_its_target(store: Store) -> None:
+    """Neither moto nor LocalStack has it: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html."""
+    store.put(KEY, b"plan")
+    store.objects.copy(KEY, etag_of(store, KEY), "copy", {}, Holds(None))
+    for stale in (Holds(None), Holds("0123")):
+        with pytest.raises(Conflict):
+            store.objects.copy(KEY, etag_of(store, KEY), "copy", {}, stale)
+    store.objects.copy(KEY, etag_of(store, KEY), "copy", {}, Holds(etag_of(store, "copy")))
 
 
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
-def test_a_new_copy_says_so(bucket: Bucket) -> None:
-    sent: list[str | None] = []
+def test_a_copys_condition_is_sent(bucket: Bucket) -> None:
+    sent: list[tuple[str | None, str | None]] = []
     bucket.client.meta.events.register(
-        "before-call.s3.CopyObject", lambda params, **_: sent.append(params["headers"].get("If-None-Match"))
+        "before-call.s3.CopyObject",
+        lambda params, **_: sent.append(
+            (params["headers"].get("If-None-Match"), params["headers"].get("If-Match"))
+        ),
     )
     bucket.put(KEY, b"plan")
-    for new in (True, False):
-        bucket.objects.copy(KEY, etag_of(bucket, KEY), "copy", {}, new)
-    assert sent == ["*", None]
+    bucket.objects.copy(KEY, etag_of(bucket, KEY), "copy", {}, Holds(None))
+    bucket.objects.copy(KEY, etag_of(bucket, KEY), "copy", {}, Holds(etag_of(bucket, "copy")))
+    bucket.objects.copy(KEY, etag_of(bucket, KEY), "copy", {})
+    assert sent == [("*", None), (None, f'"{etag_of(bucket, "copy")}"'), (None, None)]
 
 
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)

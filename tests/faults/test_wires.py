@@ -201,7 +201,7 @@ def test_one_that_it_does_not_costs_an_attempt_and_nothing_else(
     world: World, aws: ScriptedEndpoint, error: AwsError, tries: int
 ) -> None:
     with world.worker(AWS_ENDPOINT_URL=aws.url) as worker:
-        aws.fail("PutObject", error, 4 * tries)  # each rendition, as often as boto3 tries
+        aws.fail("PutObject", error, tries)  # the first rendition, as often as boto3 tries
         enqueue(world)
         worker.wait_for_event(FAILED, timeout=60)
         check_done_once(world)

@@ -8,7 +8,7 @@ import pytest
 
 from domain.bundles import Bundles, Contents
 from domain.errors import Archived, Code, Conflict, Permanent, Transient
-from domain.model import Asset, Failure, Job, JobKind, Manifest, Report, Status
+from domain.model import Asset, Derivatives, Failure, Job, JobKind, Manifest, Report, Status
 from domain.pipeline import process
 from domain.rejections import Malformed, NothingProcessed
 from domain.steps.consolidate import give_up
@@ -207,13 +207,16 @@ def test_an_archived_original_fails_the_finalization_by_name(
 
 def test_an_archived_document_of_a_processing_job_fails_alone(processed: World) -> None:
     def archived(method: str, key: str) -> None:
-        if (method, key) == ("read", PLAN):
-            raise Archived(f"GET {key}: it is archived and must be restored first")
+        if method in {"read", "copy"} and key == PLAN:
+            raise Archived(f"{method} {key}: it is archived and must be restored first")
 
     processed.objects.before = archived
     report = processed.run(PHOTO, PLAN, kind=JobKind.PROCESS)
-    assert [isinstance(result.outcome, Failure) for result in report.results] == [False, True]
-    assert processed.objects.called("copy") == []
+    photo, plan = (result.outcome for result in report.results)
+    assert isinstance(photo, Derivatives)
+    assert plan == Failure(
+        Code.DOCUMENT_PROCESSING_FAILED, f"copy {PLAN}: it is archived and must be restored first"
+    )
 
 
 def test_archived_originals_are_nothing_to_a_bundle_of_what_was_processed(processed: World) -> None:
@@ -234,6 +237,19 @@ def test_without_assets_it_bundles_what_is_there_now(processed: World, originals
     assert originals.run().bundle
     assert set(processed.bundled(BUNDLE)) == {"photo/horizontal/large/a.jpg"}
     assert set(originals.bundled(ORIGINALS)) == {"photo/horizontal/a.jpg", "project/doc/plan.pdf"}
+
+
+def test_without_assets_the_processing_jobs_bundle_is_written_anew_too(originals: World) -> None:
+    """It would keep the renditions of a picture that somebody removed."""
+    originals.objects.put(LARGE, JPEG)
+    removed = originals.objects.put("28/processed/photo/horizontal/large/removed.jpg", JPEG)
+    originals.run(PHOTO, kind=JobKind.PROCESS)
+    assert "photo/horizontal/large/removed.jpg" in originals.bundled(BUNDLE)
+    del originals.objects.stored[removed]
+    report = originals.run()
+    assert report.bundle
+    assert report.bundle.key == ORIGINALS
+    assert "photo/horizontal/large/removed.jpg" not in originals.bundled(BUNDLE)
 
 
 @pytest.mark.parametrize("contents", Contents)

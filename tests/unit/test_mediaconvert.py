@@ -10,7 +10,7 @@ from adapters.mediaconvert import Shape, job_request, shape_of
 from adapters.mediaconvert_keys import frame_keys
 from devstack.service_model import request_shape, violations
 from domain import keys
-from domain.kinds import AssetType, Size
+from domain.kinds import AssetType, Kind, Size
 from domain.model import Source
 
 BUCKET = "media-bucket"
@@ -132,6 +132,7 @@ def test_the_token_stands_for_listing_key_and_etag() -> None:
     token = request()["ClientRequestToken"]
     assert token == request(SILENT_PORTRAIT)["ClientRequestToken"]
     assert request(generation=2)["ClientRequestToken"] != token
+    assert Kind.VIDEO.recipe in token, "a new recipe is another submission, within a minute, too"
     other = Source(source().raw, AssetType.VIDEO, "e2", 1)
     assert job_request(other, LANDSCAPE, BUCKET, ROLE, 1)["ClientRequestToken"] != token
 

@@ -6,9 +6,9 @@ import hashlib
 
 import pytest
 
-from domain.errors import Code, Permanent, Transient
+from domain.errors import Archived, Code, Permanent, Transient
 from domain.kinds import Kind, Size
-from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Status
+from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Status, TranscodingResult
 from domain.pipeline import process
 from domain.rejections import NothingProcessed
 from tests.fakes import (
@@ -200,6 +200,24 @@ def test_uploads_of_two_jobs_that_differ_by_a_date_cannot_both_be_processed(worl
     assert world.objects.stored[LARGE].data == JPEG + b"large" + JPEG
 
 
+def test_of_two_in_one_message_that_differ_by_a_date_the_first_one_wins(world: World) -> None:
+    world.objects.put(DATED, JPEG + b" another picture")
+    report = world.run(DATED, PHOTO)
+    assert isinstance(outcome_of(report, DATED), Derivatives)
+    failure = outcome_of(report, PHOTO)
+    assert isinstance(failure, Failure)
+    assert (failure.code, DATED in failure.message) == (Code.VALIDATION_ERROR, True)
+
+
+def test_the_one_that_is_processed_already_wins_wherever_it_is_named(world: World) -> None:
+    world.objects.put(DATED, JPEG + b" another picture")
+    world.run(PHOTO)
+    report = world.run(DATED, PHOTO)
+    assert isinstance(outcome_of(report, PHOTO), Derivatives)
+    assert isinstance(outcome_of(report, DATED), Failure)
+    assert world.writes() == []
+
+
 def test_they_can_once_the_owner_is_deleted(world: World) -> None:
     world.objects.put(DATED, JPEG + b" another picture")
     world.run(PHOTO)
@@ -254,6 +272,102 @@ def test_of_two_jobs_side_by_side_whose_uploads_share_keys_only_one_wins(
         if key.startswith("28/processed/") and "zip" not in key
     ]
     assert all(data.endswith(b" another") for data in derived)
+
+
+def test_so_it_is_where_the_owner_is_gone_and_two_take_over_side_by_side(world: World) -> None:
+    other = world.objects.put("28/raw/photo/horizontal/2026-02-06/a.jpg", JPEG + b" a third")
+    world.objects.put(DATED, JPEG + b" another picture")
+    world.run(PHOTO)
+    del world.objects.stored[PHOTO]
+    reports: list[Report] = []
+
+    def race(method: str, key: str) -> None:
+        if method == "read" and key == DATED:
+            world.objects.before = lambda method, key: None
+            reports.append(world.run(other))
+
+    world.objects.before = race
+    with pytest.raises(NothingProcessed, match=other):
+        world.run(DATED)
+    assert [report.status for report in reports] == [Status.SUCCEEDED]
+
+
+@pytest.mark.parametrize("size", Kind.PHOTO.sizes)
+def test_a_job_of_older_bytes_that_was_held_up_overwrites_nothing(world: World, size: Size) -> None:
+    """It may be frozen before any of its writes, and its last receive may be the one that wakes up."""
+    newer: list[Report] = []
+
+    def overtaken(method: str, key: str) -> None:
+        if method == "write" and f"/{size}/" in key:
+            world.objects.before = lambda method, key: None
+            world.objects.put(PHOTO, JPEG + b" again")
+            newer.append(world.run(PHOTO))
+
+    world.objects.before = overtaken
+    with pytest.raises(NothingProcessed):
+        world.run(PHOTO, attempt=FakeAttempt(last=True))
+    assert [report.status for report in newer] == [Status.SUCCEEDED]
+    derived = [f"28/processed/photo/horizontal/{each}/a.jpg" for each in Kind.PHOTO.sizes]
+    assert all(world.objects.stored[key].data.endswith(b" again") for key in derived)
+    world.run(PHOTO)
+    assert world.writes() == []
+
+
+def test_a_transcoding_of_older_bytes_that_ends_last_is_noticed(world: World) -> None:
+    mp4 = "28/processed/video/vertical/original/v.mp4"
+    world.transcoder.results["t-1"] = None
+    older = FakeAttempt(transcoder=world.transcoder)
+    with pytest.raises(Transient):
+        world.run(VIDEO, attempt=older)
+    world.objects.put(VIDEO, MP4 + b" again", "video/mp4")
+    assert world.run(VIDEO).status is Status.SUCCEEDED
+    world.objects.put(mp4, MP4 + b" of the older bytes", "video/mp4")
+    world.transcoder.results["t-1"] = TranscodingResult(True)
+    assert world.run(VIDEO, attempt=older).status is Status.SUCCEEDED
+    assert world.objects.stored[mp4].data == MP4
+    assert len(world.transcoder.submitted) == 3
+
+
+def test_an_mp4_that_somebody_changed_is_made_anew(world: World) -> None:
+    mp4 = "28/processed/video/vertical/original/v.mp4"
+    world.run(VIDEO)
+    world.objects.put(mp4, MP4 + b" of somebody", "video/mp4")
+    assert world.run(VIDEO).status is Status.SUCCEEDED
+    assert world.objects.stored[mp4].data == MP4
+
+
+@pytest.mark.parametrize("key", ALL)
+def test_what_was_processed_is_recalled_after_its_upload_went_to_the_archive(world: World, key: str) -> None:
+    def archived(method: str, asked: str) -> None:
+        if method in {"read", "copy"} and asked == key:
+            raise Archived(f"{method} {asked}: it is archived and must be restored first")
+
+    world.run(*ALL)
+    world.objects.before = archived
+    assert world.run(*ALL).status is Status.SUCCEEDED
+
+
+@pytest.mark.parametrize(("key", "content"), [(PLAN, PDF), (VIDEO, MP4)])
+def test_a_digest_that_was_checked_of_a_document_or_a_video_is_not_checked_again(
+    world: World, key: str, content: bytes
+) -> None:
+    asset = Asset(key, manifest=Manifest(sha256=hashlib.sha256(content).hexdigest()))
+    world.run(asset)
+    world.run(asset)
+    assert world.objects.called("read").count(key) == 1, "its first bytes, to see what it is"
+
+
+def test_where_a_derivative_cannot_be_looked_at_nobody_says_that_the_upload_is_invalid(world: World) -> None:
+    world.run(PHOTO, PLAN)
+
+    def throttled(method: str, key: str) -> None:
+        if (method, key) == ("head", THUMBNAIL):
+            raise Transient("SlowDown")
+
+    world.objects.before = throttled
+    failure = outcome_of(world.run(PHOTO, PLAN, attempt=FakeAttempt(last=True)), PHOTO)
+    assert isinstance(failure, Failure)
+    assert failure.code is Code.PROCESSING_FAILED
 
 
 def test_two_jobs_side_by_side_for_the_same_upload_both_succeed(world: World) -> None:

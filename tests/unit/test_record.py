@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from domain.keys import MAX_KEY_BYTES
 from domain.model import Origin
-from domain.record import Record, read_record, upload_metadata, upload_of
+from domain.record import Record, origin_metadata, read_record, upload_of
 
 S3_LIMIT = 2048
 ETAG = "0123456789abcdef0123456789abcdef-10000"
@@ -19,7 +19,7 @@ def test_what_is_written_is_read(key: str, sides: tuple[int, int] | None, sha256
     width, height = sides or (None, None)
     record = Record(Origin(key, ETAG, "photo-1"), ("e1", "e2", "e3"), width, height, sha256)
     assert read_record(record.metadata()) == record
-    assert upload_of(record.metadata()) == upload_of(upload_metadata(key)) == key
+    assert upload_of(record.metadata()) == upload_of(origin_metadata(record.origin)) == key
 
 
 def test_the_longest_record_is_ascii_and_fits_into_what_s3_takes() -> None:

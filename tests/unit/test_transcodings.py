@@ -157,10 +157,23 @@ def test_of_two_that_claim_side_by_side_one_comes_back_later(world: World) -> No
     assert world.transcoder.submitted == []
 
 
+def test_a_claim_whose_answer_was_lost_is_ours_all_the_same(world: World) -> None:
+    def lose_the_answer(method: str) -> None:
+        if method == "take":
+            world.claims.before = lambda method: None
+            world.leave_unnamed("m-1")
+
+    world.claims.before = lose_the_answer
+    assert world.obtain("m-1") == world.claim().transcoding
+
+
 def test_a_claim_to_other_bytes_is_replaced(world: World) -> None:
     first = world.obtain("m-1")
+    world.transcoder.results[first.id] = FAILED
+    world.obtain("m-2")
+    assert world.claim().generation == 2
     world.objects.put(KEY, MP4 + b" again", "video/mp4")
-    second = world.obtain("m-2")
+    second = world.obtain("m-3")
     assert second.id != first.id
     assert (world.claim().generation, world.claim().transcoding) == (1, second)
 

@@ -168,14 +168,6 @@ def test_a_video_that_is_none_is_an_error(objects: FakeObjects) -> None:
     assert "announced" in why(objects, Asset(objects.put("28/raw/video/vertical/a.mp4", b"just some text")))
 
 
-def test_uploads_that_only_a_date_tells_apart_cannot_both_be_processed(objects: FakeObjects) -> None:
-    dated = objects.put("28/raw/photo/horizontal/2024-01-31/a.jpg", JPEG)
-    first, second = check(objects, Asset(PHOTO), Asset(dated))
-    assert isinstance(first, Source)
-    assert isinstance(second, Failure)
-    assert PHOTO in second.message
-
-
 def test_the_same_key_twice_is_looked_at_once(objects: FakeObjects) -> None:
     check(objects, Asset(PHOTO), Asset(PHOTO))
     assert objects.called("head") == [PHOTO]

@@ -6,7 +6,7 @@ import pytest
 
 from domain import keys
 from domain.errors import Code, LeaseLost, Permanent, Transient
-from domain.kinds import AssetType, Size
+from domain.kinds import AssetType, Kind, Size
 from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Source, Status, TranscodingResult
 from domain.pipeline import process
 from domain.rejections import NothingProcessed
@@ -128,6 +128,18 @@ def test_a_transcoding_that_an_earlier_attempt_submitted_is_waited_for_and_not_p
     assert report.status is Status.SUCCEEDED
     assert world.transcoder.submitted == [(VIDEO, False)]
     assert world.images.rendered.count(JPEG) == 1
+
+
+def test_a_transcoding_by_an_older_recipe_is_not_gone_on_with(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = FakeAttempt()
+    world.transcoder.results["t-1"] = None
+    with pytest.raises(Transient):
+        world.run(VIDEO, attempt=attempt)
+    monkeypatch.setattr(Kind.VIDEO, "recipe", "video-2")
+    assert world.run(VIDEO, attempt=attempt).status is Status.SUCCEEDED
+    assert len(world.transcoder.submitted) == 2
 
 
 def test_a_finished_video_is_not_asked_after_again(world: World) -> None:
