@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import Literal
 
 import structlog
 import urllib3
@@ -26,6 +27,10 @@ LONGEST_WAIT = 20
 LONGEST_RETRY_AFTER = 24 * 3600
 """A longer Retry-After (seconds) is taken for a mistake; one of very many digits would become infinity."""
 
+Result = Literal["acknowledged", "transient", "refused"]
+Tried = Callable[[Result, int | None, float], None]
+"""Called after each try with its result, the HTTP status (None: no answer) and its duration in seconds."""
+
 _RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
 
@@ -37,7 +42,7 @@ class SignedCallback:
     """The `Backend` port over HTTP.
 
     `body` writes a report as JSON; `sleep` waits between two tries; `now` is the wall clock, which the
-    signature's timestamp is of.
+    signature's timestamp is of; `tried` hears of each try.
     """
 
     def __init__(
@@ -47,15 +52,16 @@ class SignedCallback:
         body: Callable[[Report], bytes],
         sleep: Callable[[float], None],
         now: Callable[[], datetime],
-        read_seconds: float = READ_SECONDS,
+        tried: Tried = lambda *_: None,
     ) -> None:
         self._url = url
         self._secret = secret.encode()
         self._body = body
         self._sleep = sleep
         self._now = now
+        self._tried = tried
         self._http = urllib3.PoolManager(
-            retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds)
+            retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
         )
 
     def notify(self, report: Report, checkpoint: Callable[[], None]) -> None:
@@ -76,20 +82,28 @@ class SignedCallback:
         headers = {"Content-Type": "application/json", **self._signed(body, report)}
         if report.job.traceparent:
             headers["traceparent"] = report.job.traceparent
+        began = self._now()
         try:
             answer = self._http.request(
                 "POST", self._url, body=body, headers=headers, redirect=False, preload_content=False
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
+            self._note("transient", None, began)
             raise _logged(_NotAcknowledged(f"the callback got no answer: {error}")) from error
         answer.close()  # only the status counts; the body isn't read
         if 200 <= answer.status < 300:
+            self._note("acknowledged", answer.status, began)
             structlog.get_logger().info("callback acknowledged", http_status=answer.status, status=report.status)
             return
         message = f"the backend answered the callback with {answer.status}"
         if answer.status in _RETRIED or answer.status >= 500:
+            self._note("transient", answer.status, began)
             raise _logged(_NotAcknowledged(message, retry_after=self._retry_after(answer.headers)))
+        self._note("refused", answer.status, began)
         raise _logged(Transient(f"{message}, which is final for this attempt"))
+
+    def _note(self, result: Result, status: int | None, began: datetime) -> None:
+        self._tried(result, status, (self._now() - began).total_seconds())
 
     def _signed(self, body: bytes, report: Report) -> Mapping[str, str]:
         """The signature headers: the one that today's backend checks, and those of https://www.standardwebhooks.com."""

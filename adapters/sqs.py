@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from adapters.aws import errors_mapped
@@ -55,13 +56,14 @@ class SqsQueue:
                 MaxNumberOfMessages=at_most,
                 WaitTimeSeconds=min(wait, LONGEST_POLL),
                 VisibilityTimeout=visibility_timeout,
-                MessageSystemAttributeNames=["ApproximateReceiveCount"],
+                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
                 MessageAttributeNames=["All"],
             )
         return [self._delivery(message) for message in answer.get("Messages", [])]
 
     def _delivery(self, message: MessageTypeDef) -> Message:
         receive_count = int(message["Attributes"]["ApproximateReceiveCount"])
+        sent_at = message["Attributes"].get("SentTimestamp")
         sent = message.get("MessageAttributes", {})
         return Message(
             message_id=message["MessageId"],
@@ -70,6 +72,7 @@ class SqsQueue:
             receive_count=receive_count,
             attributes={name: value["StringValue"] for name, value in sent.items() if "StringValue" in value},
             last=receive_count >= self._max_receive_count,
+            sent_at=datetime.fromtimestamp(int(sent_at) / 1000, UTC) if sent_at else None,
         )
 
     def delete(self, receipt_handle: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
@@ -12,7 +13,8 @@ class Message:
     """One delivery of a message.
 
     `receive_count` counts this delivery. `attributes` are the sender's, strings only. `last`: the receive count
-    has reached maxReceiveCount, so that the message goes to the DLQ if it isn't deleted now.
+    has reached maxReceiveCount, so that the message goes to the DLQ if it isn't deleted now. `sent_at` is by the
+    queue's clock, and None where the queue doesn't say it.
     """
 
     message_id: str
@@ -21,6 +23,7 @@ class Message:
     receive_count: int
     attributes: Mapping[str, str]
     last: bool
+    sent_at: datetime | None = None
 
 
 class Queue(Protocol):

@@ -19,7 +19,7 @@ from domain.errors import Code, Conflict, NotFound, Permanent
 from domain.journal import Journal
 from domain.keys import RawKey
 from domain.kinds import WIDTHS, Kind, Size
-from domain.model import Job, Picture, Rendition, Report, Source, Transcoding, TranscodingResult
+from domain.model import Job, Origin, Picture, Rendition, Report, Source, Transcoding, TranscodingResult
 from domain.ports import Entry, Head, Holds, Ports
 from domain.queue import Message
 from worker.metrics import Metrics
@@ -233,7 +233,7 @@ class FakeTranscoder:
         self.results: dict[str, TranscodingResult | None] = {}
         self.captured = 2
         self.before: Callable[[str], None] = lambda method: None
-        self._ids: dict[tuple[str, str, int], str] = {}
+        self._ids: dict[tuple[Origin, int], str] = {}
         self._sources: dict[str, Source] = {}
 
     def check_name(self, raw: RawKey) -> None:
@@ -246,7 +246,7 @@ class FakeTranscoder:
     def submit(self, source: Source, generation: int) -> Transcoding:
         self.before("submit")
         self.submitted.append((source.raw.key, generation > 1))
-        transcoding_id = self._ids.setdefault((source.raw.key, source.etag, generation), f"t-{len(self._ids) + 1}")
+        transcoding_id = self._ids.setdefault((source.origin, generation), f"t-{len(self._ids) + 1}")
         self._sources[transcoding_id] = source
         return Transcoding(source.raw.key, source.etag, transcoding_id, 640, 360)
 
@@ -309,6 +309,22 @@ class FakeJournals:
     def add(self, job: Job, news: Journal) -> None:
         self.before("add")
         self.journals[job.message_id] = self.journals.get(job.message_id, Journal()).with_added(news)
+
+
+class FakeTaskProtection:
+    """Remembers for how many minutes it was protected each time, 0 where it was lifted; `before` may raise."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.before: Callable[[], None] = lambda: None
+
+    def protect(self, minutes: int) -> None:
+        self.before()
+        self.asked.append(minutes)
+
+    def lift(self) -> None:
+        self.before()
+        self.asked.append(0)
 
 
 class FakeAttempt:
@@ -395,6 +411,7 @@ class FakeQueue:
         self._clock = clock
         self._max_receive_count = max_receive_count
         self._sent = 0
+        self.sent_at: datetime | None = NOW
         self.held: list[Held] = []
         self.dead: list[str] = []
         self.deleted: list[str] = []
@@ -423,7 +440,15 @@ class FakeQueue:
 
     def _delivery(self, held: Held) -> Message:
         last = held.receive_count >= self._max_receive_count
-        return Message(held.message_id, held.handles[-1], held.body, held.receive_count, held.attributes, last)
+        return Message(
+            held.message_id,
+            held.handles[-1],
+            held.body,
+            held.receive_count,
+            held.attributes,
+            last,
+            self.sent_at,
+        )
 
     def delete(self, receipt_handle: str) -> None:
         self.before("delete")

@@ -15,6 +15,7 @@ from tests.fakes import (
     FakeJournals,
     FakeObjects,
     FakeQueue,
+    FakeTaskProtection,
     FakeTranscoder,
     ManualClock,
     make_ports,
@@ -38,6 +39,7 @@ class Fakes:
     backend: FakeBackend = field(default_factory=FakeBackend)
     claims: FakeClaims = field(default_factory=FakeClaims)
     journals: FakeJournals = field(default_factory=FakeJournals)
+    task: FakeTaskProtection = field(default_factory=FakeTaskProtection)
     metrics: Metrics = field(default_factory=Metrics)
 
     def __post_init__(self) -> None:
@@ -52,7 +54,7 @@ class Fakes:
             claims=self.claims,
         )
         outside = Outside(
-            self.queue, self.journals, ports, parse_message, self.clock, random.Random(7), self.metrics
+            self.queue, self.journals, ports, parse_message, self.clock, random.Random(7), self.task, self.metrics
         )
         return assemble(outside, concurrency, VISIBILITY, job_timeout)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from domain.journal import Journals
 from domain.model import Job
 from domain.ports import Ports
+from domain.protection import TaskProtection
 from domain.queue import Message, Queue
 from worker.handler import Handler
 from worker.health import Health
@@ -16,6 +17,7 @@ from worker.in_flight import InFlight
 from worker.lease import Leases
 from worker.metrics import Metrics
 from worker.poller import Poller
+from worker.protection import Protection
 from worker.service import Service
 from worker.settler import Settler
 from worker.slots import Slots
@@ -36,6 +38,7 @@ class Outside:
     parse: Callable[[Message], Job]
     clock: Callable[[], float]
     rng: random.Random
+    task: TaskProtection
     metrics: Metrics
 
 
@@ -51,6 +54,7 @@ class Worker:
     leases: Leases
     slots: Slots
     watcher: Watcher
+    metrics: Metrics
 
 
 def assemble(outside: Outside, concurrency: int, visibility_timeout: int, job_timeout: float) -> Worker:
@@ -59,11 +63,11 @@ def assemble(outside: Outside, concurrency: int, visibility_timeout: int, job_ti
     leases = Leases(outside.queue, visibility_timeout, clock, metrics)
     slots = Slots(concurrency, MOST_WAITING)
     watcher = Watcher(ports.transcoder, clock, outside.rng)
-    waiting = Waiting(slots, watcher, metrics)
+    waiting = Waiting(slots, watcher, Protection(outside.task, slots, metrics, clock), metrics)
     in_flight = InFlight(leases, outside.journals, waiting, metrics, job_timeout, clock)
     settler = Settler(outside.queue, leases, ports.backend, metrics, ports.now)
     handler = Handler(outside.parse, in_flight, settler, ports, outside.rng)
     poller = Poller(leases, slots, handler, metrics, clock, outside.rng)
     service = Service(poller, leases, waiting, in_flight, handler, clock)
     health = Health(poller, leases, in_flight, metrics, clock)
-    return Worker(service, health, poller, handler, in_flight, leases, slots, watcher)
+    return Worker(service, health, poller, handler, in_flight, leases, slots, watcher, metrics)

@@ -12,6 +12,7 @@ from adapters.aws import Clients, connect
 from adapters.backend import SignedCallback
 from adapters.callback import CallbackForm
 from adapters.claims import S3Claims
+from adapters.ecs_agent import EcsAgent
 from adapters.journal import S3Journals
 from adapters.mediaconvert import MediaConvert
 from adapters.message import parse_message
@@ -74,6 +75,7 @@ def _outside(settings: Settings) -> Outside:
             _callback_body(settings, metrics),
             time.sleep,
             _now,
+            metrics.count_callback,
         ),
         assets=ThreadPoolExecutor(asset_threads, "asset"),
         transfers=ThreadPoolExecutor(TRANSFERS, "transfer"),
@@ -82,7 +84,8 @@ def _outside(settings: Settings) -> Outside:
         now=_now,
     )
     journals = S3Journals(clients.s3, settings.media_bucket)
-    return Outside(queue, journals, ports, parse_message, time.monotonic, random.SystemRandom(), metrics)
+    task = EcsAgent(settings.ecs_agent_uri)
+    return Outside(queue, journals, ports, parse_message, time.monotonic, random.SystemRandom(), task, metrics)
 
 
 def _callback_body(settings: Settings, metrics: Metrics) -> Callable[[Report], bytes]:

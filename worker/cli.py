@@ -7,12 +7,16 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
 from importlib.metadata import version
 
 import structlog
 
 from worker import logs
 from worker.bootstrap import StartError, build
+from worker.emf import EmbeddedMetrics, printed
+from worker.metrics import Metrics
 from worker.service import Service
 from worker.settings import BadSettings, Settings, load_settings
 
@@ -51,10 +55,17 @@ def run() -> int:
     except (StartError, OSError) as error:  # OSError: the port is taken
         print(f"media-worker can't start: {error}", file=sys.stderr)
         return 1
-    status = _work(worker.service, settings)
+    with _metrics_in_the_log(worker.metrics, settings):
+        status = _work(worker.service, settings)
     sys.stdout.flush()
     # A thread that is stuck in a decoder must not keep the process from ending.
     os._exit(status)
+
+
+def _metrics_in_the_log(metrics: Metrics, settings: Settings) -> AbstractContextManager[None]:
+    if settings.metrics == "none":
+        return nullcontext()
+    return printed(EmbeddedMetrics(metrics, settings.queue_name, lambda: datetime.now(UTC)), sys.stdout)
 
 
 def _work(service: Service, settings: Settings) -> int:

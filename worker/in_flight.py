@@ -48,6 +48,7 @@ class InFlight:
     @contextmanager
     def begun(self, job: Job, lease: Lease, started_at: datetime) -> Iterator[Attempt]:
         """The attempt is under way until the block ends."""
+        self._metrics.count_begun(lease.message, started_at)
         progress = Progress(job, started_at, self._journals, self._metrics, self._clock)
         attempt = Attempt(lease, self._leases, progress, self._waiting, self._job_timeout, self._clock)
         self._attempts[lease.message.receipt_handle] = attempt

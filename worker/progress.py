@@ -50,12 +50,15 @@ class Progress:
         try:
             yield counts
         except BaseException as error:
-            seconds = self._clock() - started
-            log.info("step ended early", seconds=round(seconds, 3), why=str(error), error=type(error).__name__)
+            seconds = self._observe(name, started)
+            log.info("step ended early", seconds=seconds, why=str(error), error=type(error).__name__)
             raise
+        log.info("step done", seconds=self._observe(name, started), **counts)
+
+    def _observe(self, step: str, started: float) -> float:
         seconds = self._clock() - started
-        self._metrics.steps.labels(name).observe(seconds)
-        log.info("step done", seconds=round(seconds, 3), **counts)
+        self._metrics.steps.labels(step).observe(seconds)
+        return round(seconds, 3)
 
     @property
     def derivatives(self) -> tuple[Derivatives, ...]:

@@ -80,12 +80,18 @@ class Settings(BaseSettings):
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
+    metrics: Literal["none", "emf"] = "none"
     max_photo_bytes: Annotated[int, Field(ge=1)] = 200 * MIB
     max_document_bytes: Annotated[int, Field(ge=1, le=5 * 1024 * MIB)] = 512 * MIB
     max_video_bytes: Annotated[int, Field(ge=1)] = 20 * 1024 * MIB
     max_photo_pixels: Annotated[int, Field(ge=1)] = 100_000_000
+    ecs_agent_uri: str | None = None
     aws_region: str | None = None
     aws_endpoint_url: str | None = None
+
+    @property
+    def queue_name(self) -> str:
+        return self.queue_url.rpartition("/")[2]
 
     @property
     def bundles(self) -> Bundles:

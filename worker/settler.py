@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from domain.errors import Transient
+from domain.errors import Code, Transient
 from domain.journal import Ended
 from domain.model import Failure, Report
 from domain.ports import Backend
@@ -16,7 +16,7 @@ from domain.settlement import Settlement
 from domain.steps.consolidate import give_up
 from worker.attempt import Attempt
 from worker.lease import Lease, Leases
-from worker.metrics import Metrics
+from worker.metrics import MALFORMED, Metrics
 
 DELETE_TRIES = 3
 
@@ -36,6 +36,8 @@ class Settler:
     def carry_out(self, settlement: Settlement, outcome: Report | Exception, attempt: Attempt) -> None:
         """Delete the message or leave it to the queue, if no other thread has settled the attempt already."""
         claimed = attempt.claim_settlement()
+        if claimed:
+            self._metrics.attempts.labels(settlement.ending).inc()
         if isinstance(outcome, Report):
             if claimed:
                 self._delete(settlement, outcome, attempt)
@@ -47,7 +49,10 @@ class Settler:
     def leave_unnamed(self, lease: Lease, why: str) -> None:
         """Leave a message that names no job to the redrive policy: there is nobody to report it to."""
         structlog.get_logger().error("malformed message left to the DLQ", why=why)
-        self._metrics.jobs.labels("malformed").inc()
+        self._metrics.attempts.labels(MALFORMED).inc()
+        if lease.message.last:
+            self._metrics.count_job(MALFORMED, lease.message, self._now())
+            self._metrics.dead_lettered.labels(Code.VALIDATION_ERROR, "no").inc()
         self._show_again(lease, 0)
 
     def _delete(self, settlement: Settlement, report: Report, attempt: Attempt) -> None:
@@ -63,13 +68,12 @@ class Settler:
             except Transient as error:
                 structlog.get_logger().warning("message not deleted", why=str(error))
             else:
-                self._metrics.jobs.labels(settlement.why).inc()
+                self._metrics.count_job(report.status, attempt.lease.message, self._now())
                 structlog.get_logger().info("message deleted", status=settlement.why)
                 return
         structlog.get_logger().error("message not deleted; it comes back and its callback is repeated")
 
     def _leave(self, settlement: Settlement, error: Exception, attempt: Attempt) -> None:
-        self._metrics.jobs.labels(settlement.ending).inc()
         attempt.progress.save(
             Ended(attempt.receive, self._now(), settlement.ending, settlement.why, settlement.code)
         )
@@ -90,12 +94,17 @@ class Settler:
         progress = attempt.progress
         progress.current_step = "callback"
         report = give_up(attempt.job, error, progress.derivatives, progress.started_at, self._now())
+        told = "no"
         try:
             self._backend.notify(report, progress.note)
         except Exception:
             structlog.get_logger().exception("the failure callback wasn't acknowledged", status=report.status)
         else:
+            told = "yes"
             self._note_assets(report)
+        code = report.error.code if report.error else Code.PROCESSING_FAILED
+        self._metrics.dead_lettered.labels(code, told).inc()
+        self._metrics.count_job(report.status, attempt.lease.message, self._now())
 
     def _note_assets(self, report: Report) -> None:
         self._metrics.count_report(report)

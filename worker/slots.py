@@ -25,6 +25,7 @@ class Slots:
         self._lent = 0
         self._returning = 0
         self._closed = False
+        self._withheld = False
         self._changed = threading.Condition()
 
     def reserve(self, at_most: int, timeout: float) -> int:
@@ -39,6 +40,12 @@ class Slots:
         """Keep nobody waiting for a place to reserve: no message is received any more."""
         with self._changed:
             self._closed = True
+            self._changed.notify_all()
+
+    def withhold(self, withheld: bool) -> None:
+        """Let no place be reserved, or let it be again: no message is received meanwhile."""
+        with self._changed:
+            self._withheld = withheld
             self._changed.notify_all()
 
     def occupy(self, reserved: int, used: int) -> None:
@@ -83,7 +90,7 @@ class Slots:
                 self._changed.notify_all()
 
     def _free(self) -> int:
-        return self._total - self._occupied - self._reserved - self._returning
+        return 0 if self._withheld else self._total - self._occupied - self._reserved - self._returning
 
     def wait_until_empty(self, timeout: float) -> bool:
         """Wait until no place is reserved, occupied or lent; False where that took longer (seconds)."""

@@ -9,21 +9,24 @@ import structlog
 
 from domain.model import TranscodingResult
 from worker.metrics import Metrics
+from worker.protection import Protection
 from worker.slots import Slots
 from worker.watcher import Watcher
 
 
 class Waiting:
-    """Lends the places of the jobs that wait, and has one thread poll their transcodings."""
+    """Lends the places of the jobs that wait, protects the task, and has one thread poll their transcodings."""
 
-    def __init__(self, slots: Slots, watcher: Watcher, metrics: Metrics) -> None:
+    def __init__(self, slots: Slots, watcher: Watcher, protection: Protection, metrics: Metrics) -> None:
         self._slots = slots
         self._watcher = watcher
+        self._protection = protection
         self._metrics = metrics
 
     def start(self) -> None:
-        """Begin to poll, for as long as the process lives."""
+        """Begin to poll, and to protect the task, for as long as the process lives."""
         self._watcher.start()
+        self._protection.start()
 
     @contextmanager
     def lending_the_place(self, checkpoint: Callable[[], None]) -> Iterator[None]:
@@ -34,7 +37,7 @@ class Waiting:
         structlog.get_logger().info("waiting for videos")
         self._metrics.waiting.inc()
         try:
-            with self._slots.lent(checkpoint):
+            with self._protection.needed(), self._slots.lent(checkpoint):
                 yield
         finally:
             self._metrics.waiting.dec()

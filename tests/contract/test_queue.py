@@ -125,6 +125,18 @@ def test_a_message_says_that_it_is_received_for_the_last_time(pair: Pair) -> Non
     assert lasts == [False, True]
 
 
+def test_a_message_says_at_each_receive_when_it_was_sent(pair: Pair) -> None:
+    pair.send("body")
+    sent = []
+    for _ in range(MAX_RECEIVES):
+        (message,) = pair.queue.receive(1, 1, 60)
+        sent.append(message.sent_at)
+        pair.queue.change_visibility([message.receipt_handle], 0)
+    assert sent[0] is not None
+    assert sent[0].tzinfo is not None
+    assert sent == [sent[0]] * MAX_RECEIVES
+
+
 def test_no_batch_is_larger_than_the_queue_takes(pair: Pair) -> None:
     handles = [f"no handle {number}" for number in range(pair.queue.largest_batch)]
     assert pair.queue.change_visibility(handles, 0) == frozenset(handles)

@@ -236,7 +236,7 @@ def test_an_attempt_whose_callback_is_refused_comes_back_and_repeats_no_work(
         }
         _, metrics = worker.get("/metrics")
     assert before == after
-    assert 'media_worker_jobs_total{outcome="transient"} 1.0' in metrics
+    assert 'media_worker_attempts_total{ending="transient"} 1.0' in metrics
     first, second = world.receiver.callbacks
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     assert 11 <= second.received_at - first.received_at <= 25, "about 15 s later"

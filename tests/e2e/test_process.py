@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from devstack.receiver import Answer, Hang
+from tests import emf
 from tests.e2e.world import SECRET, World, command
 
 KEY = "28/raw/photo/horizontal/a.jpg"
@@ -100,6 +101,24 @@ def test_sigterm_while_idle_ends_the_process_after_its_poll(world: World) -> Non
         worker.send(signal.SIGTERM)
         assert worker.wait(30) == 0
         assert worker.events("drained")
+        assert not worker.events("metrics"), "nobody asked for them"
+
+
+def test_metrics_are_in_the_log_when_the_process_ends_whatever_form_and_level_the_log_has(uploaded: World) -> None:
+    with uploaded.worker(
+        await_start=False, METRICS="emf", LOG_FORMAT="console", LOG_LEVEL="WARNING", VISIBILITY_TIMEOUT="60"
+    ) as worker:
+        uploaded.enqueue(JOB)
+        uploaded.receiver.wait_for(1)
+        worker.send(signal.SIGTERM)
+        assert worker.wait(60) == 0
+        documents = [emf.check(line) for line in worker.output().splitlines()]
+    name = uploaded.queue_url.rpartition("/")[2]
+    assert {document["queue"] for document in documents} == {name}
+    added = {document["outcome"]: document for document in documents if "media_worker_jobs_total" in document}
+    assert added.keys() == {"SUCCEEDED"}
+    assert added["SUCCEEDED"]["media_worker_jobs_total"] == 1
+    assert 0 < added["SUCCEEDED"]["media_worker_job_seconds_sum"] < 60, "since the message was sent"
 
 
 def test_a_process_that_was_paused_goes_on(world: World) -> None:

@@ -14,6 +14,7 @@ from PIL import Image, ImageStat
 
 from devstack.aws import session
 from devstack.clips import clip
+from devstack.ecs_agent import EcsAgentEmulator, failure
 from devstack.ffmpeg import inspect
 from devstack.mediaconvert import MediaConvertEmulator
 from tests.e2e.world import Worker, World, jpeg
@@ -229,6 +230,22 @@ def test_a_worker_told_to_stop_releases_what_only_waits_and_the_next_one_goes_on
         first.send(signal.SIGTERM)
         assert first.wait(15) == 0, "the grace period is 100 s, and isn't used"
     check_the_next_one_finishes(studio)
+
+
+def test_a_task_of_ecs_is_protected_while_a_job_waits(studio: Studio, clips: Mapping[str, Path]) -> None:
+    studio.transcoder.hold()
+    video = studio.upload(VIDEO, clips["rotated"])
+    with EcsAgentEmulator() as agent, studio.worker(ECS_AGENT_URI=agent.uri) as worker:
+        agent.plan(failure("DEPLOYMENT_BLOCKED"))
+        studio.enqueue(video)
+        worker.wait_for_event("the protection from scale-in can't be changed")
+        (refused,) = worker.events("the protection from scale-in can't be changed")
+        agent.wait_until(lambda asked: asked == [15], timeout=45)
+        studio.transcoder.release()
+        agent.wait_until(lambda asked: asked == [15, 0])
+        studio.world.receiver.wait_for(1)
+        studio.world.wait_until_settled()
+    assert "DEPLOYMENT_BLOCKED" in refused["why"]
 
 
 def test_a_job_that_only_waits_holds_no_place(studio: Studio, clips: Mapping[str, Path]) -> None:

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 
+from adapters import backend as module
 from adapters.backend import PATIENCE, SignedCallback, webhook_id_of
 from adapters.callback import CallbackForm
 from devstack.receiver import DROP, GARBAGE, Answer, Hang, Plan, Receiver
@@ -67,8 +69,20 @@ def receiver(time: Time) -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def backend(receiver: Receiver, time: Time) -> SignedCallback:
-    return SignedCallback(receiver.url, SECRET, BODY, time.sleep, time, read_seconds=4)
+def tries() -> list[tuple[str, int | None, float]]:
+    """What was counted: the result, the status and the duration of each try."""
+    return []
+
+
+@pytest.fixture
+def backend(
+    receiver: Receiver, time: Time, tries: list[tuple[str, int | None, float]], monkeypatch: pytest.MonkeyPatch
+) -> SignedCallback:
+    def tried(*one: Any) -> None:
+        tries.append(one)
+
+    monkeypatch.setattr(module, "READ_SECONDS", 4)
+    return SignedCallback(receiver.url, SECRET, BODY, time.sleep, time, tried)
 
 
 def no_checkpoint() -> None:
@@ -293,6 +307,25 @@ def test_a_receiver_that_is_not_there(time: Time) -> None:
     with pytest.raises(Transient):
         backend.notify(REPORT, no_checkpoint)
     assert len(time.slept) >= 2
+
+
+def test_each_try_is_counted_with_its_result_its_status_and_its_duration(
+    backend: SignedCallback, receiver: Receiver, tries: list[tuple[str, int | None, float]]
+) -> None:
+    receiver.plan(Answer(503), Answer(429), DROP, Answer(200), Answer(302), Answer(404))
+    backend.notify(REPORT, no_checkpoint)
+    for _ in range(2):
+        with pytest.raises(Transient):
+            backend.notify(REPORT, no_checkpoint)
+    assert [(result, status) for result, status, _ in tries] == [
+        ("transient", 503),
+        ("transient", 429),
+        ("transient", None),
+        ("acknowledged", 200),
+        ("refused", 302),
+        ("refused", 404),
+    ]
+    assert all(seconds == 0 for _, _, seconds in tries), "the pauses between the tries, which alone take time here"
 
 
 def test_each_try_is_preceded_by_a_checkpoint(backend: SignedCallback, receiver: Receiver) -> None:

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from PIL import Image
 
-from worker import poller, service, slots, watcher
+from worker import poller, protection, service, slots, watcher
 
 
 @pytest.fixture(autouse=True)
@@ -44,6 +44,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the worker waits in real seconds, a twentieth of it."""
     for module, name in (
         (poller, "FIRST_PAUSE"),
+        (protection, "LOOK_EVERY"),
         (service, "LAST_MOMENT"),
         (slots, "LOOK_EVERY"),
         (watcher, "LOOK_EVERY"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import pytest
 
@@ -336,25 +337,45 @@ def test_an_mp4_that_somebody_changed_is_made_anew(world: World) -> None:
     assert world.objects.stored[mp4].data == MP4
 
 
-@pytest.mark.parametrize("key", ALL)
-def test_what_was_processed_is_recalled_after_its_upload_went_to_the_archive(world: World, key: str) -> None:
-    def archived(method: str, asked: str) -> None:
+def archived(key: str) -> Callable[[str, str], None]:
+    def before(method: str, asked: str) -> None:
         if method in {"read", "copy"} and asked == key:
             raise Archived(f"{method} {asked}: it is archived and must be restored first")
 
+    return before
+
+
+@pytest.mark.parametrize("key", ALL)
+def test_what_was_processed_is_recalled_after_its_upload_went_to_the_archive(world: World, key: str) -> None:
     world.run(*ALL)
-    world.objects.before = archived
+    world.objects.before = archived(key)
     assert world.run(*ALL).status is Status.SUCCEEDED
 
 
-@pytest.mark.parametrize(("key", "content"), [(PLAN, PDF), (VIDEO, MP4)])
-def test_a_digest_that_was_checked_of_a_document_or_a_video_is_not_checked_again(
-    world: World, key: str, content: bytes
-) -> None:
-    asset = Asset(key, manifest=Manifest(sha256=hashlib.sha256(content).hexdigest()))
+@pytest.mark.parametrize("change", [PDF + b" of the backend", None])
+def test_an_archived_document_without_a_copy_of_ours_fails(world: World, change: bytes | None) -> None:
+    world.run(PLAN)
+    if change:
+        world.objects.put(COPY, change, "application/pdf")
+    else:
+        del world.objects.stored[COPY]
+    world.objects.before = archived(PLAN)
+    with pytest.raises(NothingProcessed, match="restored"):
+        world.run(PLAN)
+
+
+def test_a_digest_that_was_never_checked_of_an_archived_document_is_not_taken_for_right(world: World) -> None:
+    world.run(PLAN)
+    world.objects.before = archived(PLAN)
+    with pytest.raises(NothingProcessed, match="restored"):
+        world.run(Asset(PLAN, manifest=Manifest(sha256=hashlib.sha256(PDF).hexdigest())))
+
+
+def test_a_digest_that_was_checked_of_a_video_is_not_checked_again(world: World) -> None:
+    asset = Asset(VIDEO, manifest=Manifest(sha256=hashlib.sha256(MP4).hexdigest()))
     world.run(asset)
     world.run(asset)
-    assert world.objects.called("read").count(key) == 1, "its first bytes, to see what it is"
+    assert world.objects.called("read").count(VIDEO) == 1, "its first bytes, to see what it is"
 
 
 def test_where_a_derivative_cannot_be_looked_at_nobody_says_that_the_upload_is_invalid(world: World) -> None:

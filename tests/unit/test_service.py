@@ -77,7 +77,7 @@ class World:
         self.queue = PatientQueue(self.clock)
         around = Fakes(self.clock, self.queue)
         self.objects, self.backend, self.journals = around.objects, around.backend, around.journals
-        self.metrics, self.transcoder = around.metrics, around.transcoder
+        self.metrics, self.transcoder, self.task = around.metrics, around.transcoder, around.task
         worker = around.worker(concurrency)
         self.service, self.health, self.poller = worker.service, worker.health, worker.poller
         self.handler, self.in_flight, self.leases = worker.handler, worker.in_flight, worker.leases
@@ -260,6 +260,30 @@ def test_draining_gives_back_what_only_waits_for_a_video_once_no_poll_of_ours_co
     assert held.visible_at == world.clock()
     assert world.ended()[message_id] == [Ending.RELEASED]
     assert world.backend.reports == []
+
+
+def test_a_job_that_waits_for_a_video_protects_the_task_until_it_has_it() -> None:
+    world = World()
+    world.transcoder.results["t-1"] = None
+    world.send_video()
+    with running(world) as gate:
+        gate.opened.set()
+        while world.task.asked != [15]:
+            time.sleep(0.01)
+        del world.transcoder.results["t-1"]
+        world.clock.advance(10)
+        while world.task.asked != [15, 0]:
+            time.sleep(0.01)
+        gate.wait_for(1)
+
+
+def test_a_job_without_a_video_leaves_the_task_alone() -> None:
+    world = World()
+    world.send()
+    with running(world) as gate:
+        gate.opened.set()
+        gate.wait_for(1)
+    assert world.task.asked == []
 
 
 def test_draining_lets_a_video_on_its_last_receive_have_half_of_the_grace_period() -> None:

@@ -76,6 +76,7 @@ def test_a_missing_setting_is_named(name: str, monkeypatch: pytest.MonkeyPatch) 
         ("HTTP_PORT", "65536"),
         ("LOG_LEVEL", "LOUD"),
         ("LOG_FORMAT", "xml"),
+        ("METRICS", "prometheus"),
         ("ZIP_KEY_TEMPLATE", "bundles/all.zip"),
         ("BUNDLE_CONTENTS", "everything"),
         ("JOB_TIMEOUT", "0"),

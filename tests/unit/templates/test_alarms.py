@@ -25,6 +25,9 @@ READ = {
     "NoPollAlarm": {
         "running": ("ECS/ContainerInsights RunningTaskCount", "Average", SERVICE),
         "polls": ("MediaWorker media_worker_receives_total", "Sum", {"result": "ok", **OURS}),
+        "held": ("MediaWorker media_worker_in_flight", "Sum", OURS),
+        "waiting": ("MediaWorker media_worker_waiting", "Sum", OURS),
+        "withheld": ("MediaWorker media_worker_withheld", "Maximum", OURS),
     },
     "CallbacksAlarm": {
         "tries": ("MediaWorker media_worker_callback_seconds_count", "Sum", OURS),
@@ -84,6 +87,9 @@ def test_there_are_no_other_alarms(template: Template) -> None:
         ("DeadLetterAgeAlarm", {"age": 5}, 5),
         ("NoPollAlarm", {"running": 1, "polls": 3}, 0),
         ("NoPollAlarm", {"running": 1}, 1),
+        ("NoPollAlarm", {"running": 1, "held": 8}, 0),
+        ("NoPollAlarm", {"running": 1, "held": 8, "waiting": 8}, 1),
+        ("NoPollAlarm", {"running": 1, "withheld": 1}, 0),
         ("NoPollAlarm", {"running": 0}, 0),
         ("CallbacksAlarm", {"tries": 4, "acknowledged": 3}, 25),
         ("CallbacksAlarm", {"tries": 4}, 100),
@@ -117,15 +123,15 @@ def test_the_dashboard_shows_the_queue_the_tasks_and_the_jobs(template: Template
     }
     titles = {widget["properties"]["title"]: json.dumps(widget["properties"]["metrics"]) for widget in widgets}
     for title, source in {
-        "Backlog": QUEUE["QueueName"],
-        "Tasks": "Service.Name",
-        "DLQ": DLQ["QueueName"],
-        "Jobs by outcome": QUEUE["QueueName"],
-        "Attempts by ending": QUEUE["QueueName"],
+        "Backlog": f'"{QUEUE["QueueName"]}"',
+        "Tasks": '"ClusterName", "Cluster", "ServiceName", "Service.Name"',
+        "DLQ": f'"{DLQ["QueueName"]}"',
+        "Jobs by outcome": f'queue=\\"{QUEUE["QueueName"]}\\"',
+        "Attempts by ending": f'queue=\\"{QUEUE["QueueName"]}\\"',
         "Callbacks": "status_class",
-        "Oldest message, seconds": QUEUE["QueueName"],
+        "Oldest message, seconds": f'"{QUEUE["QueueName"]}"',
         "Dead-lettered by code and whether the backend knows": "code,told",
-        "CPU and memory, %": "Service.Name",
+        "CPU and memory, %": '"ClusterName", "Cluster", "ServiceName", "Service.Name"',
     }.items():
         assert source in titles.pop(title)
     assert titles == {}
