@@ -14,7 +14,7 @@ REVISION = $(shell git describe --always --dirty --exclude '*' --abbrev=12)
 PYTHON313 ?= $(shell for python in python3.13 $${PYENV_ROOT:-$(HOME)/.pyenv}/versions/3.13*/bin/python; do \
 	$$python -c 'import sys; sys.version_info[:2] == (3, 13) or sys.exit(1); print(sys.executable)' 2>/dev/null && break; done)
 
-.PHONY: help setup fast check format schemas test test-faults soak mutants fuzz lint demo bench test-localstack test-containers test-3.13 ci image pythons audit lock clean
+.PHONY: help setup fast check format schemas test test-faults soak mutants fuzz lint demo bench test-localstack test-containers test-3.13 ci image push deploy pythons checkov audit lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "%-18s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,7 +65,7 @@ lint: setup  ## style, types, the arrows between the rooms, template, containers
 	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 	$(BIN)/mypy .ci/clean_room.py docs/backend/*.py
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/cfn-lint infra/storage-and-queues.yaml
+	$(BIN)/cfn-lint infra/*.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/hadolint Dockerfile
 
@@ -97,11 +97,20 @@ image:  ## the worker's image, tagged by its revision
 ci:  ## what CI runs, in a clean room; names what it leaves behind (20 minutes)
 	.ci/run list
 
+push:  ## the image into the repository of ENV's stack: make push ENV=staging
+	infra/rollout.sh push "$(ENV)"
+
+deploy:  ## a revision to ENV's service, this one or an earlier: make deploy ENV=staging [REVISION=…]
+	infra/rollout.sh deploy "$(ENV)"
+
 pythons:
 	@echo PYTHON=$(shell $(PYTHON) -c 'import sys; print(sys.executable)') PYTHON313=$(PYTHON313)
 
 bench: setup  ## the figures of docs/figures.md, measured here (minutes)
 	$(BIN)/python -m benchmarks
+
+checkov:  ## the templates against checkov's rules; what is excused says so by name (needs uv)
+	uvx checkov --framework cloudformation --file infra/*.yaml --compact --quiet
 
 audit:  ## known vulnerabilities of what is locked (needs uv)
 	for file in requirements/*.txt; do uvx pip-audit --strict --require-hashes --disable-pip -r $$file || exit 1; done
