@@ -8,6 +8,8 @@ from benchmarks import idle, memory, thumbnails, waiting
 
 
 def main() -> int:
+    if sys.platform != "linux":
+        sys.exit("make bench reads /proc: it needs Linux")
     missed = False
     for module in (thumbnails, memory, idle, waiting):
         for figure in module.measure():

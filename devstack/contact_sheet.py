@@ -2,55 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Mapping
 from html import escape
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from devstack.exhibits import Exhibit, Picture, human
+from devstack.timeline import Entries, timeline
 
-STYLE = """
-:root { color-scheme: light; --ink: #1f2530; --soft: #667085; --line: #e3e6ec; --good: #18794e; --bad: #b42318 }
-* { box-sizing: border-box }
-body { margin: 0 auto; max-width: 1500px; padding: 2rem clamp(1rem, 3vw, 3rem) 4rem; color: var(--ink);
-  background: #f6f7f9; font: 16px/1.5 system-ui, sans-serif }
-h1 { margin: 0; font-size: 1.7rem; letter-spacing: -.01em }
-h2 { margin: 0; font-size: 1.05rem; overflow-wrap: anywhere }
-a { color: #175cd3 }
-code, .figures { font: 12.5px/1.45 ui-monospace, Menlo, Consolas, monospace }
-dl { display: flex; flex-wrap: wrap; gap: .8rem 2.2rem; margin: 1.2rem 0 2rem }
-dt { color: var(--soft); font-size: .8rem }
-dd { margin: 0; font-weight: 600 }
-article { margin: 0 0 1.2rem; padding: 1.1rem 1.3rem 1.3rem; background: #fff; border: 1px solid var(--line);
-  border-radius: 12px }
-article.failed { border-left: 5px solid var(--bad) }
-header.asset { display: flex; flex-wrap: wrap; align-items: baseline; gap: .3rem .8rem; margin-bottom: .9rem }
-.chip { padding: .05rem .6rem; border-radius: 99px; background: #eef1f5; color: var(--soft); font-size: .8rem }
-.chip.good { background: #e6f4ec; color: var(--good) }
-.chip.bad { background: #fdecea; color: var(--bad) }
-.row { display: grid; gap: 1rem; grid-template-columns: 1.35fr repeat(4, 1fr); align-items: start }
-.row.video { grid-template-columns: repeat(2, 1.5fr) repeat(4, 1fr) }
-.row.copied { grid-template-columns: 1fr; max-width: 20rem }
-.row.failed { grid-template-columns: minmax(12rem, 1.35fr) 4fr; align-items: center }
-@media (max-width: 900px) { .row, .row.failed { grid-template-columns: repeat(2, 1fr) } }
-figure { margin: 0 }
-figure a, figure video { display: grid; place-items: center; height: 230px; padding: 6px; border-radius: 8px;
-  border: 1px solid var(--line);
-  background: repeating-conic-gradient(#eef0f3 0 25%, #fff 0 50%) 0 0 / 18px 18px }
-figure video { width: 100%; background: #000 }
-figure img { max-width: 100%; max-height: 216px; display: block }
-figcaption { margin-top: .45rem }
-figcaption b { display: block; font-size: .88rem }
-.figures { color: var(--soft) }
-.why { margin: 0; color: var(--bad); overflow-wrap: anywhere }
-"""
+STYLE = Path(__file__).with_suffix(".css")
+WIDTHS = (200, 400, 800, 1200)
+"""Pixels, of a photo that is large enough: what smaller ones are drawn to scale with."""
 
 
 def contact_sheet(
-    payload: Mapping[str, Any], exhibits: Iterable[Exhibit], finalization: Mapping[str, Any] | None
+    payload: Mapping[str, Any],
+    exhibits: Iterable[Exhibit],
+    finalization: Mapping[str, Any] | None,
+    log: Entries,
+    meant_to_fail: Container[str] = (),
 ) -> str:
-    """The page of a job's callback and, if there is one, its finalization's. Their bundles lie beside the page."""
-    articles = "\n".join(_article(exhibit) for exhibit in exhibits)
+    """The page of a job's callback and, if there is one, its finalization's. Their bundles lie beside the page.
+
+    What failed comes first; `meant_to_fail` are names of assets of which that is expected.
+    """
+    articles = "\n".join(
+        _article(exhibit, exhibit.name in meant_to_fail)
+        for exhibit in sorted(exhibits, key=lambda exhibit: not exhibit.error_code)
+    )
     title = f"Listing {payload['listingId']}, job {payload['jobId']}"
     return f"""<!doctype html>
 <html lang="en">
@@ -58,13 +38,14 @@ def contact_sheet(
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
-<style>{STYLE}</style>
+<style>{STYLE.read_text(encoding="utf-8")}</style>
 </head>
 <body>
 <h1>{escape(title)}</h1>
 {_summary(payload, finalization)}
 <main>
 {articles}
+{timeline(log)}
 </main>
 </body>
 </html>
@@ -80,6 +61,7 @@ def _summary(payload: Mapping[str, Any], finalization: Mapping[str, Any] | None)
         "Bundle": _bundle(payload),
         "Callback": '<a href="callback.json">callback.json</a>',
         "Bucket": '<a href="bucket/">every object</a>',
+        "Worker": '<a href="#worker">its steps and its log</a>',
     }
     if finalization:
         status = f'<a href="finalization.json">{escape(finalization["status"])}</a>'
@@ -95,47 +77,53 @@ def _bundle(payload: Mapping[str, Any]) -> str:
     )
 
 
-def _article(exhibit: Exhibit) -> str:
+def _article(exhibit: Exhibit, meant_to_fail: bool) -> str:
     source = _figure("source", exhibit.source, exhibit.name)
     if exhibit.error_code:
-        kind, chip = "failed", f'<span class="chip bad">{escape(exhibit.error_code)}</span>'
+        kind, chip = "failed", _chip(exhibit.error_code, "bad") + (_chip("meant to fail") if meant_to_fail else "")
         row = source + f'<p class="why">{escape(exhibit.error_message)}</p>'
     elif (original := exhibit.renditions.get("original")) and not original.is_video:
-        kind, chip = "copied", '<span class="chip good">copied unchanged</span>'
+        kind, chip = "copied", _chip("copied unchanged", "good")
         row = _figure("original", original, exhibit.name)
     else:
-        kind = "made video" if original else "made"
-        chip = '<span class="chip good">processed</span>'
-        row = source + "".join(_made(exhibit))
-    name, media_type = escape(exhibit.name), escape(exhibit.media_type)
+        kind, chip = "made", _chip("processed", "good")
+        row = source + _sizes(exhibit)
     return f"""<article class="{kind}">
-<header class="asset"><h2>{name}</h2><span class="chip">{media_type}</span>{chip}</header>
+<header><h2>{escape(exhibit.name)}</h2>{_chip(exhibit.media_type)}{chip}</header>
 <div class="row {kind}">{row}</div>
 </article>"""
 
 
-def _made(exhibit: Exhibit) -> Iterator[str]:
-    """A figure for each rendition; a video comes before its posters, behind one of them."""
-    renditions = dict(exhibit.renditions)
-    if video := renditions.pop("original", None):
-        yield _figure("original", video, exhibit.name, renditions["medium"].shown)
-    for size, picture in renditions.items():
-        yield _figure(size, picture, exhibit.name)
+def _chip(text: str, kind: str = "") -> str:
+    return f'<span class="{f"chip {kind}".strip()}">{escape(text)}</span>'
+
+
+def _sizes(exhibit: Exhibit) -> str:
+    """What was made, at one scale; a video is shown behind one of its posters."""
+    made = exhibit.renditions
+    poster = made["medium"].shown if "original" in made else ""
+    figures = "".join(_figure(size, picture, exhibit.name, poster) for size, picture in made.items())
+    widths = [picture.width for picture in made.values()]
+    total, widest = max(sum(WIDTHS), sum(widths)), max(*WIDTHS, *widths)
+    return (
+        f'<div class="made"><div class="sizes" style="--total: {total}; --widest: {widest}">{figures}</div></div>'
+    )
 
 
 def _figure(label: str, picture: Picture, name: str, poster: str = "") -> str:
-    content = '<span class="figures">no picture: open the file</span>'
+    size = f' width="{picture.width}" height="{picture.height}"'
     if picture.is_video:
         shown = f' poster="{quote(poster)}"' if poster else ""
-        content = f'<video src="{quote(picture.shown)}"{shown} controls muted preload="metadata"></video>'
+        content = f'<video src="{quote(picture.shown)}"{size}{shown} controls muted preload="metadata"></video>'
     elif picture.shown:
-        alt = escape(f"{name}, {label}")
-        content = f'<img src="{quote(picture.shown)}" alt="{alt}" loading="lazy">'
+        image = f'<img src="{quote(picture.shown)}"{size} alt="{escape(f"{name}, {label}")}" loading="lazy">'
+        content = f'<a href="{quote(picture.path)}">{image}</a>'
+    else:
+        content = f'<a class="none" href="{quote(picture.path)}">no picture: open the file</a>'
     shape = f"{picture.width} × {picture.height}" if picture.width else ""
-    figures = " · ".join(filter(None, (shape, human(picture.bytes), picture.format)))
+    facts = "".join(f"<span>{fact}</span>" for fact in (shape, human(picture.bytes), picture.format) if fact)
     note = " (shown as a preview)" if picture.is_preview else ""
-    if not picture.is_video:
-        content = f'<a href="{quote(picture.path)}">{content}</a>'
-    return f"""<figure>{content}
-<figcaption><b>{label}{note}</b><span class="figures">{figures}</span></figcaption></figure>
+    place = 'class="source"' if label == "source" else f'style="--w: {picture.width}"'
+    return f"""<figure {place}>{content}
+<figcaption><b>{label}{note}</b><span class="figures">{facts}</span></figcaption></figure>
 """

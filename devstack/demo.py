@@ -3,45 +3,41 @@
 from __future__ import annotations
 
 import argparse
-import json
+import os
 import secrets
 import shutil
 import signal
 import sys
 import tempfile
 import time
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dotenv import dotenv_values
 
 from devstack.aws import session, variables
 from devstack.clips import clip_set
 from devstack.contact_sheet import contact_sheet
+from devstack.demo_output import OutputError, collect, emptied
+from devstack.demo_words import farewell, table
 from devstack.deploy import DeployError, deploy
-from devstack.exhibits import Exhibit, exhibits, human
 from devstack.folder import FolderError, media_files, uploads
 from devstack.mediaconvert import MediaConvertEmulator
 from devstack.moto import moto_server
 from devstack.processes import Child, ChildError, free_port
-from devstack.progress import Progress
+from devstack.progress import Progress, entries
 from devstack.receiver import Callback, Receiver
 from devstack.sample import TRACEPARENT, enqueue, upload
 from devstack.samples import Sample, sample_set
 from devstack.signatures import GENUINE
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 LISTING_ID, JOB_ID, FINALIZATION_ID = 28, 21, 22
 PROFILES = Path(__file__).parents[1] / "infra" / "profiles"
 START_SECONDS = STOP_SECONDS = 30
 JOB_SECONDS, ASSET_SECONDS = 60, 5
 """How long a job may take: so much, and so much more for each of its assets; one's own videos may be long."""
-RESULTS = "callback.json"
 
 
 class DemoError(Exception):
@@ -51,8 +47,8 @@ class DemoError(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; 0 when the job was done and acknowledged, though single assets may have failed."""
     parser = argparse.ArgumentParser(prog="devstack.demo", description=__doc__)
-    parser.add_argument("--media", type=Path, help="a folder of your own photos, videos and documents")
-    parser.add_argument("--output", type=Path, default=Path("demo-output"), help="where the results go")
+    parser.add_argument("--media", type=_path, help="a folder of your own photos, videos and documents")
+    parser.add_argument("--output", type=_path, default=Path("demo-output"), help="where the results go")
     parser.add_argument(
         "--profile",
         choices=sorted(file.stem for file in PROFILES.glob("*.env")),
@@ -62,18 +58,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # So that a SIGTERM leaves by the same doors as everything else, and stops the children.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        with tempfile.TemporaryDirectory(prefix="demo-") as scratch:
-            profile = dotenv_values(PROFILES / f"{options.profile}.env") if options.profile else {}
-            return _run(options.media, profile, _emptied(options.output), Path(scratch) / "worker.log")
-    except (DemoError, FolderError, DeployError, ChildError, TimeoutError) as error:
+        files = media_files(options.media) if options.media else []
+        profile = dotenv_values(PROFILES / f"{options.profile}.env") if options.profile else {}
+        with (
+            emptied(options.output, options.media),
+            tempfile.TemporaryDirectory(prefix="demo-") as scratch,
+        ):
+            return _run(files, profile, options.output, Path(scratch) / "worker.log")
+    except (DemoError, FolderError, OutputError, DeployError, ChildError, TimeoutError) as error:
         print(f"The demo failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
 
 
-def _run(media: Path | None, profile: Mapping[str, str | None], output: Path, log: Path) -> int:
-    files = media_files(media) if media else []
+def _path(text: str) -> Path:
+    """sh and zsh leave the `~` of `MEDIA=~/…` to us."""
+    return Path(os.path.expanduser(text))
+
+
+def _run(files: list[Path], profile: Mapping[str, str | None], output: Path, log: Path) -> int:
     say = _teller()
     say("moto server and ffmpeg (AWS) and a callback receiver (the backend) start")
     secret = secrets.token_hex(16)
@@ -85,8 +89,11 @@ def _run(media: Path | None, profile: Mapping[str, str | None], output: Path, lo
         stack = deploy(endpoint, "demo")
         say(f"infra/storage-and-queues.yaml is deployed: bucket {stack.bucket}")
         sqs = session().client("sqs", endpoint_url=endpoint)
-        say(f"{len(files)} files of {media} are uploaded" if media else "sample media are drawn and uploaded")
-        samples: Iterable[Sample] = uploads(files) if media else (*clip_set(), *sample_set())
+        whose = f"{len(files)} files of {files[0].parent} are" if files else "sample media are drawn and"
+        say(f"{whose} uploaded")
+        drawn = () if files else (*clip_set(), *sample_set())
+        meant_to_fail = {sample.name for sample in drawn if sample.broken}
+        samples: Iterable[Sample] = drawn or uploads(files)
         assets = upload(s3, stack.bucket, LISTING_ID, samples)
         settings = {
             **variables(endpoint),
@@ -118,10 +125,12 @@ def _run(media: Path | None, profile: Mapping[str, str | None], output: Path, lo
                 finalization = _genuine(receiver, FINALIZATION_ID, worker).payload
             say("the worker is told to stop, and drains")
             _stop(worker)
-        shown = _collect(s3, stack.bucket, callback.payload, finalization, output)
+        shown = collect(s3, stack.bucket, callback.payload, finalization, output)
         shutil.copyfile(log, output / "worker.log")
-    print(f"\n{_table(shown, finalization)}\n")
-    print(f"Status {callback.payload['status']}. Everything is in {output}/; open {output / 'index.html'}")
+    page = contact_sheet(callback.payload, shown, finalization, entries(log), meant_to_fail)
+    (output / "index.html").write_text(page, encoding="utf-8")
+    print(f"\n{table(shown, finalization)}\n")
+    print(farewell(callback.payload["status"], shown, meant_to_fail, output))
     for payload in filter(None, (callback.payload, finalization)):
         if payload["status"] not in {"SUCCEEDED", "PARTIAL_SUCCESS"}:
             raise DemoError(f"job {payload['jobId']} ended as {payload['status']}: {payload['error']}")
@@ -147,16 +156,6 @@ def _finalization(assets: list[dict[str, Any]], callback: Callback) -> Mapping[s
     return {"kind": "finalize", "jobId": FINALIZATION_ID, "listingId": LISTING_ID, "assets": approved}
 
 
-def _emptied(output: Path) -> Path:
-    """The output folder, empty. Raises `DemoError` rather than delete what no demo wrote."""
-    if output.exists() and any(output.iterdir()):
-        if not (output / RESULTS).exists():
-            raise DemoError(f"{output} is not empty, and not the output of an earlier demo")
-        shutil.rmtree(output)
-    output.mkdir(parents=True, exist_ok=True)
-    return output
-
-
 def _stop(worker: Child) -> None:
     worker.send(signal.SIGTERM)
     if status := worker.wait(STOP_SECONDS):
@@ -173,55 +172,6 @@ def _genuine(receiver: Receiver, job_id: int, worker: Child) -> Callback:
     if callback.verdict != GENUINE:
         raise DemoError(f"the callback's signatures are wrong: {callback.verdict}")
     return callback
-
-
-def _collect(
-    s3: S3Client, bucket: str, payload: Mapping[str, Any], finalization: Mapping[str, Any] | None, output: Path
-) -> list[Exhibit]:
-    """Write all that came of the jobs to the output folder, the page last."""
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-        for found in page.get("Contents", []):
-            target = output / "bucket" / found["Key"]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            s3.download_file(bucket, found["Key"], str(target))
-    _save(payload, RESULTS, "bundle", output)
-    if finalization:
-        _save(finalization, "finalization.json", "finalized", output)
-    shown = exhibits(payload, output)
-    (output / "index.html").write_text(contact_sheet(payload, shown, finalization), encoding="utf-8")
-    return shown
-
-
-def _save(payload: Mapping[str, Any], name: str, folder: str, output: Path) -> None:
-    """A callback, its bundle, and the bundle unpacked."""
-    (output / name).write_text(json.dumps(payload, indent=2) + "\n", encoding="utf-8")
-    for key in payload["zipBundles"]:
-        bundle = shutil.copyfile(output / "bucket" / key, output / Path(key).name)
-        with zipfile.ZipFile(bundle) as archive:
-            archive.extractall(output / folder)
-
-
-def _table(shown: Iterable[Exhibit], finalization: Mapping[str, Any] | None) -> str:
-    rows = [("asset", "status", "w × h", "size", "made of it")]
-    for exhibit in shown:
-        source = exhibit.source
-        shape = f"{source.width} × {source.height}" if source.width else ""
-        made = "  ".join(
-            f"{picture.width or name} {picture.format} {human(picture.bytes)}".replace("  ", " ")
-            for name, picture in exhibit.renditions.items()
-        )
-        told = f"{exhibit.error_code}: {exhibit.error_message}" if exhibit.error_code else made
-        status = "failed" if exhibit.error_code else "ok"
-        rows.append((f"{exhibit.media_type}/{exhibit.name}", status, shape, human(source.bytes), told))
-    if finalization:
-        files = f"{finalization['assetsZipped']} files: {', '.join(finalization['zipBundles'])}"
-        size = human(finalization["zipSizeBytes"])
-        rows.append(("the finalization", finalization["status"], "", size, files))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row[:4], widths, strict=True)), row[4]])
-        for row in rows
-    )
 
 
 if __name__ == "__main__":

@@ -25,10 +25,17 @@ class FolderError(Exception):
 
 
 def media_files(folder: Path) -> list[Path]:
-    """The folder's own files by name, hidden ones left out. Raises `FolderError` if none or too many."""
+    """The folder's own files by name, hidden ones left out.
+
+    Raises:
+        FolderError: there is no such folder, it can't be read, or it holds none or too many.
+    """
     if not folder.is_dir():
         raise FolderError(f"{folder} is no folder")
-    files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    try:
+        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    except OSError as error:  # macOS asks before a terminal may look into Pictures or Documents
+        raise FolderError(f"{folder} can't be read: {error.strerror}") from error
     if not 1 <= len(files) <= MOST_ASSETS:
         raise FolderError(f"{folder} holds {len(files)} files; a job takes 1 to {MOST_ASSETS}")
     return files

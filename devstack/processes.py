@@ -113,7 +113,7 @@ class Child:
 def memory(name: str, process: int | str = "self") -> int:
     """A process's memory in bytes, as proc(5) has it: `VmRSS` is the present, `VmHWM` the peak.
 
-    Raises `LookupError` when the process has ended.
+    Linux alone has it. Raises `LookupError` when the process has ended.
     """
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith(f"{name}:"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,20 @@ class Progress:
         return event == "message deleted" or (event.startswith("attempt failed") and bool(entry.get("last")))
 
 
-def meaning(entry: dict[str, Any]) -> str:
+def entries(log: Path) -> list[dict[str, Any]]:
+    """A log's events; what else a process prints, such as a traceback or EMF, is left out."""
+    found = []
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and "event" in entry:
+            found.append(entry)
+    return found
+
+
+def meaning(entry: Mapping[str, Any]) -> str:
     """What a log entry means, in a line; empty where it is of no interest."""
     event, step = entry.get("event"), entry.get("step", "")
     if event == "started":
@@ -56,7 +69,8 @@ def meaning(entry: dict[str, Any]) -> str:
     if event == "attempt begun":
         return f"the worker has the message (receive {entry.get('receive_count')}, {entry.get('assets')} assets)"
     if event == "step done":
-        return f"{step:<12}{entry['seconds']:>6.2f} s  {STEPS.get(step, '')}{_counts(entry)}"
+        numbers = counts(entry)
+        return f"{step:<12}{entry['seconds']:>6.2f} s  {STEPS.get(step, '')}{f' ({numbers})' if numbers else ''}"
     if event == "step ended early":
         return f"{step:<12}{entry['seconds']:>6.2f} s  gave up: {entry['why']}"
     if event == "transcoding submitted":
@@ -74,6 +88,6 @@ def meaning(entry: dict[str, Any]) -> str:
     return ""
 
 
-def _counts(entry: dict[str, Any]) -> str:
-    counts = [f"{entry[name]:,} {name}" for name in ("ok", "failed", "members", "bytes") if name in entry]
-    return f" ({', '.join(counts)})" if counts else ""
+def counts(entry: Mapping[str, Any]) -> str:
+    """What a step counted, such as `12 ok, 1 failed`."""
+    return ", ".join(f"{entry[name]:,} {name}" for name in ("ok", "failed", "members", "bytes") if name in entry)

@@ -39,6 +39,8 @@ class Proxy:
         self._bytes_per_second = 0.0
         self._open: set[socket.socket] = set()
         self._closed = False
+        self.connected = threading.Event()
+        """Set once somebody has connected."""
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
@@ -92,6 +94,7 @@ class Proxy:
                 continue
             with self._changed:
                 self._open |= {near, far}
+            self.connected.set()
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -26,8 +27,10 @@ MIB = 1024 * 1024
 
 
 def usable_cpus() -> int:
-    """The CPUs that this process may use: its affinity, and no more than its control group's quota."""
-    allowed = len(os.sched_getaffinity(0))
+    """The CPUs that this process may use. On Linux: its affinity, and no more than its control group's quota."""
+    allowed = os.cpu_count() or 1
+    if sys.platform == "linux":
+        allowed = len(os.sched_getaffinity(0))
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         return max(1, min(allowed, math.ceil(int(quota) / int(period))))

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.linux import LINUX_ONLY
+
+pytestmark = LINUX_ONLY
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("HOME", "XDG_CACHE_HOME", "TMPDIR")
 LEFT_ALIVE = "setsid env -i /bin/sleep 300 >/dev/null 2>&1 & echo $!"

@@ -9,6 +9,7 @@ import pytest
 
 from devstack.receiver import Answer, Receiver
 from tests.e2e.world import SECRET, World, command, jpeg
+from tests.linux import LINUX_ONLY
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 OTHERS = "29/raw/photo/horizontal/theirs.jpg"
@@ -87,6 +88,7 @@ def test_a_message_has_no_say_in_where_its_callback_goes_and_with_which_headers(
         assert "traceparent" not in callback.headers
 
 
+@LINUX_ONLY
 def test_no_secret_is_in_logs_tracebacks_metrics_journals_callbacks_or_the_command_line(world: World) -> None:
     world.upload(PHOTO, jpeg())
     secrets = {"AWS_SECRET_ACCESS_KEY": KEY, "AWS_SESSION_TOKEN": TOKEN, "LOG_LEVEL": "DEBUG"}

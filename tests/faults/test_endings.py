@@ -16,6 +16,7 @@ from PIL import Image
 
 from devstack.proxy import Proxy
 from tests.e2e.world import Worker, World, jpeg
+from tests.linux import LINUX_ONLY
 
 pytestmark = pytest.mark.faults
 PHOTO = "28/raw/photo/horizontal/a.jpg"
@@ -105,6 +106,7 @@ def killed_above(resident: int, worker: Worker) -> Iterator[None]:
     watcher.join()
 
 
+@LINUX_ONLY
 def test_a_picture_that_takes_the_process_beyond_its_memory_each_time_is_poison(
     make_world: Callable[[int], World],
 ) -> None:

@@ -12,8 +12,9 @@ import pytest
 from devstack.processes import memory
 from devstack.receiver import Hang
 from tests.e2e.world import Worker, World, jpeg
+from tests.linux import LINUX_ONLY
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, LINUX_ONLY]
 JOBS, BATCH = 2_000, 100
 WARM = 500
 """Jobs after which pools, caches and the allocator have what they need."""

@@ -23,6 +23,7 @@ from domain.content import require
 from domain.errors import Permanent
 from domain.kinds import Kind
 from tests.images import encoded
+from tests.linux import LINUX_ONLY
 
 MAX_PIXELS = 1_000_000
 MOST_MEMORY = 64 * 1024 * 1024
@@ -113,6 +114,7 @@ def outcome(data: bytes) -> str:
     return "renditions"
 
 
+@LINUX_ONLY
 @given(st.integers(0, 10_000), st.lists(DAMAGES, max_size=6))
 @example(0, [])
 def test_any_damage_gives_renditions_or_an_error_code_in_bounded_time_and_memory(

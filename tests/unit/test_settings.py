@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from dotenv import dotenv_values
 
 from domain.bundles import Bundles, Contents
 from domain.kinds import Kind
-from worker.settings import BadSettings, Settings, load_settings
+from worker.settings import BadSettings, Settings, load_settings, usable_cpus
 
 SECRET = "0123456789abcdef"
 REQUIRED = {
@@ -171,6 +173,19 @@ def test_every_kind_has_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> N
     for number, kind in enumerate(Kind, start=1):
         monkeypatch.setenv(f"MAX_{kind.name}_BYTES", str(number))
     assert load_settings().limits == {kind: number for number, kind in enumerate(Kind, start=1)}
+
+
+def test_without_affinity_or_control_groups_all_cpus_are_usable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 10)
+
+    def no_such_file(path: Path) -> str:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Path, "read_text", no_such_file)
+    assert usable_cpus() == 10
 
 
 def test_the_secret_is_not_shown() -> None:
