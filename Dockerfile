@@ -1,37 +1,53 @@
-FROM python:3.13-slim AS build
-WORKDIR /src
-RUN python -m venv /opt/media-worker
-COPY requirements/build.txt requirements/run.txt requirements/
-RUN /opt/media-worker/bin/pip install --no-cache-dir --require-hashes -r requirements/run.txt \
-    && pip install --no-cache-dir --require-hashes --target /opt/build -r requirements/build.txt
-COPY pyproject.toml README.md ./
-COPY domain domain
-COPY adapters adapters
-COPY worker worker
-RUN PYTHONPATH=/opt/build /opt/media-worker/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
+# Each layer changes at its own pace: Python, the dependencies, ffmpeg, the code.
+ARG PYTHON=3.13
 
-FROM python:3.13-slim AS base
-COPY --from=build /opt/media-worker /opt/media-worker
-ENV PATH=/opt/media-worker/bin:$PATH \
-    PYTHONDONTWRITEBYTECODE=1 \
-    PYTHONUNBUFFERED=1
-WORKDIR /tmp
+FROM python:${PYTHON}-slim AS dependencies
+COPY requirements/run.txt /requirements.txt
+RUN python -m venv --without-pip /opt/media-worker \
+    && pip --python /opt/media-worker install --no-cache-dir --no-compile --require-hashes -r /requirements.txt \
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/media-worker/lib
+
+FROM python:${PYTHON}-slim AS code
+COPY adapters /code/adapters
+COPY domain /code/domain
+COPY worker /code/worker
+RUN python -m compileall -q --invalidation-mode unchecked-hash /code
+
+FROM python:${PYTHON}-slim AS runtime
+ARG PYTHON
+# The root file system is read-only: what isn't compiled here is compiled at each start, and at each health check.
+RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python${PYTHON}/ensurepip /usr/local/lib/python${PYTHON}/site-packages/pip* \
+    && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /usr/local/lib/python${PYTHON}
+COPY --from=dependencies /opt/media-worker /opt/media-worker
+RUN printf '#!/opt/media-worker/bin/python -I\nimport sys\nfrom worker.cli import main\nsys.exit(main())\n' >/opt/media-worker/bin/media-worker \
+    && chmod 755 /opt/media-worker/bin/media-worker
+ENV PATH=/opt/media-worker/bin:$PATH
+WORKDIR /
 USER 10001:10001
 
 # What docker-compose.yml plays the outside world with, MediaConvert with Debian's ffmpeg.
-FROM base AS devstack
+FROM runtime AS devstack
 USER 0:0
 # hadolint ignore=DL3008
-RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends ffmpeg curl && rm -rf /var/lib/apt/lists/*
 USER 10001:10001
 WORKDIR /srv
 COPY devstack devstack
 COPY infra infra
 
-FROM base AS worker
+FROM runtime AS worker
+ARG PYTHON
+COPY --from=code /code /opt/media-worker/lib/python${PYTHON}/site-packages
+ARG VERSION
+ARG REVISION
+ENV MEDIA_WORKER_VERSION=${VERSION} \
+    MEDIA_WORKER_REVISION=${REVISION}
+LABEL org.opencontainers.image.title="media-worker" \
+    org.opencontainers.image.description="Turns a listing's uploads into renditions, a zip bundle and a signed callback" \
+    org.opencontainers.image.version=${VERSION} \
+    org.opencontainers.image.revision=${REVISION}
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as u; p = os.environ.get('HTTP_PORT', '8080'); p == '0' or u.urlopen(f'http://127.0.0.1:{p}/livez', timeout=4)"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --start-interval=1s --retries=3 CMD ["media-worker", "health"]
 ENTRYPOINT ["media-worker"]
 CMD ["run"]

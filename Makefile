@@ -8,10 +8,13 @@ FAST := tests/unit
 PICTURES := tests/pictures
 LOOPBACK := tests/loopback
 UNIT_VENV := .venv-3.13
+IMAGE ?= media-worker
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' worker/__init__.py)
+REVISION = $(shell git describe --always --dirty --exclude '*' --abbrev=12)
 PYTHON313 ?= $(shell for python in python3.13 $${PYENV_ROOT:-$(HOME)/.pyenv}/versions/3.13*/bin/python; do \
 	$$python -c 'import sys; sys.version_info[:2] == (3, 13) or sys.exit(1); print(sys.executable)' 2>/dev/null && break; done)
 
-.PHONY: help setup fast check format schemas test test-faults soak mutants fuzz lint demo bench test-localstack test-3.13 ci pythons audit lock clean
+.PHONY: help setup fast check format schemas test test-faults soak mutants fuzz lint demo bench test-localstack test-containers test-3.13 ci image push deploy pythons checkov audit lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "%-18s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +44,7 @@ schemas: setup  ## docs/schema, made from the code anew
 	$(BIN)/python -m tests.schemas
 
 test: setup  ## every test that needs nothing but this machine
-	$(BIN)/pytest -n 3 --dist worksteal -m "not localstack and not faults"
+	$(BIN)/pytest -n 3 --dist worksteal -m "not localstack and not faults and not containers"
 
 test-faults: setup  ## broken wires, refusals and kills (minutes)
 	$(BIN)/pytest -n 3 -m faults
@@ -62,7 +65,7 @@ lint: setup  ## style, types, the arrows between the rooms, template, containers
 	$(BIN)/mypy --platform darwin --cache-dir .mypy_cache/darwin
 	$(BIN)/mypy .ci/clean_room.py docs/backend/*.py
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/cfn-lint infra/storage-and-queues.yaml
+	$(BIN)/cfn-lint infra/*.yaml
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/hadolint Dockerfile
 
@@ -75,6 +78,9 @@ $(LOCALSTACK_VENV)/.ready: requirements/localstack.txt
 	$(LOCALSTACK_VENV)/bin/pip install -qq --require-hashes -r requirements/localstack.txt
 	touch $@
 
+test-containers: setup  ## the image and the compose stack, in containers (needs docker; minutes)
+	$(BIN)/pytest -m containers
+
 test-3.13: $(UNIT_VENV)/.ready  ## pure code, pictures and HTTP on the Python of the image
 	$(UNIT_VENV)/bin/pytest -n 2 $(FAST) $(PICTURES) $(LOOPBACK)
 
@@ -85,8 +91,17 @@ $(UNIT_VENV)/.ready: requirements/dev.txt pyproject.toml
 	$(UNIT_VENV)/bin/pip install -qq --no-deps --no-build-isolation --editable .
 	touch $@
 
+image:  ## the worker's image, tagged by its revision
+	docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$(REVISION) --tag $(IMAGE):$(REVISION) .
+
 ci:  ## what CI runs, in a clean room; names what it leaves behind (20 minutes)
 	.ci/run list
+
+push:  ## the image into the repository of ENV's stack: make push ENV=staging
+	infra/rollout.sh push "$(ENV)"
+
+deploy:  ## a revision to ENV's service, this one or an earlier: make deploy ENV=staging [REVISION=…]
+	infra/rollout.sh deploy "$(ENV)"
 
 pythons:
 	@echo PYTHON=$(shell $(PYTHON) -c 'import sys; print(sys.executable)') PYTHON313=$(PYTHON313)
@@ -94,13 +109,15 @@ pythons:
 bench: setup  ## the figures of docs/figures.md, measured here (minutes)
 	$(BIN)/python -m benchmarks
 
+checkov:  ## the templates against checkov's rules; what is excused says so by name (needs uv)
+	uvx checkov --framework cloudformation --file infra/*.yaml --compact --quiet
+
 audit:  ## known vulnerabilities of what is locked (needs uv)
 	for file in requirements/*.txt; do uvx pip-audit --strict --require-hashes --disable-pip -r $$file || exit 1; done
 
 lock:  ## resolve requirements/*.txt anew (needs uv)
 	$(LOCK) --upgrade pyproject.toml -o requirements/run.txt
 	$(LOCK) --extra dev -c requirements/run.txt pyproject.toml -o requirements/dev.txt
-	echo hatchling | $(LOCK) -c requirements/dev.txt - -o requirements/build.txt
 	$(COMPILE) --python-version 3.13 requirements/localstack.in -o requirements/localstack.txt
 
 clean:  ## remove everything that make made

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 CHUNK = 1024 * 1024
 STAGE = "stage"
 """The tag that lifecycle rules filter by: a prefix can't match `{listing}/raw/` for all listings."""
+BUNDLE = "bundle"
+"""The stage of what is rewritten as a whole: a lifecycle rule lets its old versions expire."""
 _KEPT = ("ContentType", "ContentDisposition", "ContentEncoding", "ContentLanguage", "CacheControl")
 """The headers of an upload that its copy has, too."""
 MAX_TAGS = 10  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
@@ -194,6 +196,7 @@ class S3Upload:
                 Key=key,
                 ContentType=content_type,
                 Metadata=dict(metadata),
+                Tagging=f"{STAGE}={BUNDLE}",
                 ChecksumAlgorithm="CRC32",
             )["UploadId"]
 

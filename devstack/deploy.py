@@ -1,8 +1,9 @@
-"""Deploys the one CloudFormation template to an emulator."""
+"""Deploys the CloudFormation templates to an emulator."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,8 @@ from devstack.aws import session
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
-TEMPLATE = Path(__file__).parent.parent / "infra" / "storage-and-queues.yaml"
+INFRA = Path(__file__).parent.parent / "infra"
+STORAGE = INFRA / "storage-and-queues.yaml"
 
 
 class DeployError(RuntimeError):
@@ -31,15 +33,25 @@ class Stack:
     media_convert_role_arn: str
 
 
-def deploy(endpoint: str, environment: str, template: Path = TEMPLATE) -> Stack:
-    """Make the stack `media-{environment}`, or find it made already. Raises `DeployError`."""
+def deploy(endpoint: str, environment: str, **parameters: str) -> Stack:
+    """Make the stack `media-{environment}` of the storage template, or find it made. Raises `DeployError`."""
+    outputs = create(endpoint, f"media-{environment}", STORAGE, {"Environment": environment, **parameters})
+    return Stack(
+        queue_url=outputs["QueueUrl"],
+        dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
+        bucket=outputs["MediaBucketName"],
+        media_convert_role_arn=outputs["MediaConvertRoleArn"],
+    )
+
+
+def create(endpoint: str, name: str, template: Path, parameters: Mapping[str, str]) -> Mapping[str, str]:
+    """Make a stack, or find it made already, and return its outputs. Raises `DeployError`."""
     client = session().client("cloudformation", endpoint_url=endpoint)
-    name = f"media-{environment}"
     try:
         client.create_stack(
             StackName=name,
             TemplateBody=template.read_text(encoding="utf-8"),
-            Parameters=[{"ParameterKey": "Environment", "ParameterValue": environment}],
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )
     except client.exceptions.AlreadyExistsException:
@@ -53,13 +65,7 @@ def deploy(endpoint: str, environment: str, template: Path = TEMPLATE) -> Stack:
     except WaiterError as error:
         raise DeployError(f"{name}: {_reasons(client, name)}") from error
     stack = client.describe_stacks(StackName=name)["Stacks"][0]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-    return Stack(
-        queue_url=outputs["QueueUrl"],
-        dead_letter_queue_url=outputs["DeadLetterQueueUrl"],
-        bucket=outputs["MediaBucketName"],
-        media_convert_role_arn=outputs["MediaConvertRoleArn"],
-    )
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
 def _reasons(client: CloudFormationClient, name: str) -> str:

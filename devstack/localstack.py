@@ -35,7 +35,7 @@ def localstack(venv: Path = VENV) -> Iterator[str]:
             "FILESYSTEM_ROOT": scratch,
             "CONFIG_DIR": scratch,
             "XDG_CACHE_HOME": scratch,
-            "SERVICES": "s3,sqs,kms,cloudformation,iam,sts,events",
+            "SERVICES": "s3,sqs,kms,cloudformation,iam,sts,events,cloudwatch,logs,ec2,secretsmanager",
             "DISABLE_EVENTS": "1",
             "SKIP_SSL_CERT_DOWNLOAD": "1",
             "DNS_ADDRESS": "0",

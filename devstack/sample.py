@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from devstack.aws import session
 from devstack.clips import clip_set
+from devstack.processes import answers
 from devstack.samples import Sample, sample_set
 
 if TYPE_CHECKING:
@@ -45,7 +47,13 @@ def enqueue(sqs: SQSClient, queue_url: str, job: Mapping[str, Any]) -> str:
 
 
 def main() -> None:
-    """Send all samples to `MEDIA_BUCKET` and `QUEUE_URL` as uploads of listing `LISTING_ID` (default 28)."""
+    """Send all samples to `MEDIA_BUCKET` and `QUEUE_URL` as uploads of listing `LISTING_ID` (default 28).
+
+    Where nothing answers at `WORKER_URL`, if that is set, it says so and sends nothing.
+    """
+    worker = os.environ.get("WORKER_URL")
+    if worker and not answers(worker):
+        sys.exit(f"no worker answers at {worker}: start it with `docker compose up`, then come again")
     endpoint, listing_id = os.environ["AWS_ENDPOINT_URL"], int(os.environ.get("LISTING_ID", "28"))
     aws = session()
     s3 = aws.client("s3", endpoint_url=endpoint)

@@ -47,7 +47,7 @@ class Journal:
         transcodings = {submitted.raw_key: submitted for submitted in self.transcodings + news.transcodings}
         return replace(
             self,
-            attempts=self.attempts + tuple(ended for ended in news.attempts if ended not in self.attempts),
+            attempts=self.attempts + news.attempts,
             derivatives=tuple(derivatives.values()),
             transcodings=tuple(transcodings.values()),
         )

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from domain.errors import Code, Permanent
 from domain.kinds import Kind
 
+BACKEND_WRITES = "*/processed/project/*/original/*"
+"""What the backend may write under `processed/`, too; as in IAM, each `*` stands for slashes as well."""
 MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 
+_BACKENDS = re.compile(".*".join(map(re.escape, BACKEND_WRITES.split("*"))))
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+|^\.+")
@@ -77,6 +80,11 @@ def check_derived(raw: RawKey, kind: Kind) -> None:
     longest = derived(raw, kind, "thumbnail")
     if len(longest.encode()) > MAX_KEY_BYTES:
         raise _bad(raw.key[:80] + "…", f"leaves no room for a derived key of {MAX_KEY_BYTES} bytes")
+
+
+def only_ours(key: str) -> bool:
+    """Whether nobody but the worker and MediaConvert may write this derivative, so that it can be believed."""
+    return not _BACKENDS.fullmatch(key)
 
 
 def frames(raw: RawKey, etag: str) -> str:

@@ -1,1 +1,3 @@
 """The long-running process."""
+
+__version__ = "0.1.0"

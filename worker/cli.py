@@ -1,83 +1,43 @@
-"""The `media-worker` command."""
+"""The `media-worker` command. Each subcommand imports what it needs: a health check must be cheap."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
-from importlib.metadata import version
 
-import structlog
-
-from worker import logs
-from worker.bootstrap import StartError, build
-from worker.emf import EmbeddedMetrics, printed
-from worker.metrics import Metrics
-from worker.service import Service
-from worker.settings import BadSettings, Settings, load_settings
-from worker.signals import Signals
-
-WATCH_SECONDS = 1.0
-"""Between two looks for a stuck job."""
+from worker.build_info import revision, version
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse the command line and run the command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="media-worker", description="Processes a listing's uploads.")
-    parser.add_argument("--version", action="version", version=version("media-worker"))
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run_parser = commands.add_parser(
-        "run", help="work on the queue until SIGTERM", description="Work on the queue until SIGTERM."
-    )
-    run_parser.add_argument("--version", action="version", version=version("media-worker"))
-    parser.parse_args(arguments)
+    chosen = _parser().parse_args(arguments)
+    if chosen.command == "health":
+        from worker.probe import probe
+
+        good, answer = probe(chosen.path)
+        print(answer)
+        return 0 if good else 1
+    from worker.run import run
+
     return run()
 
 
-def run() -> int:
-    """Work until SIGTERM or SIGINT; 2 where settings are bad, 1 where the start failed or a job is stuck."""
-    signals = Signals()
-    try:
-        settings = load_settings()
-    except BadSettings as error:
-        print(error, file=sys.stderr)
-        return 2
-    logs.configure(settings.log_level, settings.log_format)
-    try:
-        worker = build(settings)
-        if settings.http_port:
-            worker.health.serve(settings.http_port)
-    except (StartError, OSError) as error:  # OSError: the port is taken
-        print(f"media-worker can't start: {error}", file=sys.stderr)
-        return 1
-    with _metrics_in_the_log(worker.metrics, settings):
-        status = _work(worker.service, settings, signals)
-    sys.stdout.flush()
-    # A thread that is stuck in a decoder must not keep the process from ending.
-    os._exit(status)
-
-
-def _metrics_in_the_log(metrics: Metrics, settings: Settings) -> AbstractContextManager[None]:
-    if settings.metrics == "none":
-        return nullcontext()
-    return printed(EmbeddedMetrics(metrics, settings.queue_name, lambda: datetime.now(UTC)), sys.stdout)
-
-
-def _work(service: Service, settings: Settings, signals: Signals) -> int:
-    structlog.get_logger().info("started", queue=settings.queue_url, concurrency=settings.worker_concurrency)
-    service.start()
-    status = None
-    while status is None:
-        if received := signals.wait(WATCH_SECONDS):
-            structlog.get_logger().info("signal received", signal=received.name)
-            status = 0
-        elif service.stuck():
-            status = 1
-    service.shut_down(settings.shutdown_grace)
-    return status
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="media-worker", description="Processes a listing's uploads.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    works, asks = "work on the queue until SIGTERM", "ask the worker on this machine how it is: status 0 or 1"
+    run = commands.add_parser("run", help=works, description=works)
+    health = commands.add_parser("health", help=asks, description=asks)
+    paths = health.add_mutually_exclusive_group()
+    for option, path, answers in (
+        ("--live", "/livez", "should the process be replaced? (the default)"),
+        ("--ready", "/readyz", "does the process get work done at the moment?"),
+    ):
+        paths.add_argument(option, action="store_const", const=path, dest="path", default="/livez", help=answers)
+    for each in (parser, run, health):
+        each.add_argument("--version", action="version", version=f"{version()} ({revision()})")
+    return parser
 
 
 if __name__ == "__main__":

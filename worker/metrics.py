@@ -22,6 +22,7 @@ from domain.errors import Code
 from domain.journal import Ending
 from domain.model import Failure, Report, Status
 from domain.queue import Message
+from worker.build_info import revision, version
 
 STEPS = ("validate", "submit", "thumbnails", "videos", "confirm", "zip", "consolidate", "callback")
 MALFORMED = "malformed"
@@ -56,6 +57,8 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         registry = self._registry = CollectorRegistry()
         ProcessCollector(registry=registry)
+        self.build_info = Gauge("media_worker_build_info", "Always 1", ["version", "revision"], registry=registry)
+        self.build_info.labels(version(), revision()).set(1)
 
         def counter(name: str, what: str, **labels: Iterable[str]) -> Counter:
             made = Counter(f"media_worker_{name}", what, labels, registry=registry)

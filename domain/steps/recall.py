@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from domain.digest import check_sha256
 from domain.each import each
 from domain.errors import Code
+from domain.keys import only_ours
 from domain.model import Asset, Derivatives, Failure, Source
 from domain.owners import require_owner
 from domain.record import Record, read_record, upload_of
@@ -49,6 +50,8 @@ def _look(run: Run, source: Source, latest: str) -> None:
     record = read_record(head.metadata)
     if record is None or record.origin != source.origin or not _complete(run, source, record):
         return
+    if not only_ours(latest):
+        return  # whoever wrote it can have written its metadata, too
     if source.sha256 != record.sha256:
         check_sha256(run, source)
     made = {size: source.derived(size) for size in source.type.kind.sizes}

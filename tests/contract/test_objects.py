@@ -233,6 +233,13 @@ def test_every_key_can_be_copied_replaced_and_marked(store: Store, key: str) -> 
     store.objects.mark_processed(key, None)
 
 
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_a_bundle_has_the_tag_by_which_its_old_versions_expire(bucket: Bucket) -> None:
+    with bucket.objects.replace(KEY, None, "application/zip", {}) as upload:
+        upload.part(1, b"zip")
+    assert bucket.tags(KEY) == {"stage": "bundle"}
+
+
 def test_what_is_not_there_is_neither_copied_nor_marked(store: Store) -> None:
     with pytest.raises(NotFound):
         store.objects.copy(KEY, "0123", "28/processed/copy", {})

@@ -77,6 +77,25 @@ def test_health_and_metrics(uploaded: World) -> None:
         assert sample in metrics
 
 
+def test_the_health_command_asks_the_worker(world: World) -> None:
+    with world.worker() as worker:
+        worker.wait_ready(lambda: worker.get("/readyz")[0] == 200, 30)
+        asked = {"HTTP_PORT": str(worker.port)}
+        for option in ("--live", "--ready"):
+            answer = command("health", option, environment=asked)
+            assert (answer.returncode, answer.stdout, answer.stderr) == (0, "ok\n", "")
+    assert command("health", environment=asked).returncode == 1
+
+
+def test_the_build_says_which_one_it_is(world: World) -> None:
+    build = {"MEDIA_WORKER_VERSION": "9.8.7", "MEDIA_WORKER_REVISION": "0123abc"}
+    assert command("--version", environment=build).stdout == "9.8.7 (0123abc)\n"
+    with world.worker(MEDIA_WORKER_VERSION="9.8.7", MEDIA_WORKER_REVISION="0123abc") as worker:
+        assert 'media_worker_build_info{revision="0123abc",version="9.8.7"} 1.0' in worker.get("/metrics")[1]
+        first = worker.lines()[0]
+    assert (first["event"], first["version"], first["revision"]) == ("started", "9.8.7", "0123abc")
+
+
 def test_a_log_line_for_each_step_with_all_that_names_the_job(uploaded: World) -> None:
     with uploaded.worker() as worker:
         message_id = uploaded.enqueue(JOB, Traceparent="00-2b63e64e71537bb0327788965465ed16-45348f2c8c2a34bf-01")

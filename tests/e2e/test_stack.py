@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 
 from devstack.aws import session, variables
-from devstack.deploy import deploy
+from devstack.deploy import INFRA, create, deploy
 from devstack.ffmpeg import inspect
 from devstack.processes import Child, free_port
 from devstack.receiver import Receiver
@@ -26,7 +26,7 @@ KEY = "28/raw/photo/horizontal/a.jpg"
 
 
 def test_a_job_on_what_the_template_makes(endpoint: str, receiver: Receiver, tmp_path: Path) -> None:
-    stack = deploy(endpoint, "e2e")
+    stack = deploy(endpoint, "e2e", NamePrefix="e2e-")
     s3 = session().client("s3", endpoint_url=endpoint)
     sqs = session().client("sqs", endpoint_url=endpoint)
     s3.put_object(Bucket=stack.bucket, Key=KEY, Body=encoded(Image.new("RGB", (640, 480)), "JPEG"))
@@ -50,6 +50,38 @@ def test_a_job_on_what_the_template_makes(endpoint: str, receiver: Receiver, tmp
         worker.send(signal.SIGKILL)
     assert callback.payload["status"] == "SUCCEEDED"
     assert [letter["MessageId"] for letter in letters] == [dead]
+
+
+def test_the_service_is_made_beside_it(endpoint: str) -> None:
+    """As far as an emulator knows its resources; what the rest says is held by tests/unit/templates."""
+    deploy(endpoint, "beside", NamePrefix="beside-")
+    parameters = {
+        "StorageStack": "media-beside",
+        "Revision": "abc",
+        "CallbackUrl": "https://backend.example/callback",
+        "CallbackSecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:callback-a1b2c3",
+        "VpcId": "vpc-1",
+        "SubnetIds": "subnet-1,subnet-2",
+    }
+    outputs = create(endpoint, "media-worker-beside", INFRA / "service.yaml", parameters)
+    assert outputs["LogGroupName"] == "/media-worker/media-worker-beside"
+    logs = session().client("logs", endpoint_url=endpoint)
+    assert len(logs.describe_log_groups(logGroupNamePrefix=outputs["LogGroupName"])["logGroups"]) == 1
+
+
+def test_a_stack_adopts_what_an_older_one_made(endpoint: str) -> None:
+    old = deploy(endpoint, "old", NamePrefix="old-")
+    names = {
+        "ExistingBucket": old.bucket,
+        "ExistingQueue": old.queue_url.rsplit("/", 1)[1],
+        "ExistingDeadLetterQueue": old.dead_letter_queue_url.rsplit("/", 1)[1],
+    }
+    adopted = deploy(endpoint, "adopting", NamePrefix="adopting-", **names)
+    assert adopted.bucket == old.bucket
+    sqs = session().client("sqs", endpoint_url=endpoint)
+    sqs.send_message(QueueUrl=adopted.queue_url, MessageBody="to the adopted one")
+    (message,) = sqs.receive_message(QueueUrl=old.queue_url, WaitTimeSeconds=5)["Messages"]
+    assert message["Body"] == "to the adopted one"
 
 
 @pytest.mark.localstack

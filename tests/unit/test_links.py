@@ -1,4 +1,4 @@
-"""What README.md and docs/ point to is there."""
+"""What README.md, docs/ and infra/ point to is there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "infra").glob("*.md"))]
 ROOMS = "|".join(sorted(path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()))
 
 

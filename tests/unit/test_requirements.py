@@ -10,7 +10,7 @@ LOCKED = sorted(path.name for path in (ROOT / "requirements").glob("*.txt"))
 
 
 def test_there_is_a_lock_file_for_each_use() -> None:
-    assert LOCKED == ["build.txt", "dev.txt", "localstack.txt", "run.txt"]
+    assert LOCKED == ["dev.txt", "localstack.txt", "run.txt"]
 
 
 @pytest.mark.parametrize("name", LOCKED)
