@@ -56,7 +56,7 @@ def entries(log: Path) -> list[dict[str, Any]]:
             entry = json.loads(line)
         except ValueError:
             continue
-        if isinstance(entry, dict) and "event" in entry:
+        if isinstance(entry, dict) and {"event", "timestamp"} <= entry.keys():
             found.append(entry)
     return found
 

@@ -18,9 +18,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         good, answer = probe(chosen.path)
         print(answer)
         return 0 if good else 1
+    from worker.signals import Signals
+
+    signals = Signals()  # before the other imports, in which process 1 of a container would miss a SIGTERM
     from worker.run import run
 
-    return run()
+    return run(signals)
 
 
 def _parser() -> argparse.ArgumentParser:

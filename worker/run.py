@@ -22,9 +22,8 @@ WATCH_SECONDS = 1.0
 """Between two looks for a stuck job."""
 
 
-def run() -> int:
+def run(signals: Signals) -> int:
     """Work until SIGTERM or SIGINT; 2 where settings are bad, 1 where the start failed or a job is stuck."""
-    signals = Signals()
     try:
         settings = load_settings()
     except BadSettings as error:

@@ -132,10 +132,11 @@ def test_the_demo_says_what_was_meant_to_fail_where_the_page_is_and_what_to_try_
     assert "make demo MEDIA=" in text
 
 
-def test_a_log_is_read_without_what_is_no_entry(tmp_path: Path) -> None:
-    log = tmp_path / "worker.log"
-    log.write_text(f'Traceback\n{{"_aws": {{}}}}\n{{1: 2}}\n3\n{json.dumps({"event": "started"})}\n')
-    assert entries(log) == [{"event": "started"}]
+def test_a_log_is_read_without_what_is_no_event(tmp_path: Path) -> None:
+    log, started = tmp_path / "worker.log", {"event": "started", "timestamp": "2026-01-05T12:00:00Z"}
+    metrics = {"event": "metrics", "_aws": {"Timestamp": 1}}
+    log.write_text("\n".join(["Traceback", "{1: 2}", "3", json.dumps(metrics), json.dumps(started)]))
+    assert entries(log) == [started]
 
 
 def test_installing_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
+from types import ModuleType
 
 import pytest
 
+from worker import cli
 from worker.signals import ENDS, Signals
 
 
@@ -22,6 +25,23 @@ def signals() -> Iterator[Signals]:
 def test_a_signal_that_comes_before_it_is_waited_for_is_kept(signals: Signals, number: signal.Signals) -> None:
     os.kill(os.getpid(), number)
     assert signals.wait(30) is number
+
+
+def test_a_signal_that_comes_while_the_worker_is_imported_is_kept(
+    signals: Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Imported(ModuleType):
+        def run(self, signals: Signals) -> int:
+            return signals.wait(0) or 0
+
+        def __getattribute__(self, name: str) -> object:
+            if name == "run":
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().__getattribute__(name)
+
+    monkeypatch.setitem(sys.modules, "worker.run", Imported("worker.run"))
+    assert cli.main(["run"]) == signal.SIGTERM
+    assert signals.wait(0) is None, "the command's own handler had it"
 
 
 def test_a_signal_ends_the_wait(signals: Signals) -> None:
