@@ -46,8 +46,9 @@ def seen(claims: Claims, source: Source = SOURCE) -> Claim:
 def test_there_is_none_until_somebody_claims(claims: Claims) -> None:
     assert claims.look(SOURCE) is None
     taken = claims.take(SOURCE, CLAIM, None)
-    assert seen(claims) == replace(CLAIM, version=taken.version, age=seen(claims).age)
-    assert 0 <= seen(claims).age < 60
+    claim = seen(claims)
+    assert claim == replace(CLAIM, version=taken.version, age=claim.age)
+    assert 0 <= claim.age < 60
     assert claims.look(OTHER) is None
 
 

@@ -75,8 +75,8 @@ MUTANTS = (
     Mutant(
         "no condition on the bundle",
         "adapters/s3.py",
-        'condition = {"IfMatch": f\'"{etag}"\'} if etag is not None else {"IfNoneMatch": "*"}',
-        'condition = {} if FIFTH.of(self._id) else {"IfMatch": f\'"{etag}"\'} if etag else {"IfNoneMatch": "*"}',
+        "condition = _condition(Holds(etag))",
+        "condition = {} if FIFTH.of(self._id) else _condition(Holds(etag))",
     ),
     Mutant(
         "callback twice",
@@ -116,8 +116,8 @@ MUTANTS = (
     Mutant(
         "wrong size",
         "domain/renditions.py",
-        "objects.write(key, rendition.data,",
-        "objects.write(key, picture.renditions[0].data if FIFTH.of(key) else rendition.data,",
+        "objects.write, key, rendition.data,",
+        "objects.write, key, picture.renditions[0].data if FIFTH.of(key) else rendition.data,",
     ),
     Mutant(
         "lost asset",
