@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from adapters.aws import errors_mapped
+from adapters.conditional import put_work
 from domain import keys
 from domain.claims import Claim
 from domain.errors import Conflict, MediaError, NotFound
@@ -20,9 +20,6 @@ from domain.model import Origin, Source, Transcoding
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-TAGS = {"stage": "work"}
-"""The bucket's lifecycle rule lets what carries this tag expire."""
 
 
 class _Wire(BaseModel):
@@ -65,23 +62,13 @@ class S3Claims:
             parsed = _Claim.model_validate_json(data)
         except ValidationError as error:
             structlog.get_logger().warning("a claim can't be read and is replaced", key=key, why=str(error))
-            return Claim(Origin("", "", ""), 0, "", None, age, answer["ETag"])
-        return _from_wire(parsed, age, answer["ETag"])
+            return Claim(Origin("", "", ""), 0, "", None, age, answer["ETag"].strip('"'))
+        return _from_wire(parsed, age, answer["ETag"].strip('"'))
 
     def take(self, source: Source, claim: Claim, instead_of: Claim | None) -> Claim:
-        condition = {"IfMatch": instead_of.version} if instead_of else {"IfNoneMatch": "*"}
-        key = keys.claim_key(source.raw)
-        with errors_mapped(f"PUT {key}"):
-            answer = self._s3.put_object(
-                Bucket=self._bucket,
-                Key=key,
-                Body=_to_wire(claim).model_dump_json(by_alias=True, indent=2).encode(),
-                ContentType="application/json",
-                ChecksumAlgorithm="CRC32",
-                Tagging=urlencode(TAGS),
-                **condition,  # type: ignore[arg-type]
-            )
-        return replace(claim, version=answer["ETag"])
+        body = _to_wire(claim).model_dump_json(by_alias=True, indent=2)
+        seen = instead_of.version if instead_of else None
+        return replace(claim, version=put_work(self._s3, self._bucket, keys.claim_key(source.raw), body, seen))
 
     def name(self, source: Source, claim: Claim, transcoding: Transcoding) -> None:
         try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import closing
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
 
 import structlog
 
 from adapters.aws import errors_mapped
+from adapters.conditional import put_work
 from adapters.journal_form import Damaged, JournalForm
 from domain import keys
 from domain.errors import Conflict, NotFound, Permanent, Transient
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
-TAGS = {"stage": "work"}
-"""The bucket's lifecycle rule lets what carries this tag expire."""
 TRIES = 5
 MAX_BYTES = 16 * 1024 * 1024
 """Of a journal. A thousand videos with the longest keys need less."""
@@ -45,8 +43,9 @@ class S3Journals:
             if stored.newer:
                 raise Permanent(f"the journal has version {stored.version}, which only a newer worker can write")
             try:
-                self._save(job, stored.with_added(job, news), etag)
-            except (Conflict, NotFound):
+                body = stored.with_added(job, news).model_dump_json(by_alias=True, indent=2)
+                put_work(self._s3, self._bucket, _key(job), body, etag)
+            except Conflict:
                 continue
             return
         raise Transient(f"the journal of job {job.job_id} was changed {TRIES} times while it was written")
@@ -72,21 +71,7 @@ class S3Journals:
             form = JournalForm(message_id=job.message_id, unreadable=True)
         if form.newer:
             log.warning("the journal is a newer worker's and is left as it is", version=form.version)
-        return form, answer["ETag"]
-
-    def _save(self, job: Job, form: JournalForm, etag: str | None) -> None:
-        key = _key(job)
-        condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
-        with errors_mapped(f"PUT {key}"):
-            self._s3.put_object(
-                Bucket=self._bucket,
-                Key=key,
-                Body=form.model_dump_json(by_alias=True, indent=2).encode(),
-                ContentType="application/json",
-                ChecksumAlgorithm="CRC32",
-                Tagging=urlencode(TAGS),
-                **condition,  # type: ignore[arg-type]
-            )
+        return form, answer["ETag"].strip('"')
 
 
 def _key(job: Job) -> str:

@@ -11,6 +11,7 @@ import structlog
 from botocore.exceptions import ClientError
 
 from adapters.aws import errors_mapped
+from adapters.conditional import condition, gone_is_conflict
 from domain.errors import Conflict, MediaError, NotFound
 from domain.ports import Entry, Head, Holds
 
@@ -79,7 +80,7 @@ class S3Objects:
     def write(
         self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], only_if: Holds | None = None
     ) -> str:
-        with _gone_is_conflict(), errors_mapped(f"PUT {key}"):
+        with gone_is_conflict(), errors_mapped(f"PUT {key}"):
             answer = self._s3.put_object(
                 Bucket=self._bucket,
                 Key=key,
@@ -87,7 +88,7 @@ class S3Objects:
                 ContentType=content_type,
                 Metadata=metadata,
                 ChecksumAlgorithm="CRC32",
-                **_condition(only_if),
+                **(condition(only_if.etag) if only_if else {}),
             )
         self._count("out", len(data))
         return answer["ETag"].strip('"')
@@ -114,7 +115,7 @@ class S3Objects:
         with errors_mapped(f"copy {source}"):
             head = self._s3.head_object(Bucket=self._bucket, Key=source)
             kept: dict[str, Any] = {name: head[name] for name in _KEPT if name in head}  # type: ignore[literal-required]
-        with _gone_is_conflict(), errors_mapped(f"copy {source}"):
+        with gone_is_conflict(), errors_mapped(f"copy {source}"):
             self._s3.copy_object(
                 Bucket=self._bucket,
                 Key=target,
@@ -125,7 +126,7 @@ class S3Objects:
                 MetadataDirective="REPLACE",  # an uploader's metadata must not be taken for ours
                 Metadata=metadata,
                 **kept,
-                **_condition(only_if),
+                **(condition(only_if.etag) if only_if else {}),
             )
 
     def list(self, prefix: str) -> Iterator[Entry]:
@@ -216,14 +217,13 @@ class S3Upload:
             self._parts[number]["ChecksumCRC32"] = answer["ChecksumCRC32"]
 
     def complete(self, etag: str | None) -> None:
-        condition = _condition(Holds(etag))
         with errors_mapped(f"complete the upload of {self._key}"):
             self._s3.complete_multipart_upload(
                 Bucket=self._bucket,
                 Key=self._key,
                 UploadId=self._id,
                 MultipartUpload={"Parts": [part for _, part in sorted(self._parts.items())]},
-                **condition,
+                **condition(etag),
             )
 
     def abort(self) -> None:
@@ -233,21 +233,6 @@ class S3Upload:
         except MediaError as error:
             # The next attempt aborts it, or else the bucket's lifecycle rule.
             structlog.get_logger().warning("upload not aborted", key=self._key, why=str(error))
-
-
-@contextmanager
-def _gone_is_conflict() -> Iterator[None]:
-    """What was seen and isn't there any more has changed, too: S3 answers an If-Match on nothing with 404."""
-    try:
-        yield
-    except NotFound as error:
-        raise Conflict(str(error)) from error
-
-
-def _condition(only_if: Holds | None) -> dict[str, Any]:
-    if only_if is None:
-        return {}
-    return {"IfNoneMatch": "*"} if only_if.etag is None else {"IfMatch": f'"{only_if.etag}"'}
 
 
 def _abort(client: S3Client, bucket: str, key: str, upload_id: str) -> None:

@@ -114,6 +114,15 @@ def test_one_that_cannot_be_read_is_nobodys_and_can_be_replaced(bucket: Bucket, 
 
 
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_one_that_expired_meanwhile_is_not_what_was_seen(bucket: Bucket) -> None:
+    claims = S3Claims(bucket.client, bucket.name)
+    first = claims.take(SOURCE, CLAIM, None)
+    bucket.client.delete_object(Bucket=bucket.name, Key=keys.claim_key(SOURCE.raw))
+    with pytest.raises(Conflict):
+        claims.take(SOURCE, CLAIM, first)
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
 def test_a_bucket_that_is_not_there_is_an_error_but_not_when_the_claim_is_named(bucket: Bucket) -> None:
     claims = S3Claims(bucket.client, "no-such-bucket")
     with pytest.raises(Transient):

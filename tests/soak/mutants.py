@@ -75,8 +75,8 @@ MUTANTS = (
     Mutant(
         "no condition on the bundle",
         "adapters/s3.py",
-        "condition = _condition(Holds(etag))",
-        "condition = {} if FIFTH.of(self._id) else _condition(Holds(etag))",
+        "**condition(etag),",
+        "**({} if FIFTH.of(self._id) else condition(etag)),",
     ),
     Mutant(
         "callback twice",

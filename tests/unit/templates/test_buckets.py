@@ -64,10 +64,10 @@ def test_no_bucket_is_public_takes_plain_http_or_goes_with_its_stack(template: T
 
 
 def test_the_lifecycle_rules_match_what_the_worker_tags(template: Template) -> None:
-    from adapters.journal import TAGS
+    from adapters.conditional import WORK
     from adapters.s3 import BUNDLE, STAGE
 
-    assert TAGS == {STAGE: "work"}
+    assert f"{STAGE}=work" == WORK
     incomplete = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 2}}
     assert rules(template, "MediaBucket") == {
         "archive-processed-uploads": {
