@@ -74,12 +74,11 @@ def _members(run: Run, valid: Collection[Source]) -> list[Entry]:
     found = uploads(run)
     if not valid:
         return found
-    versions = {(entry.key, entry.etag): entry for entry in found}
-    changed = [source.raw.key for source in valid if (source.raw.key, source.etag) not in versions]
-    if changed:
-        raise Conflict(f"{changed[0]} was replaced or deleted after it was looked at")
     wanted = {(source.raw.key, source.etag) for source in valid}
-    return [entry for version, entry in versions.items() if version in wanted]
+    members = [entry for entry in found if (entry.key, entry.etag) in wanted]
+    if changed := wanted - {(entry.key, entry.etag) for entry in members}:
+        raise Conflict(f"{min(changed)[0]} was replaced or deleted after it was looked at")
+    return members
 
 
 def _nothing_left(

@@ -78,11 +78,6 @@ class AssetType(StrEnum):
         return unknown
 
     @property
-    def segments(self) -> str:
-        """The path segments in a key: `PHOTO_VERTICAL` is `photo/vertical`."""
-        return self.value.lower().replace("_", "/")
-
-    @property
     def kind(self) -> Kind:
         if self is AssetType.PROJECT_DOC:
             return Kind.DOCUMENT

@@ -46,7 +46,8 @@ def write_owned(run: Run, source: Source, key: str, write: Callable[[Holds | Non
         head = run.ports.objects.head(key)
         if head is None:
             raise
-        require_owner(run, source, upload_of(head.metadata))
-        if (upload_of(head.metadata), etag_of(head.metadata)) != (source.raw.key, source.etag):
+        upload = upload_of(head.metadata)
+        require_owner(run, source, upload)
+        if (upload, etag_of(head.metadata)) != (source.raw.key, source.etag):
             raise
     return write(None)
