@@ -21,6 +21,7 @@ from tests.fakes import (
     FakeTranscoder,
     make_ports,
 )  # fmt: skip
+from tests.outcomes import outcome_of
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 OTHER = "28/raw/photo/horizontal/b.jpg"
@@ -56,10 +57,6 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
-
-
-def outcome_of(report: Report, key: str) -> Derivatives | Failure:
-    return next(result.outcome for result in report.results if result.asset.key == key)
 
 
 def test_the_steps_come_in_the_order_of_the_sentence(world: World) -> None:

@@ -24,6 +24,7 @@ from tests.fakes import (
     Stored,
     make_ports,
 )  # fmt: skip
+from tests.outcomes import outcome_of
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 DATED = "28/raw/photo/horizontal/2026-01-05/a.jpg"
@@ -56,6 +57,18 @@ class World:
         self.objects.calls.clear()
         return process(Job(self.jobs, 28, f"m-{self.jobs}", entries), attempt, ports)
 
+    def overtake(self, method: str, part: str, act: Callable[[], Report]) -> list[Report]:
+        """Have another job run when the method is first called with such a key; its report comes into the list."""
+        reports: list[Report] = []
+
+        def before(called: str, key: str) -> None:
+            if called == method and part in key:
+                self.objects.before = lambda called, key: None
+                reports.append(act())
+
+        self.objects.before = before
+        return reports
+
     def writes(self) -> list[str]:
         made = self.objects.called("write") + self.objects.called("copy")
         return [key for key in made if "/zip/" not in key]
@@ -64,10 +77,6 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
-
-
-def outcome_of(report: Report, key: str) -> Derivatives | Failure:
-    return next(result.outcome for result in report.results if result.asset.key == key)
 
 
 def test_a_second_job_for_the_same_uploads_only_copies_documents_and_reports_the_same(world: World) -> None:
@@ -251,19 +260,15 @@ def test_documents_of_two_jobs_that_differ_by_a_date_cannot_both_be_copied(world
         world.run(other)
 
 
-@pytest.mark.parametrize(("raw", "other"), [(PHOTO, DATED), (PLAN, "28/raw/project/doc/2026-01-05/plan.pdf")])
+@pytest.mark.parametrize(
+    ("method", "raw", "other"),
+    [("read", PHOTO, DATED), ("copy", PLAN, "28/raw/project/doc/2026-01-05/plan.pdf")],
+)
 def test_of_two_jobs_side_by_side_whose_uploads_share_keys_only_one_wins(
-    world: World, raw: str, other: str
+    world: World, method: str, raw: str, other: str
 ) -> None:
     world.objects.put(other, world.objects.stored[raw].data + b" another")
-    reports: list[Report] = []
-
-    def race(method: str, key: str) -> None:
-        if (method == "read" and key == raw) or (method == "copy" and key == raw):
-            world.objects.before = lambda method, key: None
-            reports.append(world.run(other))
-
-    world.objects.before = race
+    reports = world.overtake(method, raw, lambda: world.run(other))
     with pytest.raises(NothingProcessed, match=other):
         world.run(raw)
     assert [report.status for report in reports] == [Status.SUCCEEDED]
@@ -280,14 +285,7 @@ def test_so_it_is_where_the_owner_is_gone_and_two_take_over_side_by_side(world: 
     world.objects.put(DATED, JPEG + b" another picture")
     world.run(PHOTO)
     del world.objects.stored[PHOTO]
-    reports: list[Report] = []
-
-    def race(method: str, key: str) -> None:
-        if method == "read" and key == DATED:
-            world.objects.before = lambda method, key: None
-            reports.append(world.run(other))
-
-    world.objects.before = race
+    reports = world.overtake("read", DATED, lambda: world.run(other))
     with pytest.raises(NothingProcessed, match=other):
         world.run(DATED)
     assert [report.status for report in reports] == [Status.SUCCEEDED]
@@ -296,15 +294,12 @@ def test_so_it_is_where_the_owner_is_gone_and_two_take_over_side_by_side(world: 
 @pytest.mark.parametrize("size", Kind.PHOTO.sizes)
 def test_a_job_of_older_bytes_that_was_held_up_overwrites_nothing(world: World, size: Size) -> None:
     """It may be frozen before any of its writes, and its last receive may be the one that wakes up."""
-    newer: list[Report] = []
 
-    def overtaken(method: str, key: str) -> None:
-        if method == "write" and f"/{size}/" in key:
-            world.objects.before = lambda method, key: None
-            world.objects.put(PHOTO, JPEG + b" again")
-            newer.append(world.run(PHOTO))
+    def newer_job() -> Report:
+        world.objects.put(PHOTO, JPEG + b" again")
+        return world.run(PHOTO)
 
-    world.objects.before = overtaken
+    newer = world.overtake("write", f"/{size}/", newer_job)
     with pytest.raises(NothingProcessed):
         world.run(PHOTO, attempt=FakeAttempt(last=True))
     assert [report.status for report in newer] == [Status.SUCCEEDED]
@@ -392,14 +387,7 @@ def test_where_a_derivative_cannot_be_looked_at_nobody_says_that_the_upload_is_i
 
 
 def test_two_jobs_side_by_side_for_the_same_upload_both_succeed(world: World) -> None:
-    reports: list[Report] = []
-
-    def race(method: str, key: str) -> None:
-        if method == "read":
-            world.objects.before = lambda method, key: None
-            reports.append(world.run(*ALL))
-
-    world.objects.before = race
+    reports = world.overtake("read", "", lambda: world.run(*ALL))
     reports.append(world.run(*ALL))
     assert [report.status for report in reports] == [Status.SUCCEEDED] * 2
     assert world.transcoder.submitted == [(VIDEO, False)]

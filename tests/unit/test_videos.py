@@ -11,6 +11,7 @@ from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Sou
 from domain.pipeline import process
 from domain.rejections import NothingProcessed
 from tests.fakes import JPEG, MP4, FakeAttempt, FakeClaims, FakeImages, FakeObjects, FakeTranscoder, make_ports
+from tests.outcomes import outcome_of
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 VIDEO = "28/raw/video/vertical/v.mov"
@@ -47,10 +48,6 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
-
-
-def outcome_of(report: Report, key: str) -> Derivatives | Failure:
-    return next(result.outcome for result in report.results if result.asset.key == key)
 
 
 def test_a_video_has_its_original_and_the_four_sizes_of_its_poster(world: World) -> None:
