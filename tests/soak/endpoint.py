@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from devstack.scripted import SQS, AwsAnswer, AwsError, ScriptedEndpoint, operation_of
-from tests.soak.record import COMPLETE, DELETE, EXTEND, LEASE, RETURN, Delivery, Record, Request
+from devstack.scripted import INTERNAL_ERROR, SQS, AwsAnswer, AwsError, ScriptedEndpoint, operation_of
+from tests.soak.record import COMPLETE, DELETE, EXTEND, LEASE, NOTE, RETURN, Delivery, Record, Request
 
 NO_SUCH_UPLOAD = AwsError(404, "NoSuchUpload")
 NO_SUCH_KEY = AwsError(404, "NoSuchKey")
@@ -26,13 +26,15 @@ OWN = {error.code.encode() for error in (NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITI
 class WatchedEndpoint(ScriptedEndpoint):
     """moto takes a stale ETag and half a body for good, and stumbles over an aborted upload: these are refused.
 
-    Noted are the deliveries, what becomes of leases, and each planned refusal with the request that it hit.
+    Noted are the deliveries, what becomes of leases, acknowledgements that reached the bucket, and each planned
+    refusal with the request that it hit. Messages that are `kept` can't be deleted.
     """
 
     def __init__(self, target: str, record: Record) -> None:
         super().__init__(target)
         self._completing = threading.Lock()
         self._record = record
+        self.kept: set[str] = set()
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AwsAnswer:
         since = time.time()
@@ -53,17 +55,25 @@ class WatchedEndpoint(ScriptedEndpoint):
             self._record.requests.append(
                 Request(process, "S3", operation, listing, since, time.time(), answer[0], planned)
             )
+        elif (message_id := noted_in(path, body)) and answer[0] == OK:
+            self._record.requests.append(Request(process, "S3", NOTE, message_id, since, time.time()))
         return answer
 
     def _answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AwsAnswer:
         operation = operation_of(method, path, headers)
         if len(body) < int(headers.get("Content-Length", 0)):  # moto would keep what came until the wire was cut
             return INCOMPLETE_BODY.answer(operation)
+        if operation == f"{SQS}{DELETE}" and self._is_kept(body):
+            return INTERNAL_ERROR.answer(operation)
         if operation in {"UploadPart", "CompleteMultipartUpload"}:
             with self._completing:  # between look and completion nobody else completes
                 refusal = self._refusal(operation, path, headers)
                 return refusal.answer(operation) if refusal else super().answer(method, path, headers, body)
         return super().answer(method, path, headers, body)
+
+    def _is_kept(self, body: bytes) -> bool:
+        mine = (each for each in self._record.deliveries if each.message_id in self.kept)
+        return any(f'"{each.handle}"'.encode() in body for each in mine)
 
     def _refusal(self, operation: str, path: str, headers: Mapping[str, str]) -> AwsError | None:
         parts = urlsplit(path)
@@ -91,6 +101,12 @@ def listing_of(text: bytes) -> str:
     """The listing whose object this names, "" where it names none."""
     found = re.search(rb"/(\d+)/(raw|processed|work)/", text)
     return found[1].decode() if found else ""
+
+
+def noted_in(path: str, body: bytes) -> str:
+    """The message whose acknowledgement this journal notes, "" where it is none or notes none."""
+    journal = re.search(r"/work/\d+/([^/?]+)\.json$", path)
+    return journal[1] if journal and re.search(rb'"acknowledged":\s*\{', body) else ""
 
 
 def _is_blind(operation: str, headers: Mapping[str, str]) -> bool:
