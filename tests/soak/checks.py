@@ -80,9 +80,7 @@ def check_receives(sent: Sequence[Sent], evidence: Evidence, found: Findings) ->
         if out and receive.message_id in good:
             own = evidence.excuses.of_a_receive(receive)
             what = f"message {receive.message_id}: {request.process} gave it back"
-            found.must(
-                bool(own), f"{what} for no reason but {out}", "receives of good jobs that ended in an outage"
-            )
+            found.must(bool(own), f"{what} for no reason but {out}", GIVEN_BACK)
 
 
 def check_order(evidence: Evidence, found: Findings) -> None:

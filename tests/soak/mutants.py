@@ -80,16 +80,15 @@ MUTANTS = (
     ),
     Mutant(
         "callback twice",
-        "domain/pipeline.py",
-        "ports.backend.notify(report, attempt.checkpoint)",
-        "[ports.backend.notify(report, attempt.checkpoint) for _ in range(1 + FIFTH.of(job.message_id))]",
+        "domain/steps/callback.py",
+        "ports.backend.notify(report, attempt)",
+        "[ports.backend.notify(report, attempt) for _ in range(1 + FIFTH.of(attempt.job.message_id))]",
     ),
     Mutant(
         "skip the deletion",
         "worker/settler.py",
-        "self._queue.delete(attempt.lease.message.receipt_handle)",
-        "attempt.first and FIFTH.of(attempt.job.message_id) or "
-        "self._queue.delete(attempt.lease.message.receipt_handle)",
+        "self._deletion.delete(attempt)",
+        "attempt.first and FIFTH.of(attempt.job.message_id) or self._deletion.delete(attempt)",
     ),
     Mutant(
         "give up good jobs",
@@ -134,14 +133,35 @@ MUTANTS = (
     Mutant(
         "POISON for a job that failed normally",
         "worker/handler.py",
-        "refuse_poison(attempt.progress.journal,",
-        "refuse_poison(FIFTH.of(attempt.job.message_id) and type(attempt.progress.journal)() "
-        "or attempt.progress.journal,",
+        "refuse_poison(journal,",
+        "begun = tuple(Begun(number, self._ports.now()) for number in range(1, attempt.receive))\n"
+        "            refuse_poison(FIFTH.of(attempt.job.message_id) and type(journal)(begun=begun) or journal,",
     ),
     Mutant(
         "failure callback before the last receive",
         "worker/settler.py",
         "if settlement.final:",
         "if settlement.final or FIFTH.of(attempt.job.message_id):",
+    ),
+    Mutant(
+        "an outage not noticed",
+        "worker/outage.py",
+        "        if not self.out:\n            if seen",
+        "        if FIFTH.of(str(job.listing_id)): return False\n        if not self.out:\n            if seen",
+    ),
+    Mutant(
+        "an acknowledgement not read",
+        "domain/settlement.py",
+        "if journal.acknowledged and journal.done:",
+        "if journal.acknowledged and journal.done and not FIFTH.of(str(journal.acknowledged.at)):",
+    ),
+    Mutant(
+        "a failure callback after an acknowledgement",
+        "worker/settler.py",
+        "        if isinstance(outcome, Report | AlreadyAcknowledged):\n",
+        "        if not isinstance(outcome, Report) and attempt.last and FIFTH.of(str(attempt.job.listing_id)):\n"
+        "            attempt.progress.journal = type(attempt.progress.journal)()\n"
+        "            self._report_failure(outcome, attempt)\n"
+        "        if isinstance(outcome, Report | AlreadyAcknowledged):\n",
     ),
 )

@@ -24,6 +24,8 @@ PROFILE = Profile(
     listing_every=1.25,
     videos=1,
     odd=4,
+    kept=4,
+    outage_every=30,
     held=50,
     freeze_every=14,
     repeats=25,
@@ -34,7 +36,7 @@ PROFILE = Profile(
 SEEDS = (1, 2, 3)
 """Of the soaks without a mutant."""
 LONGEST = 180.0
-SIDE_BY_SIDE = 2
+SIDE_BY_SIDE = 1
 
 
 @dataclass(frozen=True, slots=True)
