@@ -240,5 +240,5 @@ def test_begin_and_end_are_said_once_with_what_they_cost(stage: Stage) -> None:
             wait.result(30)
     said = [line for line in logs if line["event"].startswith("outage")]
     assert [line["event"] for line in said] == ["outage begun", "outage over"]
-    assert said[1] | {"of": "bucket", "seconds": 0.5, "jobs": 2} == said[1]
+    assert (said[1]["of"], said[1]["seconds"], said[1]["jobs"]) == ("bucket", 0.5, 2)
     assert 'media_worker_outage{of="bucket"} 0.0' in stage.worker.metrics.render().decode()
