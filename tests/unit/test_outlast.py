@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 
 import pytest
 
@@ -17,7 +18,7 @@ def out() -> Unavailable:
 
 
 def test_an_operation_is_tried_again_after_each_outage() -> None:
-    answers = iter([out(), out(), "done"])
+    answers: Iterator[Unavailable | str] = iter([out(), out(), "done"])
     waited: list[str] = []
 
     def operation() -> str:
