@@ -185,6 +185,7 @@ def test_it_is_signed_in_both_ways_and_traced(backend: SignedCallback, receiver:
     (callback,) = receiver.callbacks
     assert callback.verdict == GENUINE
     assert callback.headers["content-type"] == "application/json"
+    assert callback.headers["user-agent"] == "media-worker"
     assert callback.headers["traceparent"] == TRACE
     assert callback.headers["webhook-id"] == webhook_id_of(REPORT)
 
