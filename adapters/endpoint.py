@@ -52,9 +52,8 @@ class Endpoint:
             if monotonic() < deadline:
                 raise NoAnswer(f"{type(error).__name__}: {error}") from error
         else:
-            if (
-                monotonic() < deadline
-            ):  # http.client takes an answer that is shut down amid its headers for a whole one
+            # http.client takes an answer whose headers are cut off for a whole one.
+            if monotonic() < deadline:
                 return answer
         raise NoAnswer(f"none within {self._seconds:g} s")
 
