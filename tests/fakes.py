@@ -20,6 +20,7 @@ from domain.journal import Journal
 from domain.keys import RawKey
 from domain.kinds import WIDTHS, Kind, Size
 from domain.model import Job, Origin, Picture, Rendition, Report, Source, Transcoding, TranscodingResult
+from domain.outlast import outlasting
 from domain.ports import Attempt, Entry, Head, Holds, Ports
 from domain.queue import Message
 from worker.metrics import Metrics
@@ -214,8 +215,11 @@ class FakeBackend:
         self.before: Callable[[Report], None] = lambda report: None
 
     def notify(self, report: Report, attempt: Attempt) -> None:
-        attempt.checkpoint()
-        self.before(report)
+        def once() -> None:
+            attempt.checkpoint()
+            self.before(report)
+
+        outlasting(attempt.outlast, once)
         self.reports.append(report)
 
 

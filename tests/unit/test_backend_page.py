@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.backend import READ_SECONDS
+from adapters.backend import TRY_SECONDS
+from adapters.endpoint import CONNECT_SECONDS
 from adapters.message import parse_message
 from domain import keys
 from domain.errors import Code
@@ -67,6 +68,6 @@ def test_its_derived_keys_are_those_of_the_code() -> None:
 
 
 def test_its_times_are_those_of_the_code() -> None:
-    assert f"**Answer within {READ_SECONDS} s**" in PAGE
+    assert f"**Answer within {TRY_SECONDS - CONNECT_SECONDS} s**" in PAGE
     delays = ", ".join(str(retry_delay(receive, jitter=0)) for receive in range(1, 5))
     assert f"comes back after about {delays} s" in PAGE

@@ -238,6 +238,32 @@ def test_the_attribute_traceparent_wins_and_an_invalid_one_is_dropped() -> None:
         assert parse_message(message(body(traceparent=invalid))).traceparent is None
 
 
+@pytest.mark.parametrize(
+    ("trace", "good"),
+    [
+        (TRACE, True),
+        (TRACE + "-", False),
+        (TRACE + "-x", False),
+        ("01" + TRACE[2:], True),
+        ("01" + TRACE[2:] + "-" + "x" * 456, True),
+        ("01" + TRACE[2:] + "-" + "x" * 457, False),
+    ],
+)
+def test_a_traceparent_of_version_00_has_55_characters_and_others_have_512_at_most(trace: str, good: bool) -> None:
+    wanted = trace if good else None
+    assert parse_message(message(body(traceparent=trace))).traceparent == wanted
+    assert parse_message(message(body(traceparent=None), Traceparent=trace)).traceparent == wanted
+
+
+def test_a_key_that_is_too_long_fails_alone_and_is_given_back_cut() -> None:
+    good, longest, beyond = "28/raw/photo/a.jpg", "28/raw/photo/" + "x" * 1011, "28/raw/photo/" + "x" * 1012
+    entries = [good, longest, beyond, {"key": beyond, "type": "PHOTO"}]
+    assets = parse_message(message(body(assets=entries))).assets
+    assert [asset.key for asset in assets] == [good, longest, beyond[:1024], beyond[:1024]]
+    assert [bool(asset.problem) for asset in assets] == [False, False, True, True]
+    assert "1024" in assets[2].problem
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=10),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
