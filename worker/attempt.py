@@ -65,7 +65,7 @@ class Attempt:
 
     @property
     def last(self) -> bool:
-        return self.lease.message.last
+        return self.lease.last
 
     def claim_settlement(self) -> bool:
         """True for the first caller alone: the job's own thread, or the one that shuts the process down."""
