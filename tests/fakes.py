@@ -415,8 +415,8 @@ class FakeQueue:
 
     A message whose receive count has reached the maximum moves to `dead` when it would be received again. A
     receipt handle that has expired still hides and shows the message, even when somebody else has it by now;
-    only the latest one deletes it, and none says whether it did. `redrive_after` is the policy's maxReceiveCount at
-    present, None where there is no policy.
+    only the latest one deletes it, and none says whether it did. `redrive_after` is the policy's maxReceiveCount
+    at present, None where there is no policy.
     """
 
     largest_batch = 10

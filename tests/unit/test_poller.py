@@ -18,7 +18,6 @@ from tests.fakes import NOW
 from tests.unit.test_service import TIMEOUT, World, running
 from worker import poller
 
-
 MISSING = {"jobId": 21, "listingId": 28, "assets": ["28/raw/photo/none.jpg"]}
 
 
