@@ -63,12 +63,19 @@ class Outage:
             if not error.evident and len(self._listings[error.operation]) < LISTINGS:
                 return False
             self._begin(now)
-        self.why = str(error)
+        self._describe(error)
         self.jobs.add(job)
-        self._failing.add(error.operation)
         self._waiting.append(job)
         self._next_trial = max(self._next_trial, now + min(error.retry_after, LONGEST_RETRY_AFTER))
         return True
+
+    def noticed(self, error: Unavailable, now: float) -> bool:
+        """Note an evident failure that no job waits for; returns whether the outage begins with it."""
+        begins = not self.out
+        if begins:
+            self._begin(now)
+        self._describe(error)
+        return begins
 
     def succeeded(self, operation: str, now: float) -> bool:
         """Note a success; returns whether it ended the outage."""
@@ -119,6 +126,10 @@ class Outage:
         self._listings.clear()
         self._interval = FIRST_INTERVAL
         self._next_trial = now + FIRST_INTERVAL
+
+    def _describe(self, error: Unavailable) -> None:
+        self.why = str(error)
+        self._failing.add(error.operation)
 
     def _ramp(self, now: float) -> int:
         passed = now - self._over_at if self._over_at is not None else RAMP_OVER
