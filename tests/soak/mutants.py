@@ -23,7 +23,7 @@ def of(name):
 class Mutant:
     """One replacement of text in one file, whose `old` is there exactly once; `FIFTH` stands for the chooser.
 
-    `seed` is that of its soak.
+    `seed` is that of its soak, in which processes are `frozen` or not.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Mutant:
     old: str
     new: str
     seed: int = 1
+    frozen: bool = True
 
 
 class StaleMutant(Exception):
@@ -147,7 +148,10 @@ MUTANTS = (
         "an outage not noticed",
         "worker/outage.py",
         "        if not self.out:\n            if seen",
-        "        if FIFTH.of(str(job.listing_id)): return False\n        if not self.out:\n            if seen",
+        "        if FIFTH.of(f'listing {job.listing_id}'): return False\n"
+        "        if not self.out:\n            if seen",
+        seed=9,  # S3 is out, and most processes live to give back their jobs
+        frozen=False,
     ),
     Mutant(
         "an acknowledgement not read",

@@ -37,9 +37,9 @@ OUTAGES = (
     "receiver out: unreachable", "receiver out: 503", "receiver out: 401",
     "MediaConvert out: unreachable", "MediaConvert out: 429",
 )  # fmt: skip
-OUTAGE_SHARE = (0.65, 0.75)
+OUTAGE_SHARE = (0.4, 0.5)
 """The part of the time between the beginnings of two outages that the first one lasts."""
-BEFORE_OUTAGE = 0.2
+BEFORE_OUTAGE = 0.3
 """The part of that time that comes before an outage, so that jobs are in hand."""
 SPARED = 0.5
 """The part of all signals that don't come where something is out: nobody would live to see its end."""
@@ -54,9 +54,10 @@ class Profile:
     """How a soak is: the weights of the faults that come more often than once among the others, and the jobs.
 
     `seconds` of faults, a listing every `listing_every` seconds. One of `videos` listings has a video, four of
-    `odd` listings have something that can't be processed; of one of `kept` listings a message can't be deleted,
-    whoever tries. Every `outage_every` seconds something is out for everybody. MediaConvert finishes nothing in
-    the first `held` seconds, and every `freeze_every` seconds all processes but one are frozen.
+    `odd` listings have something that can't be processed; in the first half of the time, one of `kept` listings
+    has a message that can't be deleted, whoever tries. Every `outage_every` seconds something is out for
+    everybody. MediaConvert finishes nothing in the first `held` seconds, and every `freeze_every` seconds all
+    processes but one are frozen.
     For a hundred faults there may be so many `repeats` of an acknowledged callback and so many good jobs
     `given_up`; docs/proof.md has the baselines.
     """
@@ -66,7 +67,7 @@ class Profile:
     listing_every: float = 2.5
     videos: int = 5
     odd: int = 10
-    kept: int = 20
+    kept: int = 10
     outage_every: float = 0.0
     held: float = 0.0
     freeze_every: float = 0.0
@@ -76,8 +77,8 @@ class Profile:
 
 
 def long(seconds: float) -> Profile:
-    """The profile of `make soak`: nine outages of about two minutes in half an hour, shorter ones in less."""
-    return Profile(seconds, outage_every=min(200.0, seconds / 4))
+    """The profile of `make soak`: seven outages of nearly two minutes in half an hour, shorter ones in less."""
+    return Profile(seconds, outage_every=min(250.0, seconds / 2))
 
 
 @dataclass(frozen=True, slots=True)
