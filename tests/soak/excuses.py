@@ -34,12 +34,12 @@ class Excuses:
         if receive is None:
             return ""
         process, since, until = receive.process, acknowledged.until, acknowledged.until + GRACE
-        lost = self._record.befell(process, BREAKS["receiver"] | {OUT["receiver"]}, since, until)
-        if lost or self._record.receive_of(repeat) == receive:
-            return lost
         noted = [each.since for each in self._record.asked(NOTE, acknowledged.about)]
         if noted and noted[0] + LATE < repeat.since:
             return self._held_up(repeat)
+        lost = self._record.befell(process, BREAKS["receiver"] | {OUT["receiver"]}, since, until)
+        if lost or self._record.receive_of(repeat) == receive:
+            return lost
         return self.of_a_lost_lease(receive, until) or self._not_noted(receive, since, until)
 
     def of_no_deletion(self, acknowledged: Request) -> str:

@@ -69,6 +69,7 @@ class TestARepeat:
     def test_is_not_excused_once_the_acknowledgement_is_in_the_bucket(self) -> None:
         killed = Trouble(KILL, ME, 102.5)
         assert not self.excuse(request(NOTE, 102.1, "m"), killed)
+        assert not self.excuse(request(NOTE, 102.1, "m"), Trouble("receiver: cut", MY_PLACE, 102, 103))
         assert self.excuse(request(NOTE, 119.8, "m"), killed)  # the repeat was on its way by then
         held_up = Trouble("receiver: stalled", OTHER, 110, 119.9)
         assert self.excuse(request(NOTE, 102.1, "m"), killed, held_up)
