@@ -163,7 +163,8 @@ MUTANTS = (
         "a failure callback after an acknowledgement",
         "worker/settler.py",
         "        if isinstance(outcome, Report | AlreadyAcknowledged):\n",
-        "        if not isinstance(outcome, Report) and attempt.last and FIFTH.of(str(attempt.job.listing_id)):\n"
+        "        fifth = FIFTH.of(f'listing {attempt.job.listing_id}')\n"
+        "        if isinstance(outcome, AlreadyAcknowledged) and attempt.last and fifth:\n"
         "            attempt.progress.journal = type(attempt.progress.journal)()\n"
         "            self._report_failure(outcome, attempt)\n"
         "        if isinstance(outcome, Report | AlreadyAcknowledged):\n",
