@@ -83,13 +83,13 @@ MUTANTS = (
         "callback twice",
         "domain/steps/callback.py",
         "ports.backend.notify(report, attempt)",
-        "[ports.backend.notify(report, attempt) for _ in range(1 + FIFTH.of(attempt.job.message_id))]",
+        "[ports.backend.notify(report, attempt) for _ in range(1 + FIFTH.of(report.job.message_id))]",
     ),
     Mutant(
         "skip the deletion",
-        "worker/settler.py",
-        "self._deletion.delete(attempt)",
-        "attempt.first and FIFTH.of(attempt.job.message_id) or self._deletion.delete(attempt)",
+        "worker/deletion.py",
+        "self._queue.delete(lease.message.receipt_handle)",
+        "attempt.first and FIFTH.of(attempt.job.message_id) or self._queue.delete(lease.message.receipt_handle)",
     ),
     Mutant(
         "give up good jobs",
@@ -135,8 +135,8 @@ MUTANTS = (
         "POISON for a job that failed normally",
         "worker/handler.py",
         "refuse_poison(journal,",
-        "begun = tuple(Begun(number, self._ports.now()) for number in range(1, attempt.receive))\n"
-        "            refuse_poison(FIFTH.of(attempt.job.message_id) and type(journal)(begun=begun) or journal,",
+        "refuse_poison(FIFTH.of(attempt.job.message_id) "
+        "and __import__('dataclasses').replace(journal, attempts=()) or journal,",
     ),
     Mutant(
         "failure callback before the last receive",
