@@ -146,10 +146,9 @@ MUTANTS = (
     ),
     Mutant(
         "an outage not noticed",
-        "worker/outage.py",
-        "        if not self.out:\n            if seen",
-        "        if FIFTH.of(f'listing {job.listing_id}'): return False\n"
-        "        if not self.out:\n            if seen",
+        "worker/waiting.py",
+        "if not self._outages.failed(job, error):",
+        "if FIFTH.of(f'listing {job.listing_id}') or not self._outages.failed(job, error):",
         seed=9,  # S3 is out, and most processes live to give back their jobs
         frozen=False,
     ),
