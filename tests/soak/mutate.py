@@ -36,7 +36,7 @@ PROFILE = Profile(
 SEEDS = (1, 2, 3)
 """Of the soaks without a mutant."""
 LONGEST = 300.0
-SIDE_BY_SIDE = 1
+SIDE_BY_SIDE = 2
 
 
 @dataclass(frozen=True, slots=True)
