@@ -29,15 +29,17 @@ class NoRedrivePolicy(Exception):
 class SqsQueue:
     """The `Queue` port on one SQS queue.
 
-    Polling and settling have a client each, so that a long poll never stands in a heartbeat's way.
+    Polling and settling have a client each, so that a long poll never stands in a heartbeat's way. `longest_poll`
+    is in seconds.
     """
 
     largest_batch = LARGEST_BATCH
 
-    def __init__(self, poll: SQSClient, lease: SQSClient, url: str) -> None:
+    def __init__(self, poll: SQSClient, lease: SQSClient, url: str, longest_poll: int = LONGEST_POLL) -> None:
         self._poll = poll
         self._lease = lease
         self._url = url
+        self._longest_poll = longest_poll
         self._max_receive_count: int
 
     def require(self) -> None:
@@ -54,7 +56,7 @@ class SqsQueue:
             answer = self._poll.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=at_most,
-                WaitTimeSeconds=min(wait, LONGEST_POLL),
+                WaitTimeSeconds=min(wait, self._longest_poll),
                 VisibilityTimeout=visibility_timeout,
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
                 MessageAttributeNames=["All"],
@@ -73,6 +75,7 @@ class SqsQueue:
             attributes={name: value["StringValue"] for name, value in sent.items() if "StringValue" in value},
             last=receive_count >= self._max_receive_count,
             sent_at=datetime.fromtimestamp(int(sent_at) / 1000, UTC) if sent_at else None,
+            before_last=receive_count + 1 == self._max_receive_count,
         )
 
     def delete(self, receipt_handle: str) -> None:

@@ -14,7 +14,7 @@ class Message:
 
     `receive_count` counts this delivery. `attributes` are the sender's, strings only. `last`: the receive count
     has reached maxReceiveCount, so that the message goes to the DLQ if it isn't deleted now. `sent_at` is by the
-    queue's clock, and None where the queue doesn't say it.
+    queue's clock, and None where the queue doesn't say it. `before_last`: the next delivery is the last one.
     """
 
     message_id: str
@@ -24,6 +24,7 @@ class Message:
     attributes: Mapping[str, str]
     last: bool
     sent_at: datetime | None = None
+    before_last: bool = False
 
 
 class Queue(Protocol):

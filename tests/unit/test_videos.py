@@ -142,6 +142,7 @@ def test_a_transcoding_by_an_older_recipe_is_not_gone_on_with(
 def test_a_finished_video_is_not_asked_after_again(world: World) -> None:
     attempt = FakeAttempt()
     world.run(VIDEO, attempt=attempt)
+    attempt.lose_the_acknowledgement()
     world.run(VIDEO, attempt=attempt)
     assert world.transcoder.asked == ["t-1"]
 
@@ -149,6 +150,7 @@ def test_a_finished_video_is_not_asked_after_again(world: World) -> None:
 def test_an_upload_of_the_same_name_is_another_video(world: World) -> None:
     attempt = FakeAttempt()
     world.run(VIDEO, attempt=attempt)
+    attempt.lose_the_acknowledgement()
     world.objects.put(VIDEO, MP4 + b" uploaded again", "video/mp4")
     world.run(VIDEO, attempt=attempt)
     assert world.transcoder.submitted == [(VIDEO, False)] * 2
