@@ -16,10 +16,6 @@ from worker.slots import Slots
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
-LONGEST_RECEIVE = 35.0
-"""Seconds that an open receive may still take: 3 to connect, 30 to read, 2 to spare."""
-LONGEST_RETURN = 25.0
-"""Seconds that the return of a message may take: a journal entry and a call of the queue on slow wires."""
 
 
 class Poller:
@@ -42,7 +38,6 @@ class Poller:
         self._rng = rng
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._poll, name="poller", daemon=True)
-        self._returning: list[threading.Thread] = []
         self.polled_at = clock()
         self.reachable = False
 
@@ -55,13 +50,13 @@ class Poller:
         self._thread.start()
 
     def stop(self) -> None:
-        """Begin no receive any more; wait until the open one has ended and what it brought is returned."""
+        """Begin no receive any more."""
         self._stopping.set()
         self._slots.close()
-        self._thread.join(LONGEST_RECEIVE)
-        end = self._clock() + LONGEST_RETURN
-        for thread in self._returning:
-            thread.join(max(0.0, end - self._clock()))
+
+    def wait_for_the_open_receive(self, timeout: float) -> None:
+        """Wait until the receive that `stop` found open has ended, or for so many seconds."""
+        self._thread.join(timeout)
 
     def wait_until_empty(self, timeout: float) -> None:
         """Wait until no message is in hand, or for so many seconds."""
@@ -98,15 +93,13 @@ class Poller:
         self._metrics.messages.inc(len(leases))
         for lease in leases:
             if self.stopping and not lease.message.last:
-                self._returning.append(self._begin(self._handler.give_back, lease))
+                self._begin(self._handler.give_back, lease)
             else:
                 self._begin(self._handler.handle, lease)
 
-    def _begin(self, work: Callable[[Lease], None], lease: Lease) -> threading.Thread:
+    def _begin(self, work: Callable[[Lease], None], lease: Lease) -> None:
         name = lease.message.message_id
-        thread = threading.Thread(target=self._work, args=(work, lease), name=name, daemon=True)
-        thread.start()
-        return thread
+        threading.Thread(target=self._work, args=(work, lease), name=name, daemon=True).start()
 
     def _work(self, work: Callable[[Lease], None], lease: Lease) -> None:
         self._metrics.in_flight.inc()
