@@ -15,7 +15,7 @@ from worker.lease import Leases
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 8.0
 LAST_PATIENCE = 60.0
-"""Seconds beyond the lease on the last receive: the message stays until the queue is asked for it again."""
+"""Seconds on the last receive, for which the lease is extended: after it the message goes to the DLQ."""
 
 
 class Deletion:
@@ -39,8 +39,17 @@ class Deletion:
         On the last receive nobody else can have the message, so deleting it late can only help.
         """
         lease = attempt.lease
+        if attempt.last:
+            until = self._clock() + LAST_PATIENCE
+        else:
+            self._leases.close(lease)
+            until = lease.deadline
+        deleted = self._tried(attempt, until)
         self._leases.close(lease)
-        until = max(lease.deadline, self._clock()) + LAST_PATIENCE if attempt.last else lease.deadline
+        return deleted
+
+    def _tried(self, attempt: Attempt, until: float) -> bool:
+        lease = attempt.lease
         pause = FIRST_PAUSE
         while attempt.last or self._leases.holds(lease):
             try:
