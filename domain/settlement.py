@@ -17,7 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from domain.errors import Code, LeaseLost, MediaError, Permanent, Stopped, Transient
+from domain.errors import Code, LeaseLost, MediaError, Permanent, Stopped, Transient, excerpt
 from domain.journal import Ending, Journal
 from domain.model import Report
 from domain.rejections import AlreadyAcknowledged
@@ -48,7 +48,7 @@ def settle(outcome: Report | Exception, receive: int, last: bool, jitter: float)
     ending = _ending_of(outcome)
     delay = 0 if last else _delay(ending, outcome, receive, jitter)
     code = outcome.code if isinstance(outcome, MediaError) else None
-    return Settlement(ending, str(outcome) or type(outcome).__name__, code, delay, final=last)
+    return Settlement(ending, excerpt(str(outcome)) or type(outcome).__name__, code, delay, final=last)
 
 
 def retry_delay(receive: int, jitter: float) -> int:

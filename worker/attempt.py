@@ -70,12 +70,12 @@ class Attempt:
 
     @property
     def last(self) -> bool:
-        return self.lease.message.last
+        return self.lease.last
 
     @property
     def before_last(self) -> bool:
-        """Whether the next receive is the last one."""
-        return self.lease.message.before_last
+        """Whether the next receive is the last one, so that it asks how this one ended."""
+        return self.lease.before_last
 
     @property
     def stopped(self) -> bool:
@@ -139,7 +139,11 @@ class Attempt:
         self._waiting.outlast(self._affected, error, look)
 
     def idle(self) -> AbstractContextManager[None]:
-        return self._waiting.lending_the_place(self.checkpoint)
+        return self._waiting.lending_the_place(self._may_want_its_place)
+
+    def _may_want_its_place(self) -> None:
+        self.checkpoint()
+        self._require_no_hand_over()
 
     def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, TranscodingResult]:
         ended = self._waiting.wait(transcoding_ids, self._must_not_wait)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,11 +21,11 @@ from adapters.message import parse_message
 from adapters.no_transcoder import NoTranscoder
 from adapters.pillow import PillowImages
 from adapters.s3 import S3Objects
-from adapters.sqs import LONGEST_POLL, NoRedrivePolicy, SqsQueue
+from adapters.sqs import LONGEST_POLL, SqsQueue
 from domain.errors import Dependency, MediaError
 from domain.model import Report, Status
 from domain.ports import Ports, Transcoder
-from worker.assembly import Outside, Worker, assemble
+from worker.assembly import MOST_WAITING, Outside, Worker, assemble
 from worker.lease import longest_poll
 from worker.metrics import Metrics
 from worker.outages import Outages
@@ -46,7 +47,7 @@ def build(settings: Settings) -> Worker:
     """
     try:
         outside = _outside(settings)
-    except (MediaError, NoRedrivePolicy) as error:
+    except MediaError as error:
         raise StartError(str(error)) from error
     return assemble(outside, settings.worker_concurrency, settings.visibility_timeout, settings.job_timeout)
 
@@ -60,12 +61,13 @@ def _outside(settings: Settings) -> Outside:
         settings.aws_region,
         emulated=settings.aws_endpoint_url is not None,
         connections=asset_threads + TRANSFERS + settings.worker_concurrency,
-        jobs=settings.worker_concurrency,
+        jobs=settings.worker_concurrency + MOST_WAITING,
         long_poll=long_poll,
         videos=settings.mediaconvert_role_arn is not None,
     )
     metrics = Metrics()
-    outages = Outages(time.monotonic, metrics)
+    clock = _clock()
+    outages = Outages(clock, metrics)
     hear(clients.s3, partial(outages.answered, Dependency.BUCKET))
     if clients.mediaconvert:
         hear(clients.mediaconvert, partial(outages.answered, Dependency.MEDIACONVERT))
@@ -94,7 +96,6 @@ def _outside(settings: Settings) -> Outside:
     )
     journals = S3Journals(clients.s3, settings.media_bucket)
     task = EcsAgent(settings.ecs_agent_uri)
-    clock = time.monotonic
     return Outside(queue, journals, ports, parse_message, clock, random.SystemRandom(), task, metrics, outages)
 
 
@@ -123,6 +124,13 @@ def _transcoder(settings: Settings, clients: Clients) -> Transcoder:
         settings.mediaconvert_role_arn,
         settings.mediaconvert_queue_arn,
     )
+
+
+def _clock() -> Callable[[], float]:
+    """Seconds that go on while the machine is suspended, where it has such a clock: leases run out meanwhile."""
+    if sys.platform == "linux":
+        return partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+    return time.monotonic
 
 
 def _now() -> datetime:

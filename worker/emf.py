@@ -63,9 +63,8 @@ class EmbeddedMetrics:
                 if family.type == "gauge":
                     if sample.value or last or not labels:
                         yield sample.name, labels, sample.value
-                elif not sample.name.endswith("_bucket"):
-                    if sample.value != last or not labels:
-                        yield sample.name, labels, sample.value - last
+                elif not sample.name.endswith("_bucket") and (sample.value != last or not labels):
+                    yield sample.name, labels, sample.value - last
 
     def _line(self, labels: Mapping[str, str], values: Sequence[tuple[str, float]]) -> str:
         dimensions = {"queue": self._queue, **labels}

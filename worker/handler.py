@@ -93,9 +93,11 @@ class Handler:
             attempt.progress.begin(Begun(attempt.receive, self._ports.now()))
 
     def _settle(self, attempt: Attempt, outcome: Report | Exception) -> None:
-        if attempt.last and not isinstance(outcome, Report | AlreadyAcknowledged):
+        last = attempt.last
+        if last and not isinstance(outcome, Report | AlreadyAcknowledged):
             outcome = _last_look(attempt) or outcome
-        settlement = settle(outcome, attempt.receive, attempt.last, self._rng.uniform(-1, 1))
+            last = attempt.last  # the look may have waited for an outage's end
+        settlement = settle(outcome, attempt.receive, last, self._rng.uniform(-1, 1))
         self._settler.carry_out(settlement, outcome, attempt)
 
 

@@ -72,8 +72,8 @@ class Outage:
 
     def succeeded(self, operation: str, now: float) -> bool:
         """Note a success; returns whether it ended the outage."""
-        self._succeeded[operation] += 1
-        self._succeeded[""] += 1
+        for counted in {operation, ""}:
+            self._succeeded[counted] += 1
         self._listings.pop(operation, None)
         ends = self.out and bool(self._failing & {operation, ""})
         if ends:

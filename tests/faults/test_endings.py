@@ -75,7 +75,7 @@ def test_the_process_ends_in_time_though_bucket_and_backend_hang(world: World) -
         s3.delay(0.5)
         backend.stall()
         urls = {"AWS_ENDPOINT_URL_S3": s3.url, "CALLBACK_URL": f"{backend.url}/callback"}
-        with world.worker(**settings, **urls) as worker:
+        with world.worker(await_start=True, **settings, **urls) as worker:
             worker.wait_for_event("attempt begun", 5)
             others = {enqueue_photo(world, job_id) for job_id in range(6, 14)}
             worker.wait_for_event("attempt begun", 13)

@@ -90,6 +90,7 @@ class World:
         worker = around.worker(concurrency)
         self.service, self.health, self.poller = worker.service, worker.health, worker.poller
         self.handler, self.in_flight, self.leases = worker.handler, worker.in_flight, worker.leases
+        self.slots = worker.slots
         self.objects.put(PHOTO, JPEG)
 
     def send(self, job_id: int = 21) -> str:
@@ -287,12 +288,15 @@ def test_a_failure_callback_has_what_is_left_of_the_time() -> None:
             rendering.set()
             hang.wait(TIMEOUT)
 
+    def journal(method: str) -> None:
+        hang.wait(TIMEOUT)
+
     world.objects.before = bucket
     message_id = world.send()
     world.queue.held[0].receive_count = 2
     with running(world) as gate:
         assert rendering.wait(TIMEOUT)
-        world.journals.before = lambda method: hang.wait(TIMEOUT) and None
+        world.journals.before = journal
         gate.opened.set()
         world.queue.give_up()
         world.service.shut_down(0)
