@@ -41,7 +41,7 @@ def test_every_block_is_in_a_language_that_is_checked() -> None:
 
 
 def test_its_messages_are_read_as_the_jobs_that_they_stand_for() -> None:
-    jobs = [parse_message(Message("m", "handle", body, 1, {}, last=False)) for body in shown("json")]
+    jobs = [parse_message(Message("m", "handle", body, 1, {})) for body in shown("json")]
     assets = (
         Asset(PHOTO, "PHOTO_HORIZONTAL", Manifest(size=5242880)),
         Asset("28/raw/video/vertical/77aa.mov", "VIDEO_VERTICAL"),

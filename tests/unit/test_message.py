@@ -20,7 +20,7 @@ OTHER_TRACE = "00-11111111111111111111111111111111-2222222222222222-00"
 
 def message(body: object, **attributes: str) -> Message:
     text = body if isinstance(body, str) else json.dumps(body)
-    return Message("m-1", "handle", text, 1, attributes, last=False)
+    return Message("m-1", "handle", text, 1, attributes)
 
 
 def body(**changes: Any) -> dict[str, Any]:
