@@ -351,6 +351,7 @@ def test_a_resubmission_in_an_outage_is_made_when_it_is_over(world: World) -> No
     world.transcoder.before = refuse
     assert world.run(VIDEO, attempt=attempt).status is Status.SUCCEEDED
     assert world.transcoder.submitted == [(VIDEO, False), (VIDEO, True)]
+    assert world.transcoder.asked.count("t-1") == 1
 
 
 def test_a_job_that_mediaconvert_refuses_alone_fails_as_ever_and_on_the_last_receive_by_itself(
