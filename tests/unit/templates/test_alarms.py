@@ -30,6 +30,7 @@ READ = {
     "NoPollAlarm": {
         "running": ("ECS/ContainerInsights RunningTaskCount", "Average", SERVICE),
         "polls": ("MediaWorker media_worker_receives_total", "Sum", {"result": "ok", **OURS}),
+        "unreachable": ("MediaWorker media_worker_receives_total", "Sum", {"result": "failed", **OURS}),
         "held": ("MediaWorker media_worker_in_flight", "Sum", OURS),
         "waiting": ("MediaWorker media_worker_waiting", "Sum", OURS),
         "withheld": ("MediaWorker media_worker_withheld", "Maximum", OURS),
@@ -76,6 +77,7 @@ def test_an_alarm_tells_the_topic_when_it_begins_and_ends(template: Template, na
     names = ("ComparisonOperator", "Threshold", "EvaluationPeriods", "DatapointsToAlarm", "TreatMissingData")
     assert tuple(alarm[it] for it in names) == RULES[name]
     assert sources(alarm["Metrics"]) == READ[name]
+    assert len(READ[name]) <= 10, "an alarm reads no more metrics"
     assert {query["MetricStat"]["Period"] for query in alarm["Metrics"] if "MetricStat" in query} == {60}
     assert not {"AlarmActions", "OKActions"} & service().properties(name).keys()
 
@@ -92,6 +94,7 @@ def test_there_are_no_other_alarms(template: Template) -> None:
         ("DeadLetterAgeAlarm", {"age": 5}, 5),
         ("NoPollAlarm", {"running": 1, "polls": 1}, 0),
         ("NoPollAlarm", {"running": 1, "polls": 3}, 0),
+        ("NoPollAlarm", {"running": 1, "unreachable": 1}, 0),
         ("NoPollAlarm", {"running": 1}, 1),
         ("NoPollAlarm", {"running": 1, "held": 8}, 0),
         ("NoPollAlarm", {"running": 1, "held": 1}, 0),
