@@ -62,6 +62,16 @@ def test_the_host_gives_the_container_what_ecs_gives_it() -> None:
         assert option in EC2
 
 
+def test_whoever_stops_the_process_waits_for_longer_than_it_takes_to_end() -> None:
+    (later,) = re.findall(r"The process ends (\d+) s later at most", (DOCS / "contract.md").read_text())
+    takes = Settings.model_fields["shutdown_grace"].default + int(later)
+    (container,) = service().properties("TaskDefinition")["ContainerDefinitions"]
+    assert takes < container["StopTimeout"] <= 120, "Fargate's most"
+    (composed,) = re.findall(r"stop_grace_period: (\d+)s", (INFRA.parent / "docker-compose.yml").read_text())
+    (told,) = re.findall(r"a stop time-out of \*\*(\d+) s\*\*", (DOCS / "operating.md").read_text())
+    assert int(composed) == int(told) == container["StopTimeout"]
+
+
 def test_the_operators_are_told_what_each_alarm_means() -> None:
     page = (DOCS / "operating.md").read_text()
     assert (
