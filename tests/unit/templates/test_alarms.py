@@ -114,12 +114,13 @@ def test_there_are_no_other_alarms(template: Template) -> None:
         ("OutageAlarm", {"visible": 9, "unreachable": 1}, 1),
         ("OutageAlarm", {"visible": 9, "bucket": 0, "backend": 0, "mediaconvert": 0}, 0),
         ("OutageAlarm", {"visible": 9}, 0),
+        ("OutageAlarm", {"unreachable": 1}, None),
         ("BacklogAgeAlarm", {"oldest": 30}, 30),
         ("BacklogAgeAlarm", {"oldest": 30, "seconds": 4000, "receives": 2}, 2000),
         ("BacklogAgeAlarm", {"oldest": 3000, "seconds": 4000, "receives": 2}, 3000),
     ],
 )
-def test_what_an_alarm_compares(template: Template, name: str, metrics: Any, expected: float) -> None:
+def test_what_an_alarm_compares(template: Template, name: str, metrics: Any, expected: float | None) -> None:
     assert evaluate(template.properties(name)["Metrics"], **metrics) == expected
 
 
