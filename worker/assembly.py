@@ -56,6 +56,7 @@ class Worker:
     leases: Leases
     slots: Slots
     watcher: Watcher
+    outages: Outages
     metrics: Metrics
 
 
@@ -72,4 +73,4 @@ def assemble(outside: Outside, concurrency: int, visibility_timeout: int, job_ti
     poller = Poller(leases, slots, handler, metrics, clock, outside.rng)
     service = Service(poller, leases, waiting, in_flight, handler, clock)
     health = Health(poller, leases, in_flight, outages, metrics, clock)
-    return Worker(service, health, poller, handler, in_flight, leases, slots, watcher, metrics)
+    return Worker(service, health, poller, handler, in_flight, leases, slots, watcher, outages, metrics)
