@@ -68,7 +68,7 @@ def assemble(outside: Outside, concurrency: int, visibility_timeout: int, job_ti
     clock, metrics, ports, outages = outside.clock, outside.metrics, outside.ports, outside.outages
     leases = Leases(outside.queue, visibility_timeout, clock, metrics)
     slots = Slots(concurrency, MOST_WAITING, outages.places)
-    watcher = Watcher(ports.transcoder, clock, outside.rng)
+    watcher = Watcher(ports.transcoder, clock, outside.rng, outages.noticed)
     waiting = Waiting(slots, outages, watcher, Protection(outside.task, slots, metrics, clock), metrics)
     in_flight = InFlight(leases, outside.journals, waiting, metrics, job_timeout, clock)
     deletion = Deletion(outside.queue, leases, clock, outside.wait)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from adapters.aws import Clients, connect, hear
-from adapters.backend import SignedCallback
+from adapters.backend import Result, SignedCallback, Tried
 from adapters.callback import CallbackForm
 from adapters.claims import S3Claims
 from adapters.ecs_agent import EcsAgent
@@ -86,7 +86,7 @@ def _outside(settings: Settings) -> Outside:
             _callback_body(settings, metrics),
             time.sleep,
             _now,
-            metrics.count_callback,
+            _heard(metrics, outages),
         ),
         assets=ThreadPoolExecutor(asset_threads, "asset"),
         transfers=ThreadPoolExecutor(TRANSFERS, "transfer"),
@@ -97,6 +97,17 @@ def _outside(settings: Settings) -> Outside:
     journals = S3Journals(clients.s3, settings.media_bucket)
     task = EcsAgent(settings.ecs_agent_uri)
     return Outside(queue, journals, ports, parse_message, clock, random.SystemRandom(), task, metrics, outages)
+
+
+def _heard(metrics: Metrics, outages: Outages) -> Tried:
+    """Each try at a callback is counted; an answer that is about its job says that the backend works."""
+
+    def tried(result: Result, status: int | None, seconds: float) -> None:
+        metrics.count_callback(result, status, seconds)
+        if result != "transient":
+            outages.answered(Dependency.BACKEND, "")
+
+    return tried
 
 
 def _callback_body(settings: Settings, metrics: Metrics) -> Callable[[Report], bytes]:

@@ -41,9 +41,16 @@ class _Poll:
 
 
 class Watcher:
-    """Polls the transcoder for all waiting jobs, in one thread."""
+    """Polls the transcoder for all waiting jobs, in one thread. `noticed` hears that it is evidently out."""
 
-    def __init__(self, transcoder: Transcoder, clock: Callable[[], float], rng: random.Random) -> None:
+    def __init__(
+        self,
+        transcoder: Transcoder,
+        clock: Callable[[], float],
+        rng: random.Random,
+        noticed: Callable[[Unavailable], None] = lambda _: None,
+    ) -> None:
+        self._noticed = noticed
         self._transcoder = transcoder
         self._clock = clock
         self._rng = rng
@@ -104,6 +111,7 @@ class Watcher:
         except Exception as error:
             log = structlog.get_logger().bind(transcoding=transcoding_id, why=str(error))
             if isinstance(error, Unavailable) and error.evident:
+                self._noticed(error)
                 self._pause_all()
                 poll.due = self._paused_until  # and so after the others, in case that it alone fails
                 log.warning("transcodings can't be asked after", next_in=round(poll.due - self._clock()))

@@ -265,7 +265,11 @@ def test_a_hundred_leases_are_extended_side_by_side(leases: Leases, queue: Scrip
         opened(leases, clock, str(number))
     clock.now += 20
     all_of_them = threading.Barrier(10, timeout=30)
-    queue.during = lambda: all_of_them.wait() and None
+
+    def meet() -> None:
+        all_of_them.wait()
+
+    queue.during = meet
     leases.beat()
     assert leases.ill == ""
     assert len(queue.hidden) == 10

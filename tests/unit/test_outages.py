@@ -242,3 +242,21 @@ def test_begin_and_end_are_said_once_with_what_they_cost(stage: Stage) -> None:
     assert [line["event"] for line in said] == ["outage begun", "outage over"]
     assert (said[1]["of"], said[1]["seconds"], said[1]["jobs"]) == ("bucket", 0.5, 2)
     assert 'media_worker_outage{of="bucket"} 0.0' in stage.worker.metrics.render().decode()
+
+
+def test_a_mediaconvert_that_cant_be_asked_is_named_though_no_job_submits_anything(stage: Stage) -> None:
+    stage.around.transcoder.before = lambda method: (_ for _ in ()).throw(THROTTLED)
+    attempt = stage.attempt()
+    with attempt.idle():
+        waits = stage._pool.submit(attempt.wait_for, ["t-1"])
+
+        def turned() -> bool:
+            stage.worker.watcher.turn()
+            return stage.named(THROTTLED)
+
+        reached(turned)
+        stage.worker.outages.answered(Dependency.MEDIACONVERT, "CreateJob")
+        assert not stage.named(THROTTLED)
+        attempt.stop()
+        with pytest.raises(Stopped):
+            waits.result(30)
