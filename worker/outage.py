@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from domain.errors import Unavailable
+from domain.errors import Dependency, Unavailable
 
 FIRST_INTERVAL = 1.0
 LONGEST_INTERVAL = 10.0
@@ -33,7 +33,7 @@ class Affected:
 
     def __init__(self, listing_id: int) -> None:
         self.listing_id = listing_id
-        self.seen: dict[str, int] = {}
+        self.seen: dict[tuple[Dependency, str], int] = {}
 
 
 class Outage:
@@ -55,9 +55,11 @@ class Outage:
 
     def failed(self, job: Affected, error: Unavailable, now: float) -> bool:
         """Note a failure; returns whether the job has to wait, not having failed alone as far as is known."""
-        seen, job.seen[error.operation] = job.seen.get(error.operation), self._succeeded[error.operation]
+        what, successes = (error.of, error.operation), self._succeeded[error.operation]
+        seen = job.seen.get(what, successes)
+        job.seen[what] = successes
         if not self.out:
-            if seen is not None and self._succeeded[error.operation] > seen:
+            if successes > seen:
                 return False
             self._listings[error.operation].add(job.listing_id)
             if not error.evident and len(self._listings[error.operation]) < LISTINGS:

@@ -18,8 +18,6 @@ def set_max_receive_count(world: World, count: int) -> None:
     queue = world.queue_url
     attributes = world.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])["Attributes"]
     policy = json.loads(attributes["RedrivePolicy"])
-        world.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=attributes)["Attributes"]["RedrivePolicy"]
-    )  # type: ignore[arg-type]
     world.sqs.set_queue_attributes(
         QueueUrl=queue, Attributes={"RedrivePolicy": json.dumps({**policy, "maxReceiveCount": count})}
     )

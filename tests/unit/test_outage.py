@@ -98,6 +98,16 @@ def test_a_job_that_fails_in_something_new_after_a_success_has_not_failed_alone(
     assert outage.failed(job, throttled("PutObject"), 2)
 
 
+def test_the_successes_of_one_dependency_say_nothing_about_another(outage: Outage) -> None:
+    backend = Outage()
+    for _ in range(3):
+        outage.succeeded("GetObject", 0)
+        backend.succeeded("", 0)
+    (job,) = begun(outage, unreachable())
+    backend.succeeded("", 1)
+    assert backend.failed(job, Unavailable("no route", Dependency.BACKEND), 2)
+
+
 def test_the_jobs_try_in_turn_at_growing_intervals(outage: Outage) -> None:
     waiting = begun(outage, unreachable(), count=2)
     tried: list[tuple[int, int]] = []
@@ -167,6 +177,15 @@ def test_an_outage_that_comes_back_at_once_is_an_outage_again(outage: Outage) ->
     assert outage.out
     assert not outage.may_try(second, 3.5), "whoever still waits goes on waiting"
     assert outage.places(in_hand=True, now=3.5) == 0
+
+
+def test_a_new_outage_knows_nothing_of_the_one_before(outage: Outage) -> None:
+    begun(outage, unreachable(), count=2)
+    outage.succeeded("HeadObject", 1)
+    late = Affected(9)
+    assert outage.failed(late, throttled("PutObject"), 100)
+    assert outage.jobs == {late}
+    assert not outage.succeeded("HeadObject", 101), "this time the bucket can be reached"
 
 
 def test_a_job_that_leaves_gives_its_turn_to_the_next(outage: Outage) -> None:

@@ -351,6 +351,21 @@ def test_a_resubmission_in_an_outage_is_made_when_it_is_over(world: World) -> No
     world.transcoder.before = refuse
     assert world.run(VIDEO, attempt=attempt).status is Status.SUCCEEDED
     assert world.transcoder.submitted == [(VIDEO, False), (VIDEO, True)]
+    assert world.transcoder.asked.count("t-1") == 1
+
+
+def test_a_video_that_is_resubmitted_after_an_outage_isnt_submitted_a_third_time(world: World) -> None:
+    attempt, refusals = FakeAttempt(last=True), iter([throttled(), throttled()])
+    attempt.outages = 1
+    world.transcoder.results = {"t-1": CURABLE, "t-2": CURABLE}
+
+    def refuse(method: str) -> None:
+        if method == "submit" and world.transcoder.submitted and (error := next(refusals, None)):
+            raise error
+
+    world.transcoder.before = refuse
+    assert isinstance(outcome_of(world.run(PHOTO, VIDEO, attempt=attempt), VIDEO), Failure)
+    assert world.transcoder.submitted == [(VIDEO, False), (VIDEO, True)]
 
 
 def test_a_job_that_mediaconvert_refuses_alone_fails_as_ever_and_on_the_last_receive_by_itself(
