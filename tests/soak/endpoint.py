@@ -17,6 +17,8 @@ NO_SUCH_UPLOAD = AwsError(404, "NoSuchUpload")
 NO_SUCH_KEY = AwsError(404, "NoSuchKey")
 PRECONDITION_FAILED = AwsError(412, "PreconditionFailed")
 INCOMPLETE_BODY = AwsError(400, "IncompleteBody")
+BETWEEN_POLLS = 0.2
+"""Seconds."""
 OK = 200
 AS_PLANNED = b"as ordered"  # what an AwsError says
 OWN = {error.code.encode() for error in (NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITION_FAILED, INCOMPLETE_BODY)}
@@ -26,6 +28,9 @@ OWN = {error.code.encode() for error in (NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITI
 class WatchedEndpoint(ScriptedEndpoint):
     """moto takes a stale ETag and half a body for good, and stumbles over an aborted upload: these are refused.
 
+    It also stumbles over two receives that find the same dead letter, having counted what it then doesn't hand
+    out: so receives come one by one, without its long poll.
+
     Noted are the deliveries, what becomes of leases, acknowledgements that reached the bucket, and each planned
     refusal with the request that it hit. Messages that are `kept` can't be deleted.
     """
@@ -33,6 +38,7 @@ class WatchedEndpoint(ScriptedEndpoint):
     def __init__(self, target: str, record: Record) -> None:
         super().__init__(target)
         self._completing = threading.Lock()
+        self._receiving = threading.Lock()
         self._record = record
         self.kept: set[str] = set()
 
@@ -63,6 +69,8 @@ class WatchedEndpoint(ScriptedEndpoint):
         operation = operation_of(method, path, headers)
         if len(body) < int(headers.get("Content-Length", 0)):  # moto would keep what came until the wire was cut
             return INCOMPLETE_BODY.answer(operation)
+        if operation == f"{SQS}ReceiveMessage":
+            return self._receive(path, headers, json.loads(body))
         if operation == f"{SQS}{DELETE}" and self._is_kept(body):
             return INTERNAL_ERROR.answer(operation)
         if operation in {"UploadPart", "CompleteMultipartUpload"}:
@@ -70,6 +78,16 @@ class WatchedEndpoint(ScriptedEndpoint):
                 refusal = self._refusal(operation, path, headers)
                 return refusal.answer(operation) if refusal else super().answer(method, path, headers, body)
         return super().answer(method, path, headers, body)
+
+    def _receive(self, path: str, headers: Mapping[str, str], request: dict[str, Any]) -> AwsAnswer:
+        until = time.monotonic() + request.get("WaitTimeSeconds", 0)
+        body = json.dumps({**request, "WaitTimeSeconds": 0}).encode()
+        while True:
+            with self._receiving:
+                answer = super().answer("POST", path, headers, body)
+            if answer[0] != OK or json.loads(answer[2]).get("Messages") or time.monotonic() >= until:
+                return answer
+            threading.Event().wait(BETWEEN_POLLS)
 
     def _is_kept(self, body: bytes) -> bool:
         mine = (each for each in self._record.deliveries if each.message_id in self.kept)

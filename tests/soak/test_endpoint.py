@@ -67,6 +67,25 @@ def test_a_delivery_is_noted_with_its_process_and_listing(endpoint: Endpoint, re
     assert first.asked_at <= first.at
 
 
+def test_a_long_poll_ends_with_the_first_message_or_when_its_time_is_over(
+    endpoint: Endpoint, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, message = (
+        [],
+        {"MessageId": "m", "ReceiptHandle": "h", "Body": "", "Attributes": {"ApproximateReceiveCount": "1"}},
+    )
+
+    def forward(method: str, path: str, headers: Mapping[str, str], body: bytes) -> AwsAnswer:
+        asked.append(json.loads(body))
+        return 200, {}, json.dumps({"Messages": [message]} if len(asked) == 2 else {}).encode()
+
+    monkeypatch.setattr(endpoint, "forward", forward)
+    endpoint.ask("ReceiveMessage", {"WaitTimeSeconds": 20, "MaxNumberOfMessages": 4})
+    assert asked == [{"WaitTimeSeconds": 0, "MaxNumberOfMessages": 4}] * 2
+    endpoint.ask("ReceiveMessage", {"WaitTimeSeconds": 0.3})
+    assert [each.message_id for each in record.deliveries] == ["m"]
+
+
 def test_deletions_are_noted_with_the_answer_given(endpoint: Endpoint, record: Record) -> None:
     endpoint.fail(f"{SQS}DeleteMessage", INTERNAL_ERROR, 1)
     for _ in range(2):
