@@ -77,8 +77,11 @@ class Profile:
 
 
 def long(seconds: float) -> Profile:
-    """The profile of `make soak`: seven outages of nearly two minutes in half an hour, shorter ones in less."""
-    return Profile(seconds, outage_every=min(250.0, seconds / 2))
+    """The profile of `make soak`: six outages of more than two minutes in half an hour, shorter ones in less.
+
+    There are fewer jobs a minute, because what has come during an outage is to be done before the next one.
+    """
+    return Profile(seconds, listing_every=4.0, outage_every=min(300.0, seconds / 2))
 
 
 @dataclass(frozen=True, slots=True)
