@@ -23,7 +23,7 @@ def of(name):
 class Mutant:
     """One replacement of text in one file, whose `old` is there exactly once; `FIFTH` stands for the chooser.
 
-    `seed` is that of its soak, in which processes are `frozen` or not.
+    `seed` is that of its soak. In a `calm` one no process is killed, stopped or frozen.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Mutant:
     old: str
     new: str
     seed: int = 1
-    frozen: bool = True
+    calm: bool = False
 
 
 class StaleMutant(Exception):
@@ -149,8 +149,8 @@ MUTANTS = (
         "worker/waiting.py",
         "if not self._outages.failed(job, error):",
         "if FIFTH.of(f'listing {job.listing_id}') or not self._outages.failed(job, error):",
-        seed=9,  # S3 is out, and most processes live to give back their jobs
-        frozen=False,
+        seed=9,  # S3 is out
+        calm=True,
     ),
     Mutant(
         "an acknowledgement not read",

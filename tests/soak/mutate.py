@@ -15,7 +15,7 @@ from pathlib import Path
 
 from devstack.moto import moto_server
 from tests.soak.mutants import MUTANTS, Mutant, StaleMutant, plant
-from tests.soak.plan import KILL, TERMINATE, Profile
+from tests.soak.plan import KILL, SIGNALS, TERMINATE, Profile
 from tests.soak.soak import run
 
 PROFILE = Profile(
@@ -33,6 +33,8 @@ PROFILE = Profile(
     weights={KILL: 4.0, TERMINATE: 6.0},
 )
 """Fewer receives, so that the retries' delays end within the three minutes; more of what a mutant must meet."""
+CALM = replace(PROFILE, freeze_every=0.0, weights=dict.fromkeys(SIGNALS, 0.0))
+"""The same, where all processes live."""
 SEEDS = (1, 2, 3)
 """Of the soaks without a mutant."""
 LONGEST = 300.0
@@ -62,7 +64,7 @@ def soak(mutant: Mutant | None, seed: int) -> Run:
     """One soak against an AWS of its own. Raises StaleMutant."""
     scratch = Path(tempfile.mkdtemp(prefix="mutant-"))
     code = plant(mutant, scratch / "code") if mutant else {}
-    profile = replace(PROFILE, freeze_every=0.0) if mutant and not mutant.frozen else PROFILE
+    profile = CALM if mutant and mutant.calm else PROFILE
     with moto_server() as endpoint:
         started = time.monotonic()
         outcome = run(endpoint, scratch, seed, profile, code)
