@@ -130,6 +130,19 @@ def test_a_thread_that_cannot_be_stopped_ends_the_process_which_says_why(world: 
     assert world.receiver.callbacks[0].payload["status"] == "SUCCEEDED"
 
 
+def test_a_worker_that_can_start_no_thread_ends_and_gives_back_what_it_received(world: World) -> None:
+    world.upload(PHOTO, jpeg())
+    with world.worker("tests.faults.no_threads", VISIBILITY_TIMEOUT="600") as worker:
+        world.enqueue(JOB)
+        assert worker.wait(90) == 1
+        (why,) = worker.events("the poller failed; the process ends")
+        assert (why["level"], "can't start new thread" in why["exception"]) == ("critical", True)
+    with world.worker():
+        world.receiver.wait_for(1)
+        world.wait_until_settled()
+    assert [callback.payload["status"] for callback in world.receiver.callbacks] == ["SUCCEEDED"]
+
+
 @contextmanager
 def killed_above(resident: int, worker: Worker) -> Iterator[None]:
     """Play the kernel's part in a container with a memory limit (bytes)."""
