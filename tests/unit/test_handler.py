@@ -664,7 +664,9 @@ def test_a_success_that_was_acknowledged_only_deletes_the_message(world: World) 
     assert world.reports() == [Status.SUCCEEDED]
     assert world.images.rendered == [JPEG]
     assert world.counted("SUCCEEDED") == 1
-    assert [(log["event"], log.get("status")) for log in logs] == [("message deleted", "SUCCEEDED")], "at its start"
+    assert [(log["event"], log.get("status")) for log in logs] == [("message deleted", "SUCCEEDED")], (
+        "at its start"
+    )
     assert b'media_worker_attempts_total{ending="done"} 2.0' in world.metrics.render()
 
 
