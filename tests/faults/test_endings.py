@@ -116,11 +116,12 @@ def test_an_attempt_that_takes_too_long_ends_and_its_place_is_free_again(world: 
     assert {callback.payload["status"] for callback in callbacks} == {"SUCCEEDED"}
 
 
+@pytest.mark.timeout(300)
 def test_a_thread_that_cannot_be_stopped_ends_the_process_which_says_why(world: World) -> None:
     world.upload(PHOTO, jpeg())
     with world.worker("tests.faults.hangs", JOB_TIMEOUT="2", SHUTDOWN_GRACE="1") as worker:
         world.enqueue(JOB)
-        assert worker.wait(90) == 1
+        assert worker.wait(200) == 1
         (why,) = worker.events("a job is stuck; the process ends")
         assert (why["level"], why["job_id"], why["step"]) == ("critical", 21, "thumbnails")
     with world.worker():
