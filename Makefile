@@ -55,7 +55,7 @@ soak: setup  ## three workers under random faults: make soak [MINUTES=30] [SEED=
 mutants: setup  ## twelve small faults in copies of the worker, each of which the soak must find (a quarter of an hour)
 	$(BIN)/python -m tests.soak.mutate $(if $(MUTANT),"$(MUTANT)")
 
-plain: setup  ## the same faults to this worker and to plain consumers: make plain NODE=…/node_modules CELERY=…/bin/python [ONLY=…] (half an hour)
+plain: setup  ## the soak's faults to plain consumers, too: make plain NODE=…/node_modules CELERY=…/bin/python [ONLY=row] (half an hour)
 	$(BIN)/python -m tests.soak.plain $(if $(NODE),--node "$(NODE)") $(if $(CELERY),--celery "$(CELERY)") $(if $(ONLY),--only "$(ONLY)")
 
 fuzz: setup  ## messages, keys and damaged pictures, 10,000 of each (minutes)

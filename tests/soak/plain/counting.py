@@ -56,7 +56,7 @@ def count(evidence: Evidence) -> Counts:
     done = {job for job in good if taken[job, True] and job in evidence.whole}
     left = good - done - dead - set(evidence.deleted)
     given_up = (good - done) & dead & failed
-    written = Counter(sign.key for sign in evidence.signs if _writes_a_derivative(sign))
+    written = Counter(sign.key for sign in evidence.signs if _writes_the_large_one(sign))
     return Counts(
         done=len(done),
         lost=len(good - done - left - given_up),
@@ -74,10 +74,9 @@ def _acknowledged(sign: Sign) -> bool:
     return not sign.key and 200 <= sign.status < 300
 
 
-def _writes_a_derivative(sign: Sign) -> bool:
-    return (
-        sign.what == "PutObject" and sign.status == 200 and "/processed/" in sign.key and "/zip/" not in sign.key
-    )
+def _writes_the_large_one(sign: Sign) -> bool:
+    """The one derivative that all consumers make of an upload."""
+    return sign.what == "PutObject" and sign.status == 200 and "/large/" in sign.key
 
 
 def _lay_still(evidence: Evidence, job: int, unfinished: bool) -> float:

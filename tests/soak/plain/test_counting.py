@@ -87,10 +87,11 @@ def test_each_acknowledgement_but_the_first_is_a_double() -> None:
     assert count(replace(DONE, signs=[*DONE.signs, told(110), told(111), told(112, status=503)])).twice == 2
 
 
-def test_each_write_of_a_derivative_but_the_first_is_a_double() -> None:
+def test_each_write_of_the_large_derivative_but_the_first_is_a_double() -> None:
     others = [put(103, PHOTO, 503), put(104, "1/processed/zip/1.zip"), put(105, "1/processed/zip/1.zip")]
+    others += [put(106, PHOTO.replace("large", "small")), put(107, PHOTO.replace("large", "small"))]
     assert count(replace(DONE, signs=[*DONE.signs, *others])).again == 0
-    assert count(replace(DONE, signs=[*DONE.signs, put(106), put(107)])).again == 2
+    assert count(replace(DONE, signs=[*DONE.signs, put(108), put(109)])).again == 2
 
 
 @pytest.mark.parametrize(
