@@ -20,7 +20,7 @@ class Evidence:
     """`good` are the jobs that can be done, `bad` is one that can't, if there is one.
 
     `whole` are those whose outputs are in the bucket, `dead` those in the DLQ, `deleted` those deleted from the
-    queue. The fault was over, or its process gone, at `since`; nobody looked any more at `until` (epoch, s).
+    queue. From `since` on nothing kept a job from going on; nobody looked any more at `until` (epoch, s).
     """
 
     good: Collection[int]
@@ -84,7 +84,7 @@ def _lay_still(evidence: Evidence, job: int, unfinished: bool) -> float:
     received = [each.at for each in evidence.deliveries if each.listing == str(job)]
     if not received:
         return 0.0
-    heard = [*received, *(sign.at for sign in evidence.signs if sign.job == job and sign.at > min(received))]
+    heard = [*received, *(sign.at for sign in evidence.signs if sign.job == job)]
     heard = sorted([*heard, evidence.until] if unfinished else heard)
     gaps = (later - max(earlier, evidence.since) for earlier, later in pairwise(heard))
     return max([0.0, *gaps])

@@ -45,7 +45,7 @@ class Row:
 def _kill(stage: Stage) -> None:
     def kill(process: str) -> None:
         stage.crew.kill(process)
-        stage.over_in(0)
+        stage.lasts(0)
 
     stage.on(*DERIVATIVE, kill)
 
@@ -53,7 +53,7 @@ def _kill(stage: Stage) -> None:
 def _kill_before_the_deletion(stage: Stage) -> None:
     def kill(process: str) -> None:
         stage.crew.kill(process)
-        stage.over_in(0)
+        stage.lasts(0)
 
     stage.on(*DELETION, kill, scripted.INTERNAL_ERROR.answer(DELETION[0]))
 
@@ -61,18 +61,15 @@ def _kill_before_the_deletion(stage: Stage) -> None:
 def _stop(stage: Stage) -> None:
     def stop(process: str) -> None:
         stage.crew.stop(process)
-        stage.over_in(0)
+        stage.lasts(0)
 
     stage.on(*DERIVATIVE, stop)
 
 
 def _freeze(stage: Stage) -> None:
-    """Lying still begins with the freeze, and the frozen process has its say when it thaws."""
-
     def freeze(process: str) -> None:
         stage.crew.freeze(process, FROZEN)
-        stage.over_in(FROZEN)
-        stage.since -= FROZEN
+        stage.lasts(FROZEN)
 
     stage.on(*DERIVATIVE, freeze)
 
@@ -83,7 +80,7 @@ def _broken(service: str, fault: str, seconds: float, everywhere: bool = False) 
     def arrange(stage: Stage) -> None:
         def break_(process: str) -> None:
             stage.crew.break_(service, fault, seconds, None if everywhere else process)
-            stage.over_in(seconds)
+            stage.lasts(seconds, for_all=everywhere)
 
         stage.on(*DERIVATIVE, break_)
 
@@ -96,13 +93,13 @@ def _refused(operation: str, error: AwsError, times: int) -> Callable[[Stage], N
 
 def _deletions_refused(stage: Stage) -> None:
     stage.aws.fail(DELETION[0], scripted.INTERNAL_ERROR, 100_000)
-    stage.over_in(REFUSED, stage.aws.forgive)
+    stage.lasts(REFUSED, stage.aws.forgive, for_all=True)
 
 
 def _backend_down(stage: Stage) -> None:
     def down(process: str) -> None:
         stage.backend.down.set()
-        stage.over_in(OUTAGE, stage.backend.down.clear)
+        stage.lasts(OUTAGE, stage.backend.down.clear, for_all=True)
 
     stage.on(*UPLOAD, down)
 
@@ -114,10 +111,10 @@ ROWS = (
     Row("SIGTERM in mid-job", _stop),
     Row("SIGSTOP for 2.5 leases", _freeze),
     Row("one process's wire to S3 cut, 20 s", _broken("S3", "cut", SHORT)),
+    Row("one process's wire to S3 stalled, 20 s", _broken("S3", "stalled", SHORT)),
     Row("one process's wire to SQS cut, 20 s", _broken("SQS", "cut", SHORT)),
     Row("one process's wire to SQS stalled, 20 s", _broken("SQS", "stalled", SHORT)),
     Row("one process's wire to the backend cut, 20 s", _broken("receiver", "cut", SHORT)),
-    Row("S3 hangs for all, 20 s", _broken("S3", "stalled", SHORT, everywhere=True)),
     Row("S3: 503 to 12 writes", _refused("PutObject", scripted.SLOW_DOWN, 12)),
     Row("SQS: 500 to 12 deletions", _refused(DELETION[0], scripted.INTERNAL_ERROR, 12)),
     Row("S3 unreachable for all, 90 s", _broken("S3", "cut", OUTAGE, everywhere=True)),

@@ -15,7 +15,7 @@ TICK = 0.1
 
 
 class Stage:
-    """The services and the crew of one cell. The fault is over, or its process gone, at `since` (epoch, s)."""
+    """The services and the crew of one cell. From `since` (epoch, s) on nothing keeps a job from going on."""
 
     def __init__(self, aws: Aws, backend: Backend, crew: Crew) -> None:
         self.aws = aws
@@ -39,10 +39,15 @@ class Stage:
 
         self.aws.set_trap(operation, text, act)
 
-    def over_in(self, seconds: float, undo: Callable[[], None] = lambda: None) -> None:
-        """The fault lasts for so long from now on."""
-        self.since = time.time() + seconds
-        self._later.append((self.since, undo))
+    def lasts(self, seconds: float, undo: Callable[[], None] = lambda: None, *, for_all: bool = False) -> None:
+        """The fault lasts for so long from now on.
+
+        A job can't go on before the end of one that is `for_all`; what another process could go on with lies
+        still from the beginning.
+        """
+        end = time.time() + seconds
+        self.since = end if for_all else time.time()
+        self._later.append((end, undo))
 
     @property
     def calm(self) -> bool:

@@ -115,7 +115,7 @@ def test_a_job_in_hand_lies_still_as_long_as_nothing_is_heard_of_it(evidence: Ev
         (DONE, ""),
         (replace(DONE, bad=2), "on the queue"),
         (replace(DONE, bad=2, deleted={JOB, 2}), "deleted"),
-        (replace(DONE, bad=2, dead={2}, signs=[*DONE.signs, told(103, job=2)]), "DLQ, not told"),
+        (replace(DONE, bad=2, dead={2}, signs=[told(103, job=2), FAILED]), "DLQ, not told"),
         (replace(DONE, bad=2, dead={2}, signs=[told(103, "PROCESSING_FAILED", 500, 2)]), "DLQ, told"),
         (replace(DONE, bad=NAMELESS, dead={NAMELESS}), "DLQ"),
     ],
