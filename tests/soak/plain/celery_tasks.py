@@ -49,7 +49,8 @@ app.conf.update(
                 "url": os.environ["QUEUE_URL"],
                 "access_key_id": KEY,
                 "secret_access_key": SECRET,
-                "backoff_policy": {receive: 15 * 2 ** (receive - 1) for receive in range(1, RECEIVES + 1)},
+                "backoff_policy": {receive: 15 * 2 ** (receive - 1) for receive in range(1, RECEIVES)}
+                | {RECEIVES: 0},
                 "backoff_tasks": [NAME],
             }
         },

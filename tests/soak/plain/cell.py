@@ -17,7 +17,7 @@ from tests.soak.record import DELETE, LEASE, Record
 
 GOOD = tuple(range(1, 11))
 BAD = 11
-START = 60.0
+START = 120.0
 AFTERWARDS = 3.0
 """Seconds in which a callback may still come after the queue is empty."""
 

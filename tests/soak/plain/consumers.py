@@ -17,7 +17,7 @@ from tests.snippets.programs import NODE
 from tests.soak.record import LEASE
 
 HERE = Path(__file__).parent
-RECEIVES = 3
+RECEIVES = 5
 SETTINGS = {
     "VISIBILITY_TIMEOUT": f"{LEASE:.0f}",
     "MAX_RECEIVE_COUNT": str(RECEIVES),
@@ -40,7 +40,7 @@ class Consumer:
 
 
 def ours() -> Consumer:
-    return Consumer("this worker", (sys.executable, "-m", "worker.cli", "run"), _send_json)
+    return Consumer("this worker", (sys.executable, "-m", "tests.soak.plain.mortal"), _send_json)
 
 
 def sqs_consumer(modules: Path, scratch: Path) -> Consumer:

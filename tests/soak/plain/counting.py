@@ -36,11 +36,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Each good job is one of the first four; docs/proof.md says what each figure means. `still` in seconds."""
+    """Each good job is one of the first five; docs/proof.md says what each figure means. `still` in seconds."""
 
     done: int
-    lost: int
     given_up: int
+    untold: int
+    lost: int
     left: int
     contradicted: int
     twice: int
@@ -48,24 +49,37 @@ class Counts:
     still: float
     bad: str
 
+    def __str__(self) -> str:
+        """What isn't 0."""
+        figures = {
+            "done": self.done, "given up": self.given_up, "given up untold": self.untold, "lost": self.lost,
+            "left": self.left, "contradicted": self.contradicted, "told twice": self.twice,
+            "made twice": self.again,
+        }  # fmt: skip
+        named = [f"{number} {name}" for name, number in figures.items() if number]
+        return ", ".join([*named, f"still {self.still:.0f} s"]) + (
+            f"; the bad one: {self.bad}" if self.bad else ""
+        )
+
 
 def count(evidence: Evidence) -> Counts:
-    good, dead = set(evidence.good), set(evidence.dead)
+    good, deleted = set(evidence.good), set(evidence.deleted)
     taken = Counter((sign.job, sign.what == SUCCEEDED) for sign in evidence.signs if _acknowledged(sign))
     failed = {job for job in good if taken[job, False]}
     done = {job for job in good if taken[job, True] and job in evidence.whole}
-    left = good - done - dead - set(evidence.deleted)
-    given_up = (good - done) & dead & failed
+    dead = good & set(evidence.dead)
+    elsewhere = good - done - dead
     written = Counter(sign.key for sign in evidence.signs if _writes_the_large_one(sign))
     return Counts(
         done=len(done),
-        lost=len(good - done - left - given_up),
-        given_up=len(given_up),
-        left=len(left),
+        given_up=len((dead - done) & failed),
+        untold=len(dead - done - failed),
+        lost=len(elsewhere & deleted),
+        left=len(elsewhere - deleted),
         contradicted=len(done & (dead | failed)),
         twice=sum(max(0, taken[job, True] - 1) for job in good),
         again=sum(times - 1 for times in written.values()),
-        still=max((_lay_still(evidence, job, job in left) for job in good), default=0.0),
+        still=max((_lay_still(evidence, job, job in elsewhere - deleted) for job in good), default=0.0),
         bad=_end_of_the_bad(evidence),
     )
 

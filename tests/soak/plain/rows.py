@@ -13,10 +13,8 @@ from tests.soak.record import DELETE, LEASE
 
 SHORT = 20.0
 """Seconds of a wire's fault: two leases."""
-OUTAGE = 90.0
-"""Seconds, in which three receives that fail at once, with 15 and 30 s between them, come and go."""
-REFUSED = 80.0
-"""Seconds, in which the last of three receives has ended, too."""
+OUTAGE = 270.0
+"""Seconds, in which five receives that fail at once come and go, with 15, 30, 60 and 120 s between them."""
 FROZEN = 2.5 * LEASE
 DERIVATIVE = ("PutObject", "/processed/")
 UPLOAD = ("GetObject", "/raw/")
@@ -93,7 +91,7 @@ def _refused(operation: str, error: AwsError, times: int) -> Callable[[Stage], N
 
 def _deletions_refused(stage: Stage) -> None:
     stage.aws.fail(DELETION[0], scripted.INTERNAL_ERROR, 100_000)
-    stage.lasts(REFUSED, stage.aws.forgive, for_all=True)
+    stage.lasts(OUTAGE, stage.aws.forgive, for_all=True)
 
 
 def _backend_down(stage: Stage) -> None:
@@ -105,7 +103,13 @@ def _backend_down(stage: Stage) -> None:
 
 
 ROWS = (
-    Row("none"),
+    Row("no fault"),
+    Row("S3 unreachable to all, 270 s", _broken("S3", "cut", OUTAGE, everywhere=True), limit=480),
+    Row("the backend answers 503 to all, 270 s", _backend_down, limit=480),
+    Row("deletions refused until after the last receive", _deletions_refused, limit=480),
+    Row("a job whose callback gets 500 for ever", bad=Bad.DISLIKED, limit=720),
+    Row("a job that kills the process", bad=Bad.POISON),
+    Row("a message that names no job", bad=Bad.MALFORMED),
     Row("SIGKILL in mid-job", _kill),
     Row("SIGKILL between acknowledgement and deletion", _kill_before_the_deletion),
     Row("SIGTERM in mid-job", _stop),
@@ -117,10 +121,4 @@ ROWS = (
     Row("one process's wire to the backend cut, 20 s", _broken("receiver", "cut", SHORT)),
     Row("S3: 503 to 12 writes", _refused("PutObject", scripted.SLOW_DOWN, 12)),
     Row("SQS: 500 to 12 deletions", _refused(DELETION[0], scripted.INTERNAL_ERROR, 12)),
-    Row("S3 unreachable for all, 90 s", _broken("S3", "cut", OUTAGE, everywhere=True)),
-    Row("backend answers 503, 90 s", _backend_down),
-    Row("deletions refused until after the last receive", _deletions_refused),
-    Row("a job that kills the process", bad=Bad.POISON),
-    Row("a message that names no job", bad=Bad.MALFORMED),
-    Row("a job whose callback gets 500 for ever", bad=Bad.DISLIKED, limit=360.0),
 )

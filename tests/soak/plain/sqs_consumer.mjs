@@ -12,6 +12,7 @@ const s3 = new S3Client({ forcePathStyle: true, requestHandler });
 const sqs = new SQSClient({ useQueueUrlAsEndpoint: false, requestHandler });
 
 const receives = (message) => Number(message.Attributes.ApproximateReceiveCount);
+const isLast = (message) => receives(message) >= RECEIVES;
 const hmac = (text, encoding) => createHmac("sha256", CALLBACK_SECRET).update(text).digest(encoding);
 
 async function tell(message, job, status, outputs) {
@@ -59,7 +60,7 @@ const consumer = Consumer.create({
   visibilityTimeout: LEASE,
   heartbeatInterval: LEASE / 3,
   handleMessageTimeout: 120_000,
-  terminateVisibilityTimeout: ([message]) => 15 * 2 ** (receives(message) - 1),
+  terminateVisibilityTimeout: ([message]) => (isLast(message) ? 0 : 15 * 2 ** (receives(message) - 1)),
   pollingCompleteWaitTimeMs: 25_000,
   messageSystemAttributeNames: ["ApproximateReceiveCount"],
   handleMessage: async (message) => {
@@ -67,7 +68,7 @@ const consumer = Consumer.create({
     try {
       await tell(message, job, "SUCCEEDED", await derive(job));
     } catch (error) {
-      if (receives(message) >= RECEIVES) await tell(message, job, "PROCESSING_FAILED", []);
+      if (isLast(message)) await tell(message, job, "PROCESSING_FAILED", []);
       throw error;
     }
     return message;

@@ -42,8 +42,11 @@ DONE = Evidence(
 
 
 def ending(counts: Counts) -> str:
-    """Which of the four ends the one good job came to."""
-    ends = {"done": counts.done, "lost": counts.lost, "given up": counts.given_up, "left": counts.left}
+    """Which of the five ends the one good job came to."""
+    ends = {
+        "done": counts.done, "given up": counts.given_up, "untold": counts.untold, "lost": counts.lost,
+        "left": counts.left,
+    }  # fmt: skip
     (end,) = (name for name, number in ends.items() if number)
     return end
 
@@ -56,8 +59,8 @@ def ending(counts: Counts) -> str:
         (replace(DONE, signs=[put(101)]), "lost"),
         (replace(DONE, signs=[put(101), told(102, status=500)]), "lost"),
         (replace(DONE, signs=[put(101), FAILED]), "lost"),
-        (replace(DONE, signs=[put(101)], deleted=set(), dead={JOB}), "lost"),
-        (replace(DONE, signs=[put(101), replace(FAILED, status=503)], deleted=set(), dead={JOB}), "lost"),
+        (replace(DONE, signs=[put(101)], deleted=set(), dead={JOB}), "untold"),
+        (replace(DONE, signs=[put(101), replace(FAILED, status=503)], deleted=set(), dead={JOB}), "untold"),
         (replace(DONE, signs=[put(101), FAILED], deleted=set(), dead={JOB}), "given up"),
         (replace(DONE, signs=[put(101)], deleted=set()), "left"),
     ],
@@ -122,3 +125,9 @@ def test_a_job_in_hand_lies_still_as_long_as_nothing_is_heard_of_it(evidence: Ev
 )
 def test_the_bad_message_comes_to_an_end_of_its_own(evidence: Evidence, expected: str) -> None:
     assert count(evidence).bad == expected
+
+
+def test_what_is_0_is_not_said() -> None:
+    assert str(count(DONE)) == "1 done, still 1 s"
+    worse = replace(DONE, dead={JOB, 2}, bad=2, signs=[*DONE.signs, told(103)])
+    assert str(count(worse)) == "1 done, 1 contradicted, 1 told twice, still 1 s; the bad one: DLQ, not told"
