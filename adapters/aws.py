@@ -1,55 +1,35 @@
-"""boto3's clients, and the mapping of its errors to the domain's."""
+"""boto3's clients."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionClosedError
+from botocore.exceptions import ConnectionClosedError
 
-from domain.errors import Archived, Conflict, NotFound, Permanent, Transient
+from adapters.aws_errors import BAD_REQUEST, CONFLICT, NOT_FOUND, errors_mapped
 
 if TYPE_CHECKING:
+    from botocore.awsrequest import AWSResponse
+    from botocore.client import BaseClient
     from botocore.model import OperationModel
     from mypy_boto3_mediaconvert import MediaConvertClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-_NOT_FOUND = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFoundException"})
-_CONFLICT = frozenset({"412", "409", "PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"})
-_PERMANENT = {
-    "EntityTooLarge": "it is too large",
-    "KeyTooLongError": "its key is too long",
-    "BadRequestException": "it isn't taken as it is",
-}
 
+def hear(client: BaseClient, answered: Callable[[str], None]) -> None:
+    """Have `answered` called with the name of each operation that the service did, or refused rightly."""
 
-@contextmanager
-def errors_mapped(what: str) -> Iterator[None]:
-    """Raise the domain's errors in place of boto3's; `what` says what was tried, for the message.
+    def look(http_response: AWSResponse, parsed: Mapping[str, Any], model: OperationModel, **_: object) -> None:
+        code = parsed.get("Error", {}).get("Code", "")
+        if http_response.status_code < BAD_REQUEST or code in NOT_FOUND | CONFLICT:
+            answered(model.name)
 
-    Every error that isn't known to be permanent is Transient: a missing permission or an expired credential is
-    mended by somebody, and the message should still be there then.
-    """
-    try:
-        yield
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code in _NOT_FOUND:
-            raise NotFound(f"{what}: there is none") from error
-        if code in _CONFLICT:
-            raise Conflict(f"{what}: the object has changed meanwhile") from error
-        if code == "InvalidObjectState":
-            raise Archived(f"{what}: it is archived and must be restored first: {error}") from error
-        if code in _PERMANENT:
-            raise Permanent(f"{what}: {_PERMANENT[code]}: {error}") from error
-        raise Transient(f"{what}: {error}") from error
-    except (BotoCoreError, OSError) as error:
-        raise Transient(f"{what}: {error}") from error
+    client.meta.events.register("after-call", look)
 
 
 def _require_the_whole_answer(

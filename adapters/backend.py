@@ -17,6 +17,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 
 from domain.errors import Transient
 from domain.model import Report
+from domain.ports import Attempt
 
 CONNECT_SECONDS = 5
 READ_SECONDS = 15
@@ -64,7 +65,7 @@ class SignedCallback:
             retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
         )
 
-    def notify(self, report: Report, checkpoint: Callable[[], None]) -> None:
+    def notify(self, report: Report, attempt: Attempt) -> None:
         body = self._body(report)
         tries = Retrying(
             retry=retry_if_exception_type(_NotAcknowledged),
@@ -73,9 +74,9 @@ class SignedCallback:
             sleep=self._sleep,
             reraise=True,
         )
-        for attempt in tries:
-            with attempt:
-                checkpoint()
+        for one in tries:
+            with one:
+                attempt.checkpoint()
                 self._post(body, report)
 
     def _post(self, body: bytes, report: Report) -> None:

@@ -11,7 +11,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from adapters.aws import errors_mapped
+from adapters.aws_errors import bucket_errors
 from adapters.conditional import put_work
 from domain import keys
 from domain.claims import Claim
@@ -52,7 +52,7 @@ class S3Claims:
     def look(self, source: Source) -> Claim | None:
         key = keys.claim_key(source.raw)
         try:
-            with errors_mapped(f"GET {key}"):
+            with bucket_errors(f"GET {key}"):
                 answer = self._s3.get_object(Bucket=self._bucket, Key=key)
                 data = answer["Body"].read()
         except NotFound:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from adapters.aws import errors_mapped
+from adapters.aws_errors import bucket_errors
 from domain.errors import Conflict, NotFound
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def put_work(client: S3Client, bucket: str, key: str, body: str, seen: str | Non
     Raises:
         Conflict: another one is there by now, or none.
     """
-    with gone_is_conflict(), errors_mapped(f"PUT {key}"):
+    with gone_is_conflict(), bucket_errors(f"PUT {key}"):
         answer = client.put_object(
             Bucket=bucket,
             Key=key,

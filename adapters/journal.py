@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from adapters.aws import errors_mapped
+from adapters.aws_errors import bucket_errors
 from adapters.conditional import put_work
 from adapters.journal_form import Damaged, JournalForm
 from domain import keys
@@ -61,7 +61,7 @@ class S3Journals:
         """The journal at the key, and the ETag; neither where there is no object."""
         log = structlog.get_logger().bind(key=key)
         try:
-            with errors_mapped(f"GET {key}"):
+            with bucket_errors(f"GET {key}"):
                 answer = self._s3.get_object(Bucket=self._bucket, Key=key)
                 form = JournalForm.read(_whole(answer), job.message_id)
         except NotFound:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 from botocore.exceptions import ClientError
 
-from adapters.aws import errors_mapped
+from adapters.aws_errors import mediaconvert_errors
 from adapters.mediaconvert_keys import CAPTURES, check_name, frame_keys
 from domain import keys
 from domain.errors import Permanent
@@ -78,13 +78,13 @@ class MediaConvert:
         request = job_request(source, shape, self._bucket, self._role, generation)
         if self._queue:
             request["Queue"] = self._queue
-        with errors_mapped(f"submit {source.raw.key} to MediaConvert"):
+        with mediaconvert_errors(f"submit {source.raw.key} to MediaConvert"):
             submitted = self._client.create_job(**request)["Job"]
         return Transcoding(source.raw.key, source.etag, submitted["Id"], shape.width, shape.height)
 
     def result(self, transcoding_id: str) -> TranscodingResult | None:
         try:
-            with errors_mapped(f"ask after MediaConvert job {transcoding_id}"):
+            with mediaconvert_errors(f"ask after MediaConvert job {transcoding_id}"):
                 job = self._client.get_job(Id=transcoding_id)["Job"]
         except Permanent as error:
             return TranscodingResult(False, str(error))
@@ -102,7 +102,7 @@ class MediaConvert:
 
     def _probe(self, source: Source) -> Shape:
         """Have MediaConvert probe the source; where it refuses, assume what the asset's type says."""
-        with errors_mapped(f"probe {source.raw.key}"):
+        with mediaconvert_errors(f"probe {source.raw.key}"):
             try:
                 answer = self._client.probe(InputFiles=[{"FileUrl": f"s3://{self._bucket}/{source.raw.key}"}])
             except ClientError as error:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from botocore.exceptions import ClientError
 
-from adapters.aws import errors_mapped
+from adapters.aws_errors import bucket_errors
 from adapters.conditional import condition, gone_is_conflict
-from domain.errors import Conflict, MediaError, NotFound
+from domain.errors import Conflict, Dependency, MediaError, NotFound, Unavailable
 from domain.ports import Entry, Head, Holds
 
 if TYPE_CHECKING:
@@ -43,14 +43,15 @@ class S3Objects:
 
         In a bucket that isn't there every object is missing: each job would fail validation, for good.
         """
-        with errors_mapped(f"look at the bucket {self._bucket}"):
+        with bucket_errors(f"look at the bucket {self._bucket}"):
             self._s3.head_bucket(Bucket=self._bucket)
 
     def head(self, key: str) -> Head | None:
         try:
-            with errors_mapped(f"HEAD {key}"):
+            with bucket_errors(f"HEAD {key}"):
                 answer = self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
         except NotFound:
+            self._confirm_the_bucket()
             return None
         return Head(
             etag=answer["ETag"].strip('"'),
@@ -61,8 +62,16 @@ class S3Objects:
             version=answer.get("VersionId"),
         )
 
+    def _confirm_the_bucket(self) -> None:
+        """A HEAD has no body, so its 404 doesn't say whether the object is missing or the whole bucket."""
+        try:
+            self.require()
+        except NotFound as error:
+            message = f"the bucket {self._bucket} isn't there any more: create it again, or mend MEDIA_BUCKET"
+            raise Unavailable(message, Dependency.BUCKET, "HeadBucket") from error
+
     def read(self, key: str, etag: str, first: int | None = None) -> Iterator[bytes]:
-        with errors_mapped(f"GET {key}"):
+        with bucket_errors(f"GET {key}"):
             condition = f'"{etag}"'
             if first is None:
                 answer = self._s3.get_object(Bucket=self._bucket, Key=key, IfMatch=condition)
@@ -80,7 +89,7 @@ class S3Objects:
     def write(
         self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], only_if: Holds | None = None
     ) -> str:
-        with gone_is_conflict(), errors_mapped(f"PUT {key}"):
+        with gone_is_conflict(), bucket_errors(f"PUT {key}"):
             answer = self._s3.put_object(
                 Bucket=self._bucket,
                 Key=key,
@@ -94,7 +103,7 @@ class S3Objects:
         return answer["ETag"].strip('"')
 
     def delete(self, key: str, etag: str) -> None:
-        with suppress(NotFound), errors_mapped(f"DELETE {key}"):
+        with suppress(NotFound), bucket_errors(f"DELETE {key}"):
             try:
                 self._s3.delete_object(Bucket=self._bucket, Key=key, IfMatch=f'"{etag}"')
             except ClientError as error:
@@ -112,10 +121,10 @@ class S3Objects:
     def copy(
         self, source: str, etag: str, target: str, metadata: Mapping[str, str], only_if: Holds | None = None
     ) -> None:
-        with errors_mapped(f"copy {source}"):
+        with bucket_errors(f"copy {source}"):
             head = self._s3.head_object(Bucket=self._bucket, Key=source)
             kept: dict[str, Any] = {name: head[name] for name in _KEPT if name in head}  # type: ignore[literal-required]
-        with gone_is_conflict(), errors_mapped(f"copy {source}"):
+        with gone_is_conflict(), bucket_errors(f"copy {source}"):
             self._s3.copy_object(
                 Bucket=self._bucket,
                 Key=target,
@@ -130,7 +139,7 @@ class S3Objects:
             )
 
     def list(self, prefix: str) -> Iterator[Entry]:
-        with errors_mapped(f"list {prefix}"):
+        with bucket_errors(f"list {prefix}"):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
             for page in pages:
                 for found in page.get("Contents", []):
@@ -150,7 +159,7 @@ class S3Objects:
 
     def abort_uploads(self, key: str) -> None:
         try:
-            with errors_mapped(f"look for uploads of {key} that were left open"):
+            with bucket_errors(f"look for uploads of {key} that were left open"):
                 pages = self._s3.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket, Prefix=key)
                 for page in pages:
                     for upload in page.get("Uploads", []):
@@ -167,7 +176,7 @@ class S3Objects:
 
     def _tag(self, key: str, stage: str, version: Mapping[str, Any]) -> None:
         tag: TagTypeDef = {"Key": STAGE, "Value": stage}
-        with errors_mapped(f"tag {key}"):
+        with bucket_errors(f"tag {key}"):
             tags = self._s3.get_object_tagging(Bucket=self._bucket, Key=key, **version)["TagSet"]
             others = [other for other in tags if other["Key"] != STAGE]
             if tag in tags:
@@ -191,7 +200,7 @@ class S3Upload:
         self._bucket = bucket
         self._key = key
         self._parts: dict[int, CompletedPartTypeDef] = {}
-        with errors_mapped(f"start the upload of {key}"):
+        with bucket_errors(f"start the upload of {key}"):
             self._id = client.create_multipart_upload(
                 Bucket=bucket,
                 Key=key,
@@ -202,7 +211,7 @@ class S3Upload:
             )["UploadId"]
 
     def part(self, number: int, data: bytes | bytearray) -> None:
-        with errors_mapped(f"upload part {number} of {self._key}"):
+        with bucket_errors(f"upload part {number} of {self._key}"):
             answer = self._s3.upload_part(
                 Bucket=self._bucket,
                 Key=self._key,
@@ -217,7 +226,7 @@ class S3Upload:
             self._parts[number]["ChecksumCRC32"] = answer["ChecksumCRC32"]
 
     def complete(self, etag: str | None) -> None:
-        with errors_mapped(f"complete the upload of {self._key}"):
+        with bucket_errors(f"complete the upload of {self._key}"):
             self._s3.complete_multipart_upload(
                 Bucket=self._bucket,
                 Key=self._key,
@@ -237,7 +246,7 @@ class S3Upload:
 
 def _abort(client: S3Client, bucket: str, key: str, upload_id: str) -> None:
     try:
-        with errors_mapped(f"abort the upload of {key}"):
+        with bucket_errors(f"abort the upload of {key}"):
             client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
     except Conflict:
         pass  # somebody else has aborted it, or completed it

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from adapters.aws import errors_mapped
+from adapters.aws_errors import errors_mapped
 from domain.errors import Transient
 from domain.queue import Message
 

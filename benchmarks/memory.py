@@ -21,11 +21,11 @@ from devstack.processes import memory
 from domain.bundles import Bundles
 from domain.claims import Claim
 from domain.content import FileFormat
-from domain.errors import Permanent
+from domain.errors import Permanent, Unavailable
 from domain.keys import RawKey
 from domain.kinds import Kind
 from domain.model import Derivatives, Job, Report, Source, Transcoding, TranscodingResult
-from domain.ports import Ports
+from domain.ports import Attempt, Ports
 from domain.rendition_cache import RenditionCache
 from domain.run import Run
 from domain.steps.zip import write_bundle
@@ -145,7 +145,7 @@ class Unused:
     def name(self, source: Source, claim: Claim, transcoding: Transcoding) -> None:
         raise Permanent("unused")
 
-    def notify(self, report: Report, checkpoint: Callable[[], None]) -> None:
+    def notify(self, report: Report, attempt: Attempt) -> None:
         raise Permanent("unused")
 
 
@@ -168,6 +168,9 @@ class Alone:
 
     def begin_report(self) -> None:
         """Nobody hears of it."""
+
+    def outlast(self, error: Unavailable) -> None:
+        raise error
 
     def recall(self, source: Source) -> Derivatives | None:
         return None

@@ -75,7 +75,8 @@ class Receiver(LocalServer):
     """A context manager: an HTTP server in threads of this process, on loopback and a free port by default.
 
     It answers 200 to what is genuine and 401 to the rest, except where `plan` says otherwise: each POST takes
-    the first planned answer, if there is one, whatever its signatures. `observer` hears of each callback.
+    the first planned answer, if there is one, whatever its signatures; or else what `rule` answers to it, None for
+    the usual. `observer` hears of each callback.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Receiver(LocalServer):
         self._changed = threading.Condition()
         self._callbacks: list[Callback] = []
         self._plan: deque[Plan] = deque()
+        self.rule: Callable[[Callback], Plan | None] = lambda _: None
         self._released = threading.Event()
         self.closed = False
         super().__init__(_handler(self), host, port)
@@ -150,7 +152,7 @@ class Receiver(LocalServer):
         with self._changed:
             index = len(self._callbacks)
             self._callbacks.append(callback)
-            planned = self._plan.popleft() if self._plan else None
+            planned = self._plan.popleft() if self._plan else self.rule(callback)
             self._changed.notify_all()
         self._observer(callback)
         if isinstance(planned, Hang):

@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
@@ -48,6 +48,7 @@ INTERNAL_ERROR = AwsError(500, "InternalError")
 EXPIRED_TOKEN = AwsError(400, "ExpiredToken")
 REQUEST_THROTTLED = AwsError(403, "RequestThrottled")
 KMS_THROTTLED = AwsError(400, "KmsThrottled")
+S3_KMS_THROTTLED = AwsError(503, "KMS.ThrottlingException")
 HANDLE_IS_INVALID = AwsError(404, "ReceiptHandleIsInvalid")
 QUEUE_DOES_NOT_EXIST = AwsError(400, "QueueDoesNotExist")
 
@@ -62,6 +63,8 @@ class ScriptedEndpoint(LocalServer):
         self._target = urlsplit(target).netloc
         self._lock = threading.Lock()
         self._script: defaultdict[str, deque[AwsError]] = defaultdict(deque)
+        self.rule: Callable[[str], AwsError | None] = lambda _: None
+        """What else is answered with an error, by the operation's name."""
         super().__init__(_handler(self), "127.0.0.1", 0)
 
     def fail(self, operation: str, error: AwsError, times: int) -> None:
@@ -82,7 +85,7 @@ class ScriptedEndpoint(LocalServer):
         """Status, headers and body, the emulator's or the script's."""
         operation = operation_of(method, path, headers)
         with self._lock:
-            error = self._script[operation].popleft() if self._script[operation] else None
+            error = self._script[operation].popleft() if self._script[operation] else self.rule(operation)
         if error:
             return error.answer(operation)
         return self.forward(method, path, headers, body)

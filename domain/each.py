@@ -2,67 +2,134 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextvars import copy_context
-from itertools import islice
-from typing import TypeVar
+from typing import Generic, TypeVar
 
-from domain.errors import Code, Interrupted, MediaError, Permanent
+from domain.errors import Code, Interrupted, MediaError, Permanent, Unavailable
 from domain.model import Failure
-from domain.ports import Attempt
+from domain.run import Run
 
 Item = TypeVar("Item")
 Value = TypeVar("Value")
 
 WINDOW = 16
 """How many items of one job are under way at once: a job of 1,000 assets doesn't block the others."""
+LOOK_EVERY = 5.0
+"""Seconds between two looks whether the items of a job still wait for a thread."""
 
 
 def each(
     items: Iterable[Item],
     work: Callable[[Item], Value],
     pool: Executor,
-    attempt: Attempt,
+    run: Run,
     code: Code,
     salvage: bool = True,
 ) -> dict[Item, Value | Failure]:
     """Do the work for every item side by side; the results come in the items' order.
 
-    A Permanent error is that item's failure (`code` where it has none of its own). Interrupted, and TimedOut
-    from a checkpoint, end the call at once. Any other error is raised when the items under way have ended; on the
-    last receive it is that item's failure instead, so that the rest is reported and not lost. `salvage` turns that
-    off.
+    A Permanent error is that item's failure (`code` where it has none of its own). Where what an item needs is
+    out, the job waits when the items under way have ended, without a thread of the pool, and then tries that item
+    alone before the others. Interrupted, and TimedOut from a checkpoint, end the call at once. Any other error is
+    raised when the items under way have ended; on the last receive it is that item's failure instead, so that the
+    rest is reported and not lost. `salvage` turns that off.
     """
+
+    def judge(error: Exception) -> Failure | None:
+        return failure(error, code) if isinstance(error, Permanent) or (run.attempt.last and salvage) else None
+
     todo = list(items)
-    waiting = iter(todo)
-    running: dict[Future[Value], Item] = {}
-    results: dict[Item, Value | Failure] = {}
-    escaped: Exception | None = None
-    try:
-        while True:
-            for item in islice(waiting, WINDOW - len(running) if escaped is None else 0):
-                running[pool.submit(copy_context().run, work, item)] = item
-            if not running:
-                break
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                item = running.pop(future)
-                try:
-                    results[item] = future.result()
-                except Interrupted:
-                    raise
-                except Exception as error:
-                    if isinstance(error, Permanent) or (attempt.last and salvage):
-                        results[item] = failure(error, code)
-                    else:
-                        escaped = escaped or error
-            attempt.checkpoint()
-    finally:
-        for future in running:
-            future.cancel()
-    if escaped is not None:
-        raise escaped
+    results = _Batch(todo, work, pool, run, judge).results()
     return {item: results[item] for item in todo}
+
+
+class _Batch(Generic[Item, Value]):
+    """The items under way, those that are next, and those that wait for the end of an outage."""
+
+    def __init__(
+        self,
+        items: Iterable[Item],
+        work: Callable[[Item], Value],
+        pool: Executor,
+        run: Run,
+        judge: Callable[[Exception], Failure | None],
+    ) -> None:
+        """`judge` says what failure of its item an error is; None: it is nobody's, and ends the batch."""
+        self._work = work
+        self._pool = pool
+        self._run = run
+        self._judge = judge
+        self._todo = deque(items)
+        self._running: dict[Future[Value], Item] = {}
+        self._window = WINDOW
+        self._away: list[Item] = []
+        self._out: Unavailable | None = None
+        self._escaped: Exception | None = None
+        self._results: dict[Item, Value | Failure] = {}
+
+    def results(self) -> dict[Item, Value | Failure]:
+        """The results, when there is nothing left to do; raises what is nobody's failure."""
+        try:
+            while self._todo or self._running:
+                self._submit()
+                self._collect()
+                if self._out and not self._running:
+                    self._outlast(self._out)
+        finally:
+            for future in self._running:
+                future.cancel()
+        if self._escaped is not None:
+            raise self._escaped
+        return self._results
+
+    def _submit(self) -> None:
+        while self._todo and not self._out and len(self._running) < self._window:
+            item = self._todo.popleft()
+            self._running[self._pool.submit(copy_context().run, self._work, item)] = item
+
+    def _collect(self) -> None:
+        ended = wait(self._running, LOOK_EVERY, FIRST_COMPLETED).done
+        for future in ended:
+            self._take(self._running.pop(future), future)
+        if ended and not self._out:
+            self._window = WINDOW
+        if ended or not any(future.running() for future in self._running):
+            self._run.attempt.checkpoint()
+
+    def _take(self, item: Item, future: Future[Value]) -> None:
+        try:
+            self._results[item] = future.result()
+        except Interrupted:
+            raise
+        except Unavailable as error:
+            self._out = error.forgetting()
+            self._away.append(item)
+        except Exception as error:
+            self._fail(item, error)
+
+    def _outlast(self, out: Unavailable) -> None:
+        """Wait for the end of an outage and try one item again; or learn that the items fail on their own."""
+        away, self._away, self._out = self._away, [], None
+        if self._escaped is not None:
+            return
+        try:
+            self._run.outlast(out)
+        except Unavailable as error:
+            for item in away:
+                self._fail(item, error)
+        else:
+            self._todo.extendleft(reversed(away))
+            self._window = 1
+
+    def _fail(self, item: Item, error: Exception) -> None:
+        if failed := self._judge(error):
+            self._results[item] = failed
+        else:
+            self._escaped = self._escaped or error
+            self._todo.clear()
 
 
 def failure(error: Exception, code: Code) -> Failure:

@@ -2,7 +2,8 @@
 
 Exception
 ├── MediaError            a failure of an asset or of the job; may carry a Code
-│   ├── Transient         a retry can cure it: throttling, time-outs, a backend that is down
+│   ├── Transient         a retry can cure it
+│   │   ├── Unavailable   what all jobs depend on doesn't answer as it should: an outage, if others fail, too
 │   │   ├── Conflict      the object changed between being read and being written or read again
 │   │   └── TimedOut      the attempt took longer than JOB_TIMEOUT
 │   └── Permanent         a retry can't: what it is about is wrong and stays wrong
@@ -49,6 +50,36 @@ class Transient(MediaError):
     def __init__(self, message: str, code: Code | None = None, retry_after: float = 0) -> None:
         super().__init__(message, code)
         self.retry_after = retry_after
+
+
+class Dependency(StrEnum):
+    """What jobs depend on, each of which may be out by itself."""
+
+    BUCKET = "bucket"
+    BACKEND = "backend"
+    MEDIACONVERT = "mediaconvert"
+
+
+class Unavailable(Transient):
+    """A dependency failed in a way that may be everybody's trouble, not this job's.
+
+    `of` is the dependency; `operation` is what it was asked to do, empty where nothing of it can be reached.
+    `evident`: one failure is enough to call it an outage, because its kind (throttling, a time-out, expired
+    credentials) is never about one job.
+    """
+
+    def __init__(
+        self, message: str, of: Dependency, operation: str = "", evident: bool = True, retry_after: float = 0
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.of = of
+        self.operation = operation
+        self.evident = evident
+
+    def forgetting(self) -> Unavailable:
+        """The same error without its traceback, whose frames hold the pictures that were in hand."""
+        self.__traceback__ = self.__cause__ = self.__context__ = None
+        return self
 
 
 class Conflict(Transient):

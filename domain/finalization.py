@@ -44,7 +44,7 @@ def finalize(job: Job, attempt: Attempt, ports: Ports) -> Report:
     report = Report(job, Status.SUCCEEDED, started_at, ports.now(), (), bundle, left_out=left_out)
     with attempt.step("callback"):
         attempt.begin_report()
-        ports.backend.notify(report, attempt.checkpoint)
+        ports.backend.notify(report, attempt)
     return report
 
 
@@ -58,7 +58,7 @@ def _checked(run: Run) -> Mapping[Asset, Source | Failure]:
         with suppress(Archived):
             check_sha256(run, unsure[asset])
 
-    compared = each(unsure, compare, run.ports.assets, run.attempt, Code.VALIDATION_ERROR, salvage=False)
+    compared = each(unsure, compare, run.ports.assets, run, Code.VALIDATION_ERROR, salvage=False)
     return checked | {asset: failure for asset, failure in compared.items() if failure is not None}
 
 

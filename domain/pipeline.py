@@ -15,6 +15,7 @@ from domain.errors import Code, coded_as
 from domain.finalization import finalize
 from domain.kinds import Kind
 from domain.model import Asset, Failure, Job, JobKind, Outcome, Report, Source
+from domain.outlast import outlasting
 from domain.ports import Attempt, Ports
 from domain.rendition_cache import RenditionCache
 from domain.run import Run
@@ -41,7 +42,8 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
         return finalize(job, attempt, ports)
     started_at = ports.now()
     with attempt.step("validate") as counts:
-        run = Run(job, attempt, ports, RenditionCache(CACHE_BYTES), _processed(job, ports))
+        processed = outlasting(attempt.outlast, lambda: _processed(job, ports))
+        run = Run(job, attempt, ports, RenditionCache(CACHE_BYTES), processed)
         checked = recall(run, validate(run))
         sources = [source for source in checked.values() if isinstance(source, Source)]
         counts |= _tally(checked.values())
@@ -60,7 +62,7 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
         report = consolidate(job, outcomes, bundle, started_at, ports.now())
     with attempt.step("callback"):
         attempt.begin_report()
-        ports.backend.notify(report, attempt.checkpoint)
+        ports.backend.notify(report, attempt)
     return report
 
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from domain.bundles import Bundles
 from domain.claims import Claims
 from domain.content import FileFormat
+from domain.errors import Unavailable
 from domain.keys import RawKey
 from domain.kinds import Kind
 from domain.model import Derivatives, Picture, Report, Source, Transcoding, TranscodingResult
@@ -55,8 +56,8 @@ class Upload(Protocol):
 class Objects(Protocol):
     """The bucket. ETags are opaque and without their quotes.
 
-    Each method raises Transient where a retry can help, NotFound where a named object isn't there, and Conflict
-    where it isn't the one with the ETag that was named.
+    Each method raises Transient where a retry can help (Unavailable, where it is the bucket's trouble), NotFound
+    where a named object isn't there, and Conflict where it isn't the one with the ETag that was named.
     """
 
     def head(self, key: str) -> Head | None:
@@ -119,8 +120,10 @@ class Images(Protocol):
 class Backend(Protocol):
     """The backend, which receives the callback."""
 
-    def notify(self, report: Report, checkpoint: Callable[[], None]) -> None:
-        """Return once the backend acknowledged the report. `checkpoint` is called before each try.
+    def notify(self, report: Report, attempt: Attempt) -> None:
+        """Return once the backend acknowledged the report.
+
+        `attempt.checkpoint` is called before each try, and `attempt.outlast` while the backend is out.
 
         Raises:
             Transient: it didn't, for as long as one attempt may try.
@@ -192,6 +195,14 @@ class Attempt(Protocol):
 
     def begin_report(self) -> None:
         """From now on a shutdown waits for the callback: the backend may have received it already."""
+
+    def outlast(self, error: Unavailable) -> None:
+        """Wait until what failed with this error is back, or it is this job's turn to try; only the lease is kept.
+
+        Raises:
+            Unavailable: the error, where as far as is known this job alone fails.
+            Interrupted, TimedOut: the attempt must not go on.
+        """
 
     def idle(self) -> AbstractContextManager[None]:
         """Give the job's place to another job until the block ends; only the lease is kept."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from domain.errors import Unavailable
 from domain.model import Job
 from domain.ports import Attempt, Ports
 from domain.rendition_cache import RenditionCache
@@ -22,3 +23,8 @@ class Run:
     ports: Ports
     renditions: RenditionCache
     processed: Mapping[str, str] = field(default_factory=dict)
+
+    def outlast(self, error: Unavailable) -> None:
+        """See `Attempt.outlast`. Meanwhile the job keeps nothing in memory that it can read again."""
+        self.renditions.clear()
+        self.attempt.outlast(error)

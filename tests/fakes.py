@@ -15,12 +15,12 @@ from domain import keys
 from domain.bundles import Bundles
 from domain.claims import Claim
 from domain.content import FileFormat
-from domain.errors import Code, Conflict, NotFound, Permanent
+from domain.errors import Code, Conflict, NotFound, Permanent, Unavailable
 from domain.journal import Journal
 from domain.keys import RawKey
 from domain.kinds import WIDTHS, Kind, Size
 from domain.model import Job, Origin, Picture, Rendition, Report, Source, Transcoding, TranscodingResult
-from domain.ports import Entry, Head, Holds, Ports
+from domain.ports import Attempt, Entry, Head, Holds, Ports
 from domain.queue import Message
 from worker.metrics import Metrics
 from worker.progress import Progress
@@ -213,8 +213,8 @@ class FakeBackend:
         self.reports: list[Report] = []
         self.before: Callable[[Report], None] = lambda report: None
 
-    def notify(self, report: Report, checkpoint: Callable[[], None]) -> None:
-        checkpoint()
+    def notify(self, report: Report, attempt: Attempt) -> None:
+        attempt.checkpoint()
         self.before(report)
         self.reports.append(report)
 
@@ -330,8 +330,8 @@ class FakeTaskProtection:
 class FakeAttempt:
     """An attempt whose checkpoints pass until the test says otherwise; it remembers its steps.
 
-    It waits by asking `transcoder` once for each; `idle_now` says whether it gave up its place. Its progress is
-    the real one.
+    It waits by asking `transcoder` once for each; `idle_now` says whether it gave up its place. It outlasts as
+    many failures as `outages` says, and takes the next one for the job's own. Its progress is the real one.
     """
 
     def __init__(self, last: bool = False, transcoder: FakeTranscoder | None = None, first: bool = True) -> None:
@@ -341,6 +341,8 @@ class FakeAttempt:
         self.progress = Progress(Job(21, 28, "m-1"), NOW, FakeJournals(), Metrics(), ManualClock())
         self.idle_now = False
         self.reports = False
+        self.outages = 0
+        self.outlasted: list[str] = []
         self.steps: list[str] = []
         self.counts: dict[str, dict[str, int]] = {}
         self.before_checkpoint: Callable[[], None] = lambda: None
@@ -357,6 +359,12 @@ class FakeAttempt:
 
     def begin_report(self) -> None:
         self.reports = True
+
+    def outlast(self, error: Unavailable) -> None:
+        self.checkpoint()
+        if len(self.outlasted) == self.outages:
+            raise error
+        self.outlasted.append(str(error))
 
     @contextmanager
     def idle(self) -> Iterator[None]:

@@ -22,6 +22,7 @@ from tests.fakes import (
 )
 from worker.assembly import Outside, Worker, assemble
 from worker.metrics import Metrics
+from worker.outages import Outages
 
 VISIBILITY = 60
 JOB_TIMEOUT = 600
@@ -54,8 +55,9 @@ class Fakes:
             claims=self.claims,
         )
         outside = Outside(
-            self.queue, self.journals, ports, parse_message, self.clock, random.Random(7), self.task, self.metrics
-        )
+            self.queue, self.journals, ports, parse_message, self.clock, random.Random(7), self.task, self.metrics,
+            Outages(self.clock, self.metrics),
+        )  # fmt: skip
         return assemble(outside, concurrency, VISIBILITY, job_timeout)
 
     def reports(self) -> list[Status]:

@@ -16,6 +16,7 @@ from worker.health import Health
 from worker.in_flight import InFlight
 from worker.lease import Leases
 from worker.metrics import Metrics
+from worker.outages import Outages
 from worker.poller import Poller
 from worker.protection import Protection
 from worker.service import Service
@@ -40,6 +41,7 @@ class Outside:
     rng: random.Random
     task: TaskProtection
     metrics: Metrics
+    outages: Outages
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,15 @@ class Worker:
 
 def assemble(outside: Outside, concurrency: int, visibility_timeout: int, job_timeout: float) -> Worker:
     """Make the parts; `concurrency` is how many jobs have a place, both time-outs are in seconds."""
-    clock, metrics, ports = outside.clock, outside.metrics, outside.ports
+    clock, metrics, ports, outages = outside.clock, outside.metrics, outside.ports, outside.outages
     leases = Leases(outside.queue, visibility_timeout, clock, metrics)
-    slots = Slots(concurrency, MOST_WAITING)
+    slots = Slots(concurrency, MOST_WAITING, outages.places)
     watcher = Watcher(ports.transcoder, clock, outside.rng)
-    waiting = Waiting(slots, watcher, Protection(outside.task, slots, metrics, clock), metrics)
+    waiting = Waiting(slots, outages, watcher, Protection(outside.task, slots, metrics, clock), metrics)
     in_flight = InFlight(leases, outside.journals, waiting, metrics, job_timeout, clock)
     settler = Settler(outside.queue, leases, ports.backend, metrics, ports.now)
     handler = Handler(outside.parse, in_flight, settler, ports, outside.rng)
     poller = Poller(leases, slots, handler, metrics, clock, outside.rng)
     service = Service(poller, leases, waiting, in_flight, handler, clock)
-    health = Health(poller, leases, in_flight, metrics, clock)
+    health = Health(poller, leases, in_flight, outages, metrics, clock)
     return Worker(service, health, poller, handler, in_flight, leases, slots, watcher, metrics)

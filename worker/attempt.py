@@ -6,14 +6,20 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 
-from domain.errors import LeaseLost, Stopped, TimedOut
+from domain.errors import Dependency, LeaseLost, Stopped, TimedOut, Unavailable
 from domain.model import Job, TranscodingResult
 from worker.lease import Lease, Leases
+from worker.outage import Affected
 from worker.progress import Progress
 from worker.waiting import Waiting
 
 LONGEST_WRAP_UP = 300.0
 """Seconds that are kept for posters, bundle and callback when the time to wait for a video is up."""
+LAST_CALL = 11 * 3600.0
+"""Seconds from the receive for which the last receive's callback waits; SQS ends a lease after 12 hours.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
+"""
 
 
 class Attempt:
@@ -32,6 +38,10 @@ class Attempt:
         self.progress = progress
         self.deadline = clock() + timeout
         self.reporting = False
+        self._last_call = clock() + LAST_CALL
+        self._last_words = False
+        self._cut_off = threading.Event()
+        self._affected = Affected(progress.job.listing_id)
         self._leases = leases
         self._waiting = waiting
         self._clock = clock
@@ -75,13 +85,20 @@ class Attempt:
         self._wait_until = min(self._wait_until, wait_until)
         self._waiting.look()
 
+    def cut_off(self) -> None:
+        """Let the next checkpoint end the callback, too: the process is about to end."""
+        self._cut_off.set()
+
     def checkpoint(self) -> None:
         self.progress.note()
-        if not self._leases.holds(self.lease):
-            raise LeaseLost("another worker may have the message by now")
-        if self._stopped.is_set():
-            raise Stopped("the worker is shutting down")
-        if self._clock() >= self.deadline:
+        if self._cut_off.is_set():
+            raise Stopped("the worker is shutting down and can't wait for the callback any longer")
+        if not self._last_words:
+            if not self._leases.holds(self.lease):
+                raise LeaseLost("another worker may have the message by now")
+            if self._stopped.is_set():
+                raise Stopped("the worker is shutting down")
+        if self._clock() >= (self._last_call if self.last and self.reporting else self.deadline):
             raise TimedOut("the attempt took longer than JOB_TIMEOUT")
 
     def step(self, name: str) -> AbstractContextManager[dict[str, int]]:
@@ -91,15 +108,32 @@ class Attempt:
     def begin_report(self) -> None:
         self.reporting = True
 
+    def begin_last_words(self) -> None:
+        """The failure callback of the last receive, which goes out whether the lease holds or not."""
+        self.reporting = self._last_words = True
+
+    def outlast(self, error: Unavailable) -> None:
+        def look() -> None:
+            self.checkpoint()
+            if error.of is Dependency.MEDIACONVERT and self._must_not_wait():
+                self._require_no_hand_over()
+                raise error
+
+        self._waiting.outlast(self._affected, error, look)
+
     def idle(self) -> AbstractContextManager[None]:
         return self._waiting.lending_the_place(self.checkpoint)
 
     def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, TranscodingResult]:
         ended = self._waiting.wait(transcoding_ids, self._must_not_wait)
         self.checkpoint()
-        if not ended and self._hands_over:
-            raise Stopped("the worker is shutting down; the next one goes on waiting for the videos")
+        if not ended:
+            self._require_no_hand_over()
         return ended
+
+    def _require_no_hand_over(self) -> None:
+        if self._hands_over:
+            raise Stopped("the worker is shutting down; the next one goes on waiting for the videos")
 
     def _must_not_wait(self) -> bool:
         self.progress.note()

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 
-from adapters.aws import Clients, connect
+from adapters.aws import Clients, connect, hear
 from adapters.backend import SignedCallback
 from adapters.callback import CallbackForm
 from adapters.claims import S3Claims
@@ -20,12 +21,13 @@ from adapters.no_transcoder import NoTranscoder
 from adapters.pillow import PillowImages
 from adapters.s3 import S3Objects
 from adapters.sqs import LONGEST_POLL, NoRedrivePolicy, SqsQueue
-from domain.errors import MediaError
+from domain.errors import Dependency, MediaError
 from domain.model import Report, Status
 from domain.ports import Ports, Transcoder
 from worker.assembly import Outside, Worker, assemble
 from worker.lease import longest_poll
 from worker.metrics import Metrics
+from worker.outages import Outages
 from worker.settings import Settings
 
 TRANSFERS = 16
@@ -60,6 +62,10 @@ def _outside(settings: Settings) -> Outside:
         videos=settings.mediaconvert_role_arn is not None,
     )
     metrics = Metrics()
+    outages = Outages(time.monotonic, metrics)
+    hear(clients.s3, partial(outages.answered, Dependency.BUCKET))
+    if clients.mediaconvert:
+        hear(clients.mediaconvert, partial(outages.answered, Dependency.MEDIACONVERT))
     queue = SqsQueue(clients.poll, clients.lease, settings.queue_url)
     queue.require()
     objects = S3Objects(clients.s3, settings.media_bucket, metrics.count_bytes)
@@ -85,7 +91,8 @@ def _outside(settings: Settings) -> Outside:
     )
     journals = S3Journals(clients.s3, settings.media_bucket)
     task = EcsAgent(settings.ecs_agent_uri)
-    return Outside(queue, journals, ports, parse_message, time.monotonic, random.SystemRandom(), task, metrics)
+    clock = time.monotonic
+    return Outside(queue, journals, ports, parse_message, clock, random.SystemRandom(), task, metrics, outages)
 
 
 def _callback_body(settings: Settings, metrics: Metrics) -> Callable[[Report], bytes]:

@@ -51,20 +51,20 @@ class EmbeddedMetrics:
         ]
 
     def _values(self) -> Iterator[tuple[str, Labels, float]]:
-        """Name, labels and value of each gauge and of each counter; with labels only of those that grew."""
+        """Name, labels and value of each gauge and counter; with labels only what isn't 0, wasn't, or grew."""
         for family in self._metrics.families():
             if not family.name.startswith("media_worker_") or family.name.endswith("_info"):
                 continue
             for sample in family.samples:
                 # An empty string is no dimension, and the format has no buckets.
                 labels = tuple((name, value) for name, value in sample.labels.items() if value)
+                last = self._last.get((sample.name, labels), 0)
+                self._last[sample.name, labels] = sample.value
                 if family.type == "gauge":
-                    yield sample.name, labels, sample.value
-                elif not sample.name.endswith("_bucket"):
-                    added = sample.value - self._last.get((sample.name, labels), 0)
-                    self._last[sample.name, labels] = sample.value
-                    if added or not labels:
-                        yield sample.name, labels, added
+                    if sample.value or last or not labels:
+                        yield sample.name, labels, sample.value
+                elif not sample.name.endswith("_bucket") and (sample.value != last or not labels):
+                    yield sample.name, labels, sample.value - last
 
     def _line(self, labels: Mapping[str, str], values: Sequence[tuple[str, float]]) -> str:
         dimensions = {"queue": self._queue, **labels}

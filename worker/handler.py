@@ -9,6 +9,7 @@ import structlog
 
 from domain.errors import Interrupted, MediaError, Stopped
 from domain.model import Job, Report
+from domain.outlast import outlasting
 from domain.pipeline import process
 from domain.ports import Ports
 from domain.queue import Message
@@ -69,7 +70,7 @@ class Handler:
         log = structlog.get_logger()
         try:
             if not attempt.first:
-                attempt.progress.load()
+                outlasting(attempt.outlast, attempt.progress.load)
                 refuse_poison(attempt.progress.journal, attempt.receive, attempt.last)
             log.info("attempt begun", kind=attempt.job.kind, last=attempt.last, assets=len(attempt.job.assets))
             return process(attempt.job, attempt, self._ports)

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from worker.in_flight import InFlight
 from worker.lease import Leases
 from worker.metrics import Metrics
+from worker.outages import NEEDED_BY_ALL, Outages
 from worker.poller import Poller
 
 STALE_POLL = 70.0
@@ -21,11 +22,18 @@ class Health:
     """What the process says of itself."""
 
     def __init__(
-        self, poller: Poller, leases: Leases, in_flight: InFlight, metrics: Metrics, clock: Callable[[], float]
+        self,
+        poller: Poller,
+        leases: Leases,
+        in_flight: InFlight,
+        outages: Outages,
+        metrics: Metrics,
+        clock: Callable[[], float],
     ) -> None:
         self._poller = poller
         self._leases = leases
         self._in_flight = in_flight
+        self._outages = outages
         self._metrics = metrics
         self._clock = clock
 
@@ -50,7 +58,8 @@ class Health:
         """Why the process gets no work done at the moment; empty where it does."""
         if self._poller.stopping:
             return ["shutting down"]
-        return [] if self._poller.reachable else ["the last poll of the queue failed, or none has ended yet"]
+        problems = [] if self._poller.reachable else ["the last poll of the queue failed, or none has ended yet"]
+        return problems + [line for of, line in self._outages.named().items() if of in NEEDED_BY_ALL]
 
     def serve(self, port: int) -> ThreadingHTTPServer:
         """Answer on this port in a thread of its own until the process ends."""
@@ -67,7 +76,8 @@ class Health:
         if path not in checks:
             return 404, b"/livez, /readyz or /metrics\n"
         problems = checks[path]()
-        return (503 if problems else 200), "".join(f"{line}\n" for line in problems or ["ok"]).encode()
+        lines = problems or ["ok", *self._outages.named().values()]
+        return (503 if problems else 200), "".join(f"{line}\n" for line in lines).encode()
 
 
 def _probe_of(health: Health) -> type[BaseHTTPRequestHandler]:

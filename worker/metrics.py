@@ -18,7 +18,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from domain.errors import Code
+from domain.errors import Code, Dependency
 from domain.journal import Ending
 from domain.model import Failure, Report, Status
 from domain.queue import Message
@@ -96,6 +96,9 @@ class Metrics:
         )
         self.in_flight = Gauge("media_worker_in_flight", "Jobs in hand", registry=registry)
         self.waiting = Gauge("media_worker_waiting", "Jobs in hand that only wait for a video", registry=registry)
+        self.outage = Gauge("media_worker_outage", "1 while it is out", ["of"], registry=registry)
+        for of in Dependency:
+            self.outage.labels(of)
         self.withheld = Gauge("media_worker_withheld", "1 while nothing is received", registry=registry)
         self.transcodings = counter("transcodings", "Videos submitted to the transcoder: each costs money")
         self.leases_lost = counter("leases_lost", "Leases that ran out")

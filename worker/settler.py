@@ -90,13 +90,13 @@ class Settler:
         self._show_again(attempt.lease, settlement.delay)
 
     def _report_failure(self, error: Exception, attempt: Attempt) -> None:
-        attempt.begin_report()
+        attempt.begin_last_words()
         progress = attempt.progress
         progress.current_step = "callback"
         report = give_up(attempt.job, error, progress.derivatives, progress.started_at, self._now())
         told = "no"
         try:
-            self._backend.notify(report, progress.note)
+            self._backend.notify(report, attempt)
         except Exception:
             structlog.get_logger().exception("the failure callback wasn't acknowledged", status=report.status)
         else:

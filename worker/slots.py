@@ -15,10 +15,14 @@ class Slots:
     A job that only waits lends its place to others, but no more than `lendable` jobs do at a time. When it wants
     one back, it comes before new jobs and doesn't wait for places that are only reserved: a long poll holds those
     for long. So there may be twice as many jobs at work as places for a while.
+
+    `limit` is told whether any job is in hand, and says beyond how many jobs at work nobody may reserve a place at
+    present; None: the number of places is the only limit.
     """
 
-    def __init__(self, total: int, lendable: int) -> None:
+    def __init__(self, total: int, lendable: int, limit: Callable[[bool], int | None] = lambda _: None) -> None:
         self._total = total
+        self._limit = limit
         self._reserved = 0
         self._occupied = 0
         self._lendable = lendable
@@ -31,7 +35,11 @@ class Slots:
     def reserve(self, at_most: int, timeout: float) -> int:
         """Reserve every free place up to `at_most`, waiting for the first; 0 where none came free in time."""
         with self._changed:
-            self._changed.wait_for(lambda: self._free() > 0 or self._closed, timeout)
+            waited = 0.0
+            while not self._changed.wait_for(lambda: self._free() > 0 or self._closed, LOOK_EVERY):
+                waited += LOOK_EVERY
+                if waited >= timeout:
+                    break
             places = max(0, min(self._free(), at_most))
             self._reserved += places
             return places
@@ -90,7 +98,11 @@ class Slots:
                 self._changed.notify_all()
 
     def _free(self) -> int:
-        return 0 if self._withheld else self._total - self._occupied - self._reserved - self._returning
+        if self._withheld:
+            return 0
+        limit = self._limit(self._occupied + self._lent > 0)
+        total = self._total if limit is None else min(limit, self._total)
+        return total - self._occupied - self._reserved - self._returning
 
     def wait_until_empty(self, timeout: float) -> bool:
         """Wait until no place is reserved, occupied or lent; False where that took longer (seconds)."""

@@ -1,4 +1,4 @@
-"""Jobs that only wait for their videos: they hold a lease, and no place."""
+"""Jobs that only wait, for their videos or for the end of an outage: they hold a lease, and no place."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from contextlib import contextmanager
 
 import structlog
 
+from domain.errors import Unavailable
 from domain.model import TranscodingResult
 from worker.metrics import Metrics
+from worker.outage import Affected
+from worker.outages import Outages
 from worker.protection import Protection
 from worker.slots import Slots
 from worker.watcher import Watcher
@@ -17,8 +20,11 @@ from worker.watcher import Watcher
 class Waiting:
     """Lends the places of the jobs that wait, protects the task, and has one thread poll their transcodings."""
 
-    def __init__(self, slots: Slots, watcher: Watcher, protection: Protection, metrics: Metrics) -> None:
+    def __init__(
+        self, slots: Slots, outages: Outages, watcher: Watcher, protection: Protection, metrics: Metrics
+    ) -> None:
         self._slots = slots
+        self._outages = outages
         self._watcher = watcher
         self._protection = protection
         self._metrics = metrics
@@ -47,6 +53,18 @@ class Waiting:
     ) -> Mapping[str, TranscodingResult]:
         """Block until a transcoding has ended; returns the results by id, none if it had to end before."""
         return self._watcher.wait(transcoding_ids, must_end)
+
+    def outlast(self, job: Affected, error: Unavailable, checkpoint: Callable[[], None]) -> None:
+        """Wait until the job may try again what failed, without its place.
+
+        Raises:
+            Unavailable: the error, where as far as is known the job failed alone; and what `checkpoint` raises.
+        """
+        if not self._outages.failed(job, error):
+            raise error
+        structlog.get_logger().info("waiting for the end of an outage", of=error.of, why=str(error))
+        with self._slots.lent(checkpoint):
+            self._outages.wait(job, error, checkpoint)
 
     def look(self) -> None:
         """End each wait that must end."""

@@ -8,6 +8,7 @@ from domain import keys
 from domain.each import each
 from domain.errors import Code, Conflict
 from domain.model import Failure, Outcome, Source
+from domain.outlast import outlasting
 from domain.run import Run
 
 
@@ -19,8 +20,12 @@ def confirm(run: Run, made: Mapping[Source, Outcome]) -> dict[Source, Outcome]:
     done = [source for source, outcome in made.items() if not isinstance(outcome, Failure)]
     if not done:
         return dict(made)
-    entries = run.ports.objects.list(keys.raw_prefix(run.job.listing_id))
-    uploads = {entry.key: entry.etag for entry in entries}
+
+    def listed() -> dict[str, str]:
+        entries = run.ports.objects.list(keys.raw_prefix(run.job.listing_id))
+        return {entry.key: entry.etag for entry in entries}
+
+    uploads = outlasting(run.outlast, listed)
 
     def one(source: Source) -> Outcome:
         if uploads.get(source.raw.key) != source.etag:
@@ -29,4 +34,4 @@ def confirm(run: Run, made: Mapping[Source, Outcome]) -> dict[Source, Outcome]:
         run.ports.objects.mark_processed(source.raw.key, source.version)
         return made[source]
 
-    return {**made, **each(done, one, run.ports.transfers, run.attempt, Code.PROCESSING_FAILED)}
+    return {**made, **each(done, one, run.ports.transfers, run, Code.PROCESSING_FAILED)}

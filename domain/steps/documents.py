@@ -22,7 +22,7 @@ def documents(run: Run, sources: Iterable[Source]) -> dict[Source, Derivatives |
         run.attempt.checkpoint()
         return run.attempt.progress.recall(source) or _copy(run, source)
 
-    return each(sources, one, run.ports.assets, run.attempt, Kind.DOCUMENT.code)
+    return each(sources, one, run.ports.assets, run, Kind.DOCUMENT.code)
 
 
 def _copy(run: Run, source: Source) -> Derivatives:

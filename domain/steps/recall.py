@@ -27,7 +27,7 @@ def recall(run: Run, checked: Mapping[Asset, Source | Failure]) -> dict[Asset, S
         _look(run, source, latest[source])
 
     # Its digest may have to be read, so this isn't for the pool of small transfers.
-    looked = each(latest, look, run.ports.assets, run.attempt, Code.PROCESSING_FAILED)
+    looked = each(latest, look, run.ports.assets, run, Code.PROCESSING_FAILED)
     failed = {source: failure for source, failure in looked.items() if failure is not None}
     failed |= _collisions(run, [source for source in sources if source not in failed])
     return {

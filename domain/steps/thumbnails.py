@@ -23,7 +23,7 @@ def thumbnails(run: Run, sources: Iterable[Source]) -> dict[Source, Derivatives 
         run.attempt.checkpoint()
         return run.attempt.progress.recall(source) or _render(run, source)
 
-    return each(sources, one, run.ports.assets, run.attempt, Kind.PHOTO.code)
+    return each(sources, one, run.ports.assets, run, Kind.PHOTO.code)
 
 
 def _render(run: Run, source: Source) -> Derivatives:

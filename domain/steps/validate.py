@@ -30,7 +30,7 @@ def validate(run: Run) -> dict[Asset, Source | Failure]:
         return _look(run, asset)
 
     assets, salvage = dict.fromkeys(run.job.assets), run.job.kind is JobKind.PROCESS
-    return each(assets, look, run.ports.transfers, run.attempt, Code.VALIDATION_ERROR, salvage=salvage)
+    return each(assets, look, run.ports.transfers, run, Code.VALIDATION_ERROR, salvage=salvage)
 
 
 def _look(run: Run, asset: Asset) -> Source:

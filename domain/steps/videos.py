@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from domain.content import FileFormat
 from domain.digest import check_sha256
 from domain.each import each
-from domain.errors import Code, Conflict, MediaError, Permanent, Transient, coded_as
+from domain.errors import Code, Conflict, MediaError, Permanent, Transient, Unavailable, coded_as
 from domain.kinds import Kind, Size
 from domain.model import Derivatives, Failure, Source, Transcoding, TranscodingResult
 from domain.record import Record
@@ -19,11 +19,20 @@ from domain.transcodings import obtain
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A video's transcoding and, once that has ended, its result; or the error for which nothing was submitted."""
+    """A video's transcoding and, once that has ended, its result; or the error for which nothing was submitted.
+
+    `instead_of` is the transcoding that failed and should have been submitted again.
+    """
 
     transcoding: Transcoding | None = None
     result: TranscodingResult | None = None
     error: MediaError | None = None
+    instead_of: Transcoding | None = None
+
+    @property
+    def put_off(self) -> bool:
+        """Whether it can be submitted when an outage is over."""
+        return isinstance(self.error, Unavailable)
 
     def finished(self) -> Transcoding:
         """The transcoding, where it is done.
@@ -34,8 +43,7 @@ class Submission:
         if self.transcoding is None:
             raise self.error or Transient("nothing was submitted")
         if self.result is None:
-            why = f"transcoding {self.transcoding.id} hasn't ended in time"
-            raise Transient(f"{why}; the next attempt goes on waiting for it")
+            raise Transient(f"transcoding {self.transcoding.id} hasn't ended in time")
         if not self.result.done:
             raise Permanent(self.result.message)
         return self.transcoding
@@ -48,7 +56,7 @@ Submissions = Mapping[str, Submission | Failure]
 def submit(run: Run, sources: Iterable[Source]) -> Submissions:
     """Submit a transcoding for each video that has none yet.
 
-    An error that a retry can cure is kept for `wait` to raise: the photos of the job have nothing to do with it.
+    What goes wrong is kept for `wait` to raise, or to outlast: the photos of the job have nothing to do with it.
     """
 
     def one(source: Source) -> Submission:
@@ -57,14 +65,16 @@ def submit(run: Run, sources: Iterable[Source]) -> Submissions:
         return Submission(known) if known else _submit(run, source)
 
     unfinished = {source.raw.key: source for source in sources if run.attempt.progress.recall(source) is None}
-    submitted = each(unfinished.values(), one, run.ports.assets, run.attempt, Kind.VIDEO.code)
+    submitted = each(unfinished.values(), one, run.ports.assets, run, Kind.VIDEO.code)
     return {source.raw.key: submission for source, submission in submitted.items()}
 
 
 def wait(run: Run, sources: Iterable[Source], submissions: Submissions) -> dict[Source, Derivatives | Failure]:
     """Wait until the transcodings have ended, without a place among the jobs, and make the posters."""
     videos = list(sources)
-    ended = _await(run, videos, submissions)
+    ended = _await(run, videos, _submit_put_off(run, videos, submissions))
+    while any(isinstance(one, Submission) and one.put_off for one in ended.values()):
+        ended = _await(run, videos, _submit_put_off(run, videos, ended))
 
     def one(source: Source) -> Derivatives | Failure:
         run.attempt.checkpoint()
@@ -73,14 +83,39 @@ def wait(run: Run, sources: Iterable[Source], submissions: Submissions) -> dict[
         submission = ended[source.raw.key]
         return submission if isinstance(submission, Failure) else _finish(run, source, submission)
 
-    return each(videos, one, run.ports.assets, run.attempt, Kind.VIDEO.code)
+    return each(videos, one, run.ports.assets, run, Kind.VIDEO.code)
 
 
 def _submit(run: Run, source: Source, failed: Transcoding | None = None) -> Submission:
     try:
+        return _obtain(run, source, failed)
+    except Unavailable as error:
+        return Submission(error=error.forgetting(), instead_of=failed)
+
+
+def _submit_put_off(run: Run, videos: Iterable[Source], submissions: Submissions) -> Submissions:
+    """Submit what couldn't be while MediaConvert or the bucket was out, waiting until it can be."""
+    put_off = {
+        source: submission
+        for source in videos
+        if isinstance(submission := submissions.get(source.raw.key), Submission) and submission.put_off
+    }
+
+    def one(source: Source) -> Submission:
+        run.attempt.checkpoint()
+        return _obtain(run, source, put_off[source].instead_of)
+
+    submitted = each(put_off, one, run.ports.assets, run, Kind.VIDEO.code)
+    return {**submissions, **{source.raw.key: submission for source, submission in submitted.items()}}
+
+
+def _obtain(run: Run, source: Source, failed: Transcoding | None) -> Submission:
+    try:
         if failed is None:
             check_sha256(run, source)
         return Submission(obtain(run, source, failed))
+    except Unavailable:
+        raise
     except MediaError as error:
         return Submission(error=error)
 

@@ -8,11 +8,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextvars import copy_context
+from itertools import count
 
 from domain import content, keys
 from domain.bundle_paths import NAMING, BundlePaths, inner_path
 from domain.errors import Conflict, NotFound, Transient
 from domain.model import Bundle
+from domain.outlast import outlasting
 from domain.part_sink import MIN_PART_SIZE, PartSink
 from domain.ports import Entry, Head
 from domain.run import Run
@@ -53,11 +55,21 @@ def write_bundle(run: Run, look: Callable[[Run], list[Entry]] = processed) -> Bu
     Raises:
         Transient: the bundle was replaced by others again and again.
     """
-    objects = run.ports.objects
     key = run.ports.bundles.key(run.job)
-    if not run.attempt.first:
-        # A process that was killed couldn't. Another job's upload is hit, too: that one builds its bundle again.
-        objects.abort_uploads(key)
+    tries = count(1 if run.attempt.first else 2)
+
+    def build() -> Bundle | None:
+        if next(tries) > 1:
+            # A process that was killed couldn't, nor could this one while the bucket was out. Another job's upload
+            # is hit, too: that one builds its bundle again.
+            run.ports.objects.abort_uploads(key)
+        return _build(run, key, look)
+
+    return outlasting(run.outlast, build)
+
+
+def _build(run: Run, key: str, look: Callable[[Run], list[Entry]]) -> Bundle | None:
+    objects = run.ports.objects
     for _ in range(REBUILDS):
         run.attempt.checkpoint()
         current = objects.head(key)

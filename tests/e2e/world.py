@@ -171,13 +171,17 @@ class World:
         visible = int(attributes["ApproximateNumberOfMessages"])
         return visible + int(attributes["ApproximateNumberOfMessagesNotVisible"])
 
-    def wait_until_settled(self) -> None:
-        """No message, no DLQ, no open upload. The deletion follows the callback, so it is waited for."""
+    def wait_until_empty(self) -> None:
+        """No message is left in the queue. The deletion follows the callback, so it is waited for."""
         for _ in range(100):
             if self.depth(self.queue_url) == 0:
                 break
             self.sqs.receive_message(QueueUrl=self.dlq_url, WaitTimeSeconds=1)
         assert self.depth(self.queue_url) == 0
+
+    def wait_until_settled(self) -> None:
+        """No message, no DLQ, no open upload."""
+        self.wait_until_empty()
         assert self.depth(self.dlq_url) == 0
         assert self.open_uploads() == 0
 

@@ -13,7 +13,8 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )  # fmt: skip
 
-from adapters.aws import connect, errors_mapped
+from adapters.aws import connect
+from adapters.aws_errors import errors_mapped
 from adapters.journal import S3Journals
 from adapters.s3 import S3Objects
 from adapters.sqs import SqsQueue

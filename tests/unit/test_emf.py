@@ -80,6 +80,16 @@ def test_a_worker_that_has_nothing_to_do_prints_one_line_with_its_zeros() -> Non
     assert read["media_worker_in_flight", "media-processing"] == 0
 
 
+def test_what_is_out_is_printed_until_it_was_0_once() -> None:
+    metrics = Metrics()
+    metrics.outage.labels("backend").set(1)
+    emf, name = embedded(metrics), ("media_worker_outage", "media-processing", "backend")
+    assert values(emf.lines())[name] == 1
+    metrics.outage.labels("backend").set(0)
+    assert values(emf.lines())[name] == 0
+    assert name not in values(emf.lines())
+
+
 def test_an_empty_label_is_no_dimension() -> None:
     metrics = Metrics()
     metrics.assets.labels("ok", "").inc()

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from domain.errors import Dependency, Unavailable
+from worker.outage import (
+    LONGEST_INTERVAL,
+    LONGEST_RETRY_AFTER,
+    RAMP_OVER,
+    RAMP_SECONDS,
+    SECOND_OPINION,
+    Affected,
+    Outage,
+)
+
+
+def unreachable(retry_after: float = 0) -> Unavailable:
+    return Unavailable("no route", Dependency.BUCKET, retry_after=retry_after)
+
+
+def throttled(operation: str = "GetObject") -> Unavailable:
+    return Unavailable("slow down", Dependency.BUCKET, operation)
+
+
+def forbidden(operation: str = "GetObject") -> Unavailable:
+    return Unavailable("access denied", Dependency.BUCKET, operation, evident=False)
+
+
+def jobs(count: int) -> list[Affected]:
+    return [Affected(listing) for listing in range(count)]
+
+
+@pytest.fixture
+def outage() -> Outage:
+    return Outage()
+
+
+def begun(outage: Outage, error: Unavailable, count: int = 1) -> list[Affected]:
+    """An outage that so many jobs wait for, begun at 0."""
+    waiting = jobs(count)
+    assert all(outage.failed(job, error, 0) for job in waiting)
+    return waiting
+
+
+def test_what_is_evident_counts_at_the_first_job(outage: Outage) -> None:
+    begun(outage, unreachable())
+    assert outage.out
+    assert outage.why == "no route"
+
+
+def test_what_may_be_the_jobs_own_counts_at_the_third_listing(outage: Outage) -> None:
+    first, second, third = jobs(3)
+    assert not outage.failed(first, forbidden(), 0)
+    assert not outage.failed(Affected(first.listing_id), forbidden(), 0), "another job of the same listing"
+    assert not outage.failed(second, forbidden(), 0)
+    assert outage.failed(third, forbidden(), 0)
+    assert outage.out
+
+
+def test_a_success_between_lets_the_listings_before_not_count(outage: Outage) -> None:
+    first, second, third = jobs(3)
+    for job in (first, second):
+        outage.failed(job, forbidden(), 0)
+    outage.succeeded("GetObject", 1)
+    assert not outage.failed(third, forbidden(), 2)
+    assert not outage.out
+
+
+def test_a_success_in_something_else_proves_nothing(outage: Outage) -> None:
+    begun(outage, throttled("PutObject"))
+    assert not outage.succeeded("HeadObject", 1)
+    assert outage.out
+
+
+def test_while_it_is_out_every_such_failure_waits(outage: Outage) -> None:
+    begun(outage, unreachable())
+    assert outage.failed(Affected(7), forbidden(), 1)
+
+
+def test_any_success_ends_it_where_nothing_could_be_reached(outage: Outage) -> None:
+    begun(outage, unreachable())
+    assert outage.succeeded("ListObjectsV2", 5)
+    assert not outage.out
+
+
+def test_a_job_that_fails_again_after_a_success_has_failed_alone(outage: Outage) -> None:
+    (job,) = begun(outage, throttled())
+    outage.succeeded("GetObject", 1)
+    assert not outage.failed(job, throttled(), 2)
+    assert not outage.out, "nobody waits for a job that fails alone"
+
+
+def test_a_job_that_fails_in_something_new_after_a_success_has_not_failed_alone(outage: Outage) -> None:
+    (job,) = begun(outage, throttled("GetObject"))
+    outage.succeeded("GetObject", 1)
+    assert outage.failed(job, throttled("PutObject"), 2)
+
+
+def test_the_jobs_try_in_turn_at_growing_intervals(outage: Outage) -> None:
+    waiting = begun(outage, unreachable(), count=2)
+    tried: list[tuple[int, int]] = []
+    for second in range(60):
+        for job in [one for one in waiting if outage.may_try(one, second)]:
+            tried.append((second, job.listing_id))
+            assert outage.failed(job, unreachable(), second)
+    assert tried[:5] == [(1, 0), (3, 1), (7, 0), (15, 1), (25, 0)]
+    gaps = {after[0] - before[0] for before, after in pairwise(tried[4:])}
+    assert gaps == {LONGEST_INTERVAL}
+
+
+def test_a_trial_that_hangs_keeps_nobody_else_from_trying(outage: Outage) -> None:
+    first, second = begun(outage, unreachable(), count=2)
+    assert outage.may_try(first, 1)
+    assert outage.may_try(second, 3), "the first one's trial has no answer yet"
+
+
+def test_what_the_other_side_asks_for_is_granted_up_to_a_minute(outage: Outage) -> None:
+    job = Affected(1)
+    outage.failed(job, unreachable(retry_after=24 * 3600), 0)
+    assert not outage.may_try(job, LONGEST_RETRY_AFTER - 1)
+    assert outage.may_try(job, LONGEST_RETRY_AFTER)
+
+
+def test_when_it_is_over_the_jobs_go_on_twice_as_many_every_few_seconds(outage: Outage) -> None:
+    waiting = begun(outage, unreachable(), count=208)
+    assert outage.may_try(waiting.pop(0), 1)
+    outage.succeeded("GetObject", 2)
+    gone_by: list[int] = []
+    for second in (2, 2 + RAMP_SECONDS, 2 + 2 * RAMP_SECONDS, 2 + RAMP_OVER):
+        for job in list(waiting):
+            if outage.may_try(job, second):
+                waiting.remove(job)
+        gone_by.append(208 - len(waiting))
+    assert gone_by == [1, 2, 4, 208]
+
+
+def test_messages_are_received_at_the_same_rate(outage: Outage) -> None:
+    assert outage.places(in_hand=False, now=0) is None
+    begun(outage, unreachable())
+    assert outage.places(in_hand=True, now=1) == 0
+    outage.succeeded("GetObject", 2)
+    steps = [outage.places(in_hand=True, now=2 + step * RAMP_SECONDS) for step in range(4)]
+    assert steps == [1, 2, 4, 8]
+    assert outage.places(in_hand=True, now=2 + RAMP_OVER) is None
+
+
+def test_where_nothing_is_in_hand_one_message_is_received_as_a_trial(outage: Outage) -> None:
+    begun(outage, unreachable())
+    assert outage.places(in_hand=False, now=1) == 1
+
+
+def test_where_one_job_alone_failed_for_a_minute_another_one_is_asked_for_its_opinion(outage: Outage) -> None:
+    begun(outage, unreachable())
+    assert outage.places(in_hand=True, now=SECOND_OPINION - 1) == 0
+    assert outage.places(in_hand=True, now=SECOND_OPINION) == 1
+    outage.failed(Affected(2), unreachable(), SECOND_OPINION + 1)
+    assert outage.places(in_hand=True, now=SECOND_OPINION + 2) == 0
+
+
+def test_an_outage_that_comes_back_at_once_is_an_outage_again(outage: Outage) -> None:
+    first, second = begun(outage, unreachable(), count=2)
+    outage.may_try(first, 1)
+    outage.succeeded("HeadObject", 2)
+    assert outage.failed(Affected(9), unreachable(), 3)
+    assert outage.out
+    assert not outage.may_try(second, 3.5), "whoever still waits goes on waiting"
+    assert outage.places(in_hand=True, now=3.5) == 0
+
+
+def test_a_job_that_leaves_gives_its_turn_to_the_next(outage: Outage) -> None:
+    first, second = begun(outage, unreachable(), count=2)
+    outage.leave(first)
+    assert outage.may_try(second, 1)

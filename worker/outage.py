@@ -1,0 +1,125 @@
+"""Whether one dependency is out, and who may try it. All that changes this is here.
+
+| what happens                               | while it works                   | while it is out     |
+|--------------------------------------------|----------------------------------|---------------------|
+| a job fails, evidently as everybody would  | the outage begins, the job waits | the job waits, too  |
+| a job fails, perhaps as everybody would    | the same at the third listing    | the job waits, too  |
+| a job fails again after somebody's success | it has failed alone              | the job waits, too  |
+| somebody succeeds in what failed           | its listings don't count anymore | the outage is over  |
+
+Jobs that wait try in turn, at growing intervals. When it is over they go on, one at first and twice as many every
+RAMP_SECONDS; messages are received at the same rate. The first success is enough, and there is no herd.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+from domain.errors import Unavailable
+
+FIRST_INTERVAL = 1.0
+LONGEST_INTERVAL = 10.0
+LONGEST_RETRY_AFTER = 60.0
+"""Seconds. More isn't granted, so that the end of an outage isn't slept through."""
+LISTINGS = 3
+RAMP_SECONDS = 5.0
+RAMP_OVER = 60.0
+SECOND_OPINION = 60.0
+"""Seconds for which one job alone has failed until another message is received as a trial."""
+
+
+class Affected:
+    """A job, as far as outages matter: what had succeeded, and how often, when it failed itself."""
+
+    def __init__(self, listing_id: int) -> None:
+        self.listing_id = listing_id
+        self.seen: dict[str, int] = {}
+
+
+class Outage:
+    """One dependency. Times are in seconds of the caller's clock, `now`."""
+
+    def __init__(self) -> None:
+        self.why = ""
+        self.began_at = 0.0
+        self.out = False
+        self.jobs: set[Affected] = set()
+        self._over_at: float | None = None
+        self._waiting: list[Affected] = []
+        self._released = 0
+        self._next_trial = 0.0
+        self._interval = FIRST_INTERVAL
+        self._failing: set[str] = set()
+        self._succeeded: Counter[str] = Counter()
+        self._listings: defaultdict[str, set[int]] = defaultdict(set)
+
+    def failed(self, job: Affected, error: Unavailable, now: float) -> bool:
+        """Note a failure; returns whether the job has to wait, not having failed alone as far as is known."""
+        seen, job.seen[error.operation] = job.seen.get(error.operation), self._succeeded[error.operation]
+        if not self.out:
+            if seen is not None and self._succeeded[error.operation] > seen:
+                return False
+            self._listings[error.operation].add(job.listing_id)
+            if not error.evident and len(self._listings[error.operation]) < LISTINGS:
+                return False
+            self._begin(now)
+        self.why = str(error)
+        self.jobs.add(job)
+        self._failing.add(error.operation)
+        self._waiting.append(job)
+        self._next_trial = max(self._next_trial, now + min(error.retry_after, LONGEST_RETRY_AFTER))
+        return True
+
+    def succeeded(self, operation: str, now: float) -> bool:
+        """Note a success; returns whether it ended the outage."""
+        for counted in {operation, ""}:
+            self._succeeded[counted] += 1
+        self._listings.pop(operation, None)
+        ends = self.out and bool(self._failing & {operation, ""})
+        if ends:
+            self.out = False
+            self._over_at = now
+            self._released = 1
+        return ends
+
+    def may_try(self, job: Affected, now: float) -> bool:
+        """Whether it is the job's turn, or it may go on because the outage is over; it waits no more then."""
+        place = self._waiting.index(job)
+        if self.out:
+            if place > 0 or now < self._next_trial:
+                return False
+            self._interval = min(LONGEST_INTERVAL, self._interval * 2)
+            self._next_trial = now + self._interval
+        elif place >= self._ramp(now) - self._released:
+            return False
+        else:
+            self._released += 1
+        self._waiting.remove(job)
+        return True
+
+    def leave(self, job: Affected) -> None:
+        """The job waits no more, whatever the reason."""
+        if job in self._waiting:
+            self._waiting.remove(job)
+
+    def places(self, in_hand: bool, now: float) -> int | None:
+        """How many jobs may work side by side so that messages are received; None where there is no limit."""
+        if self.out:
+            alone = len(self.jobs) == 1 and now >= self.began_at + SECOND_OPINION
+            return 1 if alone or not in_hand else 0
+        if self._over_at is None or now >= self._over_at + RAMP_OVER:
+            return None
+        return self._ramp(now)
+
+    def _begin(self, now: float) -> None:
+        self.out = True
+        self.began_at = now
+        self.jobs.clear()
+        self._failing.clear()
+        self._listings.clear()
+        self._interval = FIRST_INTERVAL
+        self._next_trial = now + FIRST_INTERVAL
+
+    def _ramp(self, now: float) -> int:
+        passed = now - self._over_at if self._over_at is not None else RAMP_OVER
+        return int(2 ** (min(passed, RAMP_OVER) / RAMP_SECONDS))

@@ -1,0 +1,84 @@
+"""What is out at the moment, and the jobs that wait for its end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from domain.errors import Dependency, Unavailable
+from worker.metrics import Metrics
+from worker.outage import Affected, Outage
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks of a waiting job at whether it may try, or must end."""
+NEEDED_BY_ALL = (Dependency.BUCKET, Dependency.BACKEND)
+"""While one of these is out, nothing is received. Without MediaConvert only jobs with videos wait."""
+
+
+class Outages:
+    """The state of each dependency, for all threads."""
+
+    def __init__(self, clock: Callable[[], float], metrics: Metrics) -> None:
+        self._clock = clock
+        self._metrics = metrics
+        self._outages = {of: Outage() for of in Dependency}
+        self._changed = threading.Condition()
+
+    def answered(self, of: Dependency, operation: str) -> None:
+        """Note that the dependency did what it was asked to do, whoever asked."""
+        with self._changed:
+            outage = self._outages[of]
+            if not outage.succeeded(operation, self._clock()):
+                return
+            self._changed.notify_all()
+        self._metrics.outage.labels(of).set(0)
+        seconds = round(self._clock() - outage.began_at, 1)
+        structlog.get_logger().warning("outage over", of=of, seconds=seconds, jobs=len(outage.jobs))
+
+    def wait(self, job: Affected, error: Unavailable, checkpoint: Callable[[], None]) -> None:
+        """Wait until the job may try again what failed; `checkpoint` may raise meanwhile."""
+        outage = self._outages[error.of]
+        try:
+            while not self._may_try(outage, job):
+                checkpoint()
+        finally:
+            with self._changed:
+                outage.leave(job)
+
+    def failed(self, job: Affected, error: Unavailable) -> bool:
+        """Note a failure; returns whether the job has to `wait`, not having failed alone as far as is known."""
+        with self._changed:
+            outage = self._outages[error.of]
+            begins = not outage.out
+            waits = outage.failed(job, error, self._clock())
+        if waits and begins:
+            self._metrics.outage.labels(error.of).set(1)
+            structlog.get_logger().warning("outage begun", of=error.of, operation=error.operation, why=str(error))
+        return waits
+
+    def places(self, in_hand: bool) -> int | None:
+        """How many jobs may work side by side so that messages are received; None where there is no limit.
+
+        `in_hand` says whether there is any job that can try what is out.
+        """
+        with self._changed:
+            limits = [self._outages[of].places(in_hand, self._clock()) for of in NEEDED_BY_ALL]
+        return min((limit for limit in limits if limit is not None), default=None)
+
+    def named(self) -> dict[Dependency, str]:
+        """What is out, with for how long and why."""
+        with self._changed:
+            return {
+                of: f"{of} is out for {self._clock() - outage.began_at:.0f} s: {outage.why}"
+                for of, outage in self._outages.items()
+                if outage.out
+            }
+
+    def _may_try(self, outage: Outage, job: Affected) -> bool:
+        with self._changed:
+            may = outage.may_try(job, self._clock())
+            if not may:
+                self._changed.wait(LOOK_EVERY)
+            return may
