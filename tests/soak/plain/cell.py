@@ -6,17 +6,17 @@ import re
 import time
 from pathlib import Path
 
-from tests.e2e.world import World, jpeg
+from devstack.receiver import Receiver
+from tests.e2e.world import SECRET, World, jpeg
 from tests.soak.plain.consumers import RECEIVES, Consumer
 from tests.soak.plain.counting import NAMELESS, Counts, Evidence, count
 from tests.soak.plain.crew import PLACES, Crew
-from tests.soak.plain.outside import Aws, Backend
-from tests.soak.plain.rows import Bad, Row
+from tests.soak.plain.outside import Aws, told
+from tests.soak.plain.rows import BAD, Bad, Row
 from tests.soak.plain.stage import Stage
 from tests.soak.record import DELETE, LEASE, Record
 
 GOOD = tuple(range(1, 11))
-BAD = 11
 START = 120.0
 AFTERWARDS = 3.0
 """Seconds in which a callback may still come after the queue is empty."""
@@ -24,17 +24,15 @@ AFTERWARDS = 3.0
 
 def play(row: Row, consumer: Consumer, endpoint: str, scratch: Path) -> Counts:
     record = Record()
-    with Backend() as backend, Aws(endpoint, record) as aws:
-        world = World(endpoint, backend, scratch, RECEIVES)
+    with Receiver(SECRET) as receiver, Aws(endpoint, record) as aws:
+        world = World(endpoint, receiver, scratch, RECEIVES)
         world.sqs.set_queue_attributes(QueueUrl=world.queue_url, Attributes={"VisibilityTimeout": f"{LEASE:.0f}"})
-        targets = {"S3": aws.url, "SQS": aws.url, "receiver": backend.url.removesuffix("/callback")}
+        targets = {"S3": aws.url, "SQS": aws.url, "receiver": receiver.url.removesuffix("/callback")}
         crew = Crew(consumer, world, targets, record, scratch)
-        stage = Stage(aws, backend, crew)
+        stage = Stage(aws, receiver, crew)
         with crew.running():
             _wait_for_pollers(stage)
             row.arrange(stage)
-            if row.bad is Bad.DISLIKED:
-                backend.disliked.add(BAD)
             _send(world, consumer, row.bad)
             _live_through(stage, world, row.limit)
         return count(_evidence(world, stage, record, row.bad))
@@ -85,7 +83,7 @@ def _evidence(world: World, stage: Stage, record: Record, bad: Bad) -> Evidence:
         good=GOOD,
         bad={Bad.NONE: None, Bad.MALFORMED: NAMELESS}.get(bad, BAD),
         deliveries=record.deliveries,
-        signs=[*stage.aws.signs, *stage.backend.signs],
+        signs=[*stage.aws.signs, *told(stage.receiver.callbacks)],
         whole={number for number in GOOD if _outputs(number) <= keys},
         dead=_dead(world),
         deleted={named[each.about] for each in record.requests if each.operation == DELETE and each.status == 200},

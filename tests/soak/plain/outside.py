@@ -1,18 +1,16 @@
-"""AWS and the backend as the consumers see them: they note what is asked of them and spring a row's trap."""
+"""AWS as the consumers see it: it notes what is asked of it and springs a row's trap. And the backend's notes."""
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from devstack.receiver import Answer, Raw, Receiver
+from devstack.receiver import Callback
 from devstack.scripted import SQS, AwsAnswer, operation_of
-from tests.e2e.world import SECRET
 from tests.soak.endpoint import WatchedEndpoint, process_of
 from tests.soak.record import Record
 
@@ -78,22 +76,7 @@ class Aws(WatchedEndpoint):
         return hit.act(process)
 
 
-class Backend(Receiver):
-    """`down` refuses everything with 503; a job of `disliked` gets 500 for ever."""
-
-    def __init__(self) -> None:
-        super().__init__(SECRET)
-        self.signs: list[Sign] = []
-        self.down = threading.Event()
-        self.disliked: set[int] = set()
-
-    def handle(self, path: str, headers: Mapping[str, str], body: bytes) -> Answer | Raw:
-        told = json.loads(body)
-        job = int(told["jobId"])
-        if self.down.is_set() or job in self.disliked:
-            answer: Answer | Raw = Answer(503 if self.down.is_set() else 500)
-        else:
-            answer = super().handle(path, headers, body)
-        status = answer.status if isinstance(answer, Answer) else 0
-        self.signs.append(Sign(time.time(), job, told["status"], "", status))
-        return answer
+def told(callbacks: Iterable[Callback]) -> Iterator[Sign]:
+    """The callbacks as signs."""
+    for each in callbacks:
+        yield Sign(each.received_at, int(each.payload["jobId"]), each.payload["status"], "", each.answered or 0)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from devstack import scripted
-from devstack.scripted import SQS, AwsError
+from devstack.receiver import Answer
+from devstack.scripted import SQS, AwsAnswer, AwsError
+from tests.soak.plain.crew import Crew
 from tests.soak.plain.stage import Stage
 from tests.soak.record import DELETE, LEASE
 
@@ -16,9 +18,12 @@ SHORT = 20.0
 OUTAGE = 270.0
 """Seconds, in which five receives that fail at once come and go, with 15, 30, 60 and 120 s between them."""
 FROZEN = 2.5 * LEASE
+BAD = 11
+"""The number of the bad job."""
 DERIVATIVE = ("PutObject", "/processed/")
 UPLOAD = ("GetObject", "/raw/")
 DELETION = (f"{SQS}{DELETE}", "")
+NOT_DELETED = scripted.INTERNAL_ERROR.answer(DELETION[0])
 
 
 class Bad(Enum):
@@ -40,36 +45,22 @@ class Row:
     limit: float = 200.0
 
 
-def _kill(stage: Stage) -> None:
-    def kill(process: str) -> None:
-        stage.crew.kill(process)
-        stage.lasts(0)
+def _signal(
+    send: Callable[[Crew, str], None],
+    seconds: float = 0.0,
+    at: tuple[str, str] = DERIVATIVE,
+    answer: AwsAnswer | None = None,
+) -> Callable[[Stage], None]:
+    """A signal to the first process that asks for this."""
 
-    stage.on(*DERIVATIVE, kill)
+    def arrange(stage: Stage) -> None:
+        def cause(process: str) -> None:
+            send(stage.crew, process)
+            stage.lasts(seconds)
 
+        stage.on(*at, cause, answer)
 
-def _kill_before_the_deletion(stage: Stage) -> None:
-    def kill(process: str) -> None:
-        stage.crew.kill(process)
-        stage.lasts(0)
-
-    stage.on(*DELETION, kill, scripted.INTERNAL_ERROR.answer(DELETION[0]))
-
-
-def _stop(stage: Stage) -> None:
-    def stop(process: str) -> None:
-        stage.crew.stop(process)
-        stage.lasts(0)
-
-    stage.on(*DERIVATIVE, stop)
-
-
-def _freeze(stage: Stage) -> None:
-    def freeze(process: str) -> None:
-        stage.crew.freeze(process, FROZEN)
-        stage.lasts(FROZEN)
-
-    stage.on(*DERIVATIVE, freeze)
+    return arrange
 
 
 def _broken(service: str, fault: str, seconds: float, everywhere: bool = False) -> Callable[[Stage], None]:
@@ -90,16 +81,30 @@ def _refused(operation: str, error: AwsError, times: int) -> Callable[[Stage], N
 
 
 def _deletions_refused(stage: Stage) -> None:
-    stage.aws.fail(DELETION[0], scripted.INTERNAL_ERROR, 100_000)
-    stage.lasts(OUTAGE, stage.aws.forgive, for_all=True)
+    accept = stage.aws.rule
+
+    def undo() -> None:
+        stage.aws.rule = accept
+
+    stage.aws.rule = lambda operation: scripted.INTERNAL_ERROR if operation == DELETION[0] else None
+    stage.lasts(OUTAGE, undo, for_all=True)
 
 
 def _backend_down(stage: Stage) -> None:
+    accept = stage.receiver.rule
+
+    def undo() -> None:
+        stage.receiver.rule = accept
+
     def down(process: str) -> None:
-        stage.backend.down.set()
-        stage.lasts(OUTAGE, stage.backend.down.clear, for_all=True)
+        stage.receiver.rule = lambda callback: Answer(503)
+        stage.lasts(OUTAGE, undo, for_all=True)
 
     stage.on(*UPLOAD, down)
+
+
+def _disliked(stage: Stage) -> None:
+    stage.receiver.rule = lambda callback: Answer(500) if int(callback.payload["jobId"]) == BAD else None
 
 
 ROWS = (
@@ -107,13 +112,13 @@ ROWS = (
     Row("S3 unreachable to all, 270 s", _broken("S3", "cut", OUTAGE, everywhere=True), limit=480),
     Row("the backend answers 503 to all, 270 s", _backend_down, limit=480),
     Row("deletions refused until after the last receive", _deletions_refused, limit=480),
-    Row("a job whose callback gets 500 for ever", bad=Bad.DISLIKED, limit=720),
+    Row("a job whose callback gets 500 for ever", _disliked, bad=Bad.DISLIKED, limit=720),
     Row("a job that kills the process", bad=Bad.POISON),
     Row("a message that names no job", bad=Bad.MALFORMED),
-    Row("SIGKILL in mid-job", _kill),
-    Row("SIGKILL between acknowledgement and deletion", _kill_before_the_deletion),
-    Row("SIGTERM in mid-job", _stop),
-    Row("SIGSTOP for 2.5 leases", _freeze),
+    Row("SIGKILL in mid-job", _signal(Crew.kill)),
+    Row("SIGKILL between acknowledgement and deletion", _signal(Crew.kill, at=DELETION, answer=NOT_DELETED)),
+    Row("SIGTERM in mid-job", _signal(Crew.stop)),
+    Row("SIGSTOP for 2.5 leases", _signal(lambda crew, process: crew.freeze(process, FROZEN), FROZEN)),
     Row("one process's wire to S3 cut, 20 s", _broken("S3", "cut", SHORT)),
     Row("one process's wire to S3 stalled, 20 s", _broken("S3", "stalled", SHORT)),
     Row("one process's wire to SQS cut, 20 s", _broken("SQS", "cut", SHORT)),

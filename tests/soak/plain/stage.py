@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Callable
 
+from devstack.receiver import Receiver
 from devstack.scripted import AwsAnswer
 from tests.soak.plain.crew import Crew
-from tests.soak.plain.outside import Aws, Backend
+from tests.soak.plain.outside import Aws
 
 TICK = 0.1
 
@@ -17,9 +18,9 @@ TICK = 0.1
 class Stage:
     """The services and the crew of one cell. From `since` (epoch, s) on nothing keeps a job from going on."""
 
-    def __init__(self, aws: Aws, backend: Backend, crew: Crew) -> None:
+    def __init__(self, aws: Aws, receiver: Receiver, crew: Crew) -> None:
         self.aws = aws
-        self.backend = backend
+        self.receiver = receiver
         self.crew = crew
         self.since = time.time()
         self._todo: queue.SimpleQueue[tuple[Callable[[], None], threading.Event]] = queue.SimpleQueue()
