@@ -34,6 +34,7 @@ def play(row: Row, consumer: Consumer, endpoint: str, scratch: Path) -> Counts:
             _wait_for_pollers(stage)
             row.arrange(stage)
             _send(world, consumer, row.bad)
+            aws.opened.set()
             _live_through(stage, world, row.limit)
         return count(_evidence(world, stage, record, row.bad))
 

@@ -49,6 +49,8 @@ class Aws(WatchedEndpoint):
         self.signs: list[Sign] = []
         self.pollers: set[str] = set()
         """The processes that have asked for messages."""
+        self.opened = threading.Event()
+        """Nobody gets a message before, so that the first to ask gets as many as it takes at once."""
         self._traps: list[Trap] = []
         self._springing = threading.Lock()
 
@@ -61,6 +63,8 @@ class Aws(WatchedEndpoint):
         process = process_of(headers)
         if operation == f"{SQS}ReceiveMessage":
             self.pollers.add(process)
+            if not self.opened.wait(1):
+                return 200, {"Content-Type": "application/x-amz-json-1.0"}, b"{}"
         answer = self._spring(operation, path, process) or super().answer(method, path, headers, body)
         key = unquote(urlsplit(path).path).lstrip("/").partition("/")[2]
         if found := re.match(r"(\d+)/", key):
