@@ -43,8 +43,11 @@ def main() -> int:
             return counts
 
         table = [(row, [pool.submit(cell, row, consumer) for consumer in consumers]) for row in rows]
-        for row, cells in table:
-            print(_line(row.name, *(each.result() for each in cells)), flush=True)
+        try:
+            for row, cells in table:
+                print(_line(row.name, *(each.result() for each in cells)), flush=True)
+        finally:
+            pool.shutdown(cancel_futures=True)
     return 0
 
 
