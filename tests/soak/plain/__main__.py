@@ -17,7 +17,7 @@ from tests.soak.plain.consumers import Consumer, celery, missing, ours, sqs_cons
 from tests.soak.plain.counting import Counts
 from tests.soak.plain.rows import ROWS, Row
 
-SIDE_BY_SIDE = 9
+SIDE_BY_SIDE = 6
 """Cells at a time: most of them wait."""
 
 
@@ -39,7 +39,7 @@ def main() -> int:
 
         def cell(row: Row, consumer: Consumer) -> Counts:
             counts = play(row, consumer, endpoint, Path(tempfile.mkdtemp(dir=scratch)))
-            print(f"{row.name}: {consumer.name}: {counts}", file=sys.stderr, flush=True)
+            sys.stderr.write(f"{row.name}: {consumer.name}: {counts}\n")  # one write, or two lines may mix
             return counts
 
         table = [(row, [pool.submit(cell, row, consumer) for consumer in consumers]) for row in rows]
