@@ -12,17 +12,17 @@ from http import HTTPStatus
 from typing import Literal
 
 import structlog
-import urllib3
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
-from domain.errors import Transient
+from adapters.endpoint import Endpoint, NoAnswer
+from domain.errors import Dependency, Transient, Unavailable
 from domain.model import Report
+from domain.outlast import outlasting
 from domain.ports import Attempt
 
-CONNECT_SECONDS = 5
-READ_SECONDS = 15
+TRY_SECONDS = 20
 PATIENCE = 60
-"""For how many seconds one attempt waits between its tries, in all; after that the message comes back later."""
+"""For how many seconds one attempt tries, outages not counted; after that the message comes back later."""
 FIRST_WAIT = 1
 LONGEST_WAIT = 20
 LONGEST_RETRY_AFTER = 24 * 3600
@@ -30,13 +30,17 @@ LONGEST_RETRY_AFTER = 24 * 3600
 
 Result = Literal["acknowledged", "transient", "refused"]
 Tried = Callable[[Result, int | None, float], None]
-"""Called after each try with its result, the HTTP status (None: no answer) and its duration in seconds."""
+"""Called after each try with its result, the HTTP status (None: no answer) and its duration in seconds.
 
-_RETRIED = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+All but "transient" say that the backend does its work.
+"""
 
-
-class _NotAcknowledged(Transient):
-    """The backend may acknowledge the next try."""
+_EVERYBODYS = frozenset(
+    {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
+    | {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE}
+    | {HTTPStatus.GATEWAY_TIMEOUT}
+)
+"""Answers that are never about one job."""
 
 
 class SignedCallback:
@@ -55,51 +59,52 @@ class SignedCallback:
         now: Callable[[], datetime],
         tried: Tried = lambda *_: None,
     ) -> None:
-        self._url = url
+        self._endpoint = Endpoint(url, TRY_SECONDS)
         self._secret = secret.encode()
         self._body = body
         self._sleep = sleep
         self._now = now
         self._tried = tried
-        self._http = urllib3.PoolManager(
-            retries=False, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
-        )
 
     def notify(self, report: Report, attempt: Attempt) -> None:
         body = self._body(report)
+        patience = _Patience(attempt, self._now)
         tries = Retrying(
-            retry=retry_if_exception_type(_NotAcknowledged),
-            wait=self._wait,
-            stop=self._spent,
+            retry=retry_if_exception_type(Unavailable),
+            wait=_wait,
+            stop=patience.spent,
             sleep=self._sleep,
             reraise=True,
         )
+
+        def once() -> None:
+            attempt.checkpoint()
+            self._post(body, report)
+
         for one in tries:
             with one:
-                attempt.checkpoint()
-                self._post(body, report)
+                outlasting(patience.outlast, once)
 
     def _post(self, body: bytes, report: Report) -> None:
-        headers = {"Content-Type": "application/json", **self._signed(body, report)}
+        headers = {"Content-Type": "application/json", "User-Agent": "media-worker", **self._signed(body, report)}
         if report.job.traceparent:
             headers["traceparent"] = report.job.traceparent
         began = self._now()
         try:
-            answer = self._http.request(
-                "POST", self._url, body=body, headers=headers, redirect=False, preload_content=False
-            )
-        except (urllib3.exceptions.HTTPError, OSError) as error:
+            answer = self._endpoint.post(body, headers)
+        except NoAnswer as error:
             self._note("transient", None, began)
-            raise _logged(_NotAcknowledged(f"the callback got no answer: {error}")) from error
-        answer.close()  # only the status counts; the body isn't read
+            raise _logged(Unavailable(f"the callback got no answer: {error}", Dependency.BACKEND)) from error
         if 200 <= answer.status < 300:
             self._note("acknowledged", answer.status, began)
             structlog.get_logger().info("callback acknowledged", http_status=answer.status, status=report.status)
             return
         message = f"the backend answered the callback with {answer.status}"
-        if answer.status in _RETRIED or answer.status >= 500:
+        evident = answer.status in _EVERYBODYS
+        if evident or answer.status >= 500:
             self._note("transient", answer.status, began)
-            raise _logged(_NotAcknowledged(message, retry_after=self._retry_after(answer.headers)))
+            retry_after = self._delay(answer.retry_after)
+            raise _logged(Unavailable(message, Dependency.BACKEND, evident=evident, retry_after=retry_after))
         self._note("refused", answer.status, began)
         raise _logged(Transient(f"{message}, which is final for this attempt"))
 
@@ -119,25 +124,41 @@ class SignedCallback:
             + base64.b64encode(hmac.new(self._secret, signed, hashlib.sha256).digest()).decode(),
         }
 
-    def _retry_after(self, headers: Mapping[str, str]) -> float:
-        """The delay in seconds, from either form of https://www.rfc-editor.org/rfc/rfc9110#name-retry-after."""
-        value = headers.get("Retry-After", "").strip()
-        if value.isascii() and value.isdigit():
-            return min(float(value), LONGEST_RETRY_AFTER)
+    def _delay(self, retry_after: str) -> float:
+        """The delay, from either form of https://www.rfc-editor.org/rfc/rfc9110#name-retry-after."""
+        if retry_after.isascii() and retry_after.isdigit():
+            return min(float(retry_after), LONGEST_RETRY_AFTER)
         try:
-            at = parsedate_to_datetime(value)
+            at = parsedate_to_datetime(retry_after)
         except (ValueError, OverflowError):
             return 0
         seconds = (at.replace(tzinfo=at.tzinfo or UTC) - self._now()).total_seconds()
         return min(max(0.0, seconds), LONGEST_RETRY_AFTER)
 
-    def _wait(self, state: RetryCallState) -> float:
-        backoff = wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT)(state)
-        return max(backoff, _asked_for(state))
 
-    def _spent(self, state: RetryCallState) -> bool:
+class _Patience:
+    """For how long this job's callback is tried, without the time that an outage takes."""
+
+    def __init__(self, attempt: Attempt, now: Callable[[], datetime]) -> None:
+        self._attempt = attempt
+        self._now = now
+        self._began = now()
+
+    def outlast(self, error: Unavailable) -> None:
+        began = self._now()
+        try:
+            self._attempt.outlast(error)
+        finally:
+            self._began += self._now() - began
+
+    def spent(self, state: RetryCallState) -> bool:
         """Whether PATIENCE is spent, or will be before the delay that the backend asked for is over."""
-        return state.idle_for + _asked_for(state) >= PATIENCE
+        return (self._now() - self._began).total_seconds() + _asked_for(state) >= PATIENCE
+
+
+def _wait(state: RetryCallState) -> float:
+    backoff = wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT)(state)
+    return max(backoff, _asked_for(state))
 
 
 def webhook_id_of(report: Report) -> str:

@@ -30,6 +30,7 @@ from adapters.message_fields import (
     TypeName,
     traceparent,
 )
+from domain.errors import LONGEST_TEXT
 from domain.model import Asset, Job, JobKind, Manifest
 from domain.queue import Message
 from domain.rejections import Malformed
@@ -56,13 +57,13 @@ class AssetEntry(_Wire):
 
 def _asset(entry: object) -> Asset:
     """The asset of an entry. A malformed entry is an asset with a problem; the message's others go on."""
-    if isinstance(entry, str):
-        return Asset(entry)
+    fields = {"key": entry} if isinstance(entry, str) else entry
     try:
-        asset = AssetEntry.model_validate(entry)
+        asset = AssetEntry.model_validate(fields)
     except ValidationError as error:
-        key = entry.get("key") if isinstance(entry, dict) else None
-        return Asset(key if isinstance(key, str) else "", problem=f"the entry is malformed: {_explain(error)}")
+        key = fields.get("key") if isinstance(fields, dict) else None
+        given_back = key[:LONGEST_TEXT] if isinstance(key, str) else ""
+        return Asset(given_back, problem=f"the entry is malformed: {_explain(error)}")
     return Asset(asset.key, asset.type, Manifest(asset.size, asset.sha256, asset.etag, asset.content_type))
 
 

@@ -23,8 +23,9 @@ MAX_BATCH_ID = 2**64 - 1  # and its batch ids unsigned ones
 LONGEST_BATCH_ID = 255
 """Characters, so that it fits into a key and a callback."""
 
-# https://www.w3.org/TR/trace-context/#traceparent-header-field-values, and no longer than a header may be
-_TRACEPARENT = r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]{0,200})?"
+# https://www.w3.org/TR/trace-context/#traceparent-header-field-values. Version 00 ends with the flags; what later
+# ones add is bounded, because it is a header of the callback.
+_TRACEPARENT = r"(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-[!-~]{0,456})?"
 
 
 def _digits(value: object) -> object:
@@ -57,9 +58,9 @@ def traceparent(text: str) -> str:
     return text
 
 
-def _says(pattern: str, **more: int) -> Any:
+def _says(pattern: str) -> Any:
     """What only the JSON Schema says: a sender should keep to it; what doesn't is judged where it is used."""
-    return Field(json_schema_extra={"pattern": pattern, **more})
+    return Field(json_schema_extra={"pattern": pattern})
 
 
 _Id = Annotated[int, Field(ge=1, le=MAX_ID)]
@@ -71,6 +72,6 @@ Id = Annotated[_Id, BeforeValidator(_digits, _Id | Annotated[str, Field(pattern=
 Bytes = Annotated[_Bytes, BeforeValidator(_digits, _Bytes | Annotated[str, Field(pattern="^[0-9]{1,19}$")])]
 BatchId = Annotated[int, Field(ge=0, le=MAX_BATCH_ID)] | Annotated[str, Field(max_length=LONGEST_BATCH_ID)]
 Traceparent = Annotated[str, AfterValidator(traceparent), _says(f"^{_TRACEPARENT}$")]
-Key = Annotated[str, _says("^[1-9][0-9]*/raw/(?!zip/)([^/]+/)+[^/]+$", maxLength=MAX_KEY_BYTES)]
+Key = Annotated[str, Field(max_length=MAX_KEY_BYTES), _says("^[1-9][0-9]*/raw/(?!zip/)([^/]+/)+[^/]+$")]
 TypeName = Annotated[Text, _says("^(?![Zz][Ii][Pp]$)[A-Za-z0-9_]{1,64}$")]
 Sha256 = Annotated[Text, _says("^(sha256:)?([0-9A-Fa-f]{64}|[A-Za-z0-9+/]{43}=?)$")]

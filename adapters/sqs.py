@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+import structlog
 
 from adapters.aws_errors import errors_mapped
 from domain.errors import Transient
@@ -13,6 +15,7 @@ from domain.queue import Message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import MessageSystemAttributeNameType
     from mypy_boto3_sqs.type_defs import BatchResultErrorEntryTypeDef, MessageTypeDef
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
@@ -22,7 +25,7 @@ LONGEST_POLL = 20
 _STALE = frozenset({"ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValueException"})
 
 
-class NoRedrivePolicy(Exception):
+class NoRedrivePolicy(Transient):
     """The queue has no redrive policy, so a message that always fails would come back for ever."""
 
 
@@ -33,21 +36,28 @@ class SqsQueue:
     """
 
     largest_batch = LARGEST_BATCH
+    max_receive_count: int
 
     def __init__(self, poll: SQSClient, lease: SQSClient, url: str) -> None:
         self._poll = poll
         self._lease = lease
         self._url = url
-        self._max_receive_count: int
 
     def require(self) -> None:
-        """Look at the queue, before the first receive, and remember its `maxReceiveCount`.
+        """See the port; to be called before the first receive, too.
 
         Raises:
             NoRedrivePolicy: the queue has none.
             Transient: it can't be asked.
         """
-        self._max_receive_count = self.max_receive_count()
+        with errors_mapped(f"read the attributes of {self._url}"):
+            answer = self._lease.get_queue_attributes(QueueUrl=self._url, AttributeNames=["RedrivePolicy"])
+        policy = answer.get("Attributes", {}).get("RedrivePolicy")
+        if not policy:
+            raise NoRedrivePolicy(
+                f"the queue {self._url} has no redrive policy: set one, with a DLQ and a maxReceiveCount"
+            )
+        self.max_receive_count = int(json.loads(policy)["maxReceiveCount"])
 
     def receive(self, at_most: int, wait: int, visibility_timeout: int) -> list[Message]:
         with errors_mapped("receive"):
@@ -59,21 +69,7 @@ class SqsQueue:
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
                 MessageAttributeNames=["All"],
             )
-        return [self._delivery(message) for message in answer.get("Messages", [])]
-
-    def _delivery(self, message: MessageTypeDef) -> Message:
-        receive_count = int(message["Attributes"]["ApproximateReceiveCount"])
-        sent_at = message["Attributes"].get("SentTimestamp")
-        sent = message.get("MessageAttributes", {})
-        return Message(
-            message_id=message["MessageId"],
-            receipt_handle=message["ReceiptHandle"],
-            body=message["Body"],
-            receive_count=receive_count,
-            attributes={name: value["StringValue"] for name, value in sent.items() if "StringValue" in value},
-            last=receive_count >= self._max_receive_count,
-            sent_at=datetime.fromtimestamp(int(sent_at) / 1000, UTC) if sent_at else None,
-        )
+        return list(_deliveries(answer.get("Messages", [])))
 
     def delete(self, receipt_handle: str) -> None:
         with errors_mapped("delete the message"):
@@ -93,21 +89,38 @@ class SqsQueue:
             raise Transient(f"change the visibility timeout: {unknown[0]}")
         return frozenset(receipt_handles[int(entry["Id"])] for entry in failed)
 
-    def max_receive_count(self) -> int:
-        """How often a message is received before the queue moves it to its DLQ.
 
-        Raises:
-            NoRedrivePolicy: the queue has none.
-            Transient: it can't be asked.
-        """
-        with errors_mapped(f"read the attributes of {self._url}"):
-            attributes = self._poll.get_queue_attributes(QueueUrl=self._url, AttributeNames=["RedrivePolicy"])
-        policy = attributes.get("Attributes", {}).get("RedrivePolicy")
-        if not policy:
-            raise NoRedrivePolicy(
-                f"the queue {self._url} has no redrive policy: set one, with a DLQ and a maxReceiveCount"
+def _deliveries(messages: Sequence[MessageTypeDef]) -> Iterator[Message]:
+    """The messages of an answer; one that lacks what SQS always says is left, and keeps no other from its work."""
+    for message in messages:
+        try:
+            yield _delivery(message)
+        except (KeyError, ValueError) as error:
+            structlog.get_logger().error(
+                "a message lacks what SQS says of each, and is left to the queue",
+                message_id=message.get("MessageId"),
+                why=repr(error),
             )
-        return int(json.loads(policy)["maxReceiveCount"])
+
+
+def _delivery(message: MessageTypeDef) -> Message:
+    sent = message.get("MessageAttributes", {})
+    return Message(
+        message_id=message["MessageId"],
+        receipt_handle=message["ReceiptHandle"],
+        body=message["Body"],
+        receive_count=int(message["Attributes"]["ApproximateReceiveCount"]),
+        attributes={name: value["StringValue"] for name, value in sent.items() if "StringValue" in value},
+        sent_at=_sent_at(message["Attributes"]),
+    )
+
+
+def _sent_at(attributes: Mapping[MessageSystemAttributeNameType, str]) -> datetime | None:
+    """None, too, where it is no time: only the metrics want to know."""
+    try:
+        return datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC)
+    except (KeyError, ValueError, OverflowError, OSError):
+        return None
 
 
 def _is_refusal(failed: BatchResultErrorEntryTypeDef) -> bool:

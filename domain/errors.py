@@ -22,6 +22,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 
+LONGEST_TEXT = 1024
+"""Characters of a text in callback and log: most of them quote what comes from outside."""
+
 
 class Code(StrEnum):
     """What the backend and the operators read: the contract's error codes."""
@@ -36,11 +39,16 @@ class Code(StrEnum):
     PROCESSING_FAILED = "PROCESSING_FAILED"
 
 
+def excerpt(text: str) -> str:
+    """The text, cut where it is longer than LONGEST_TEXT."""
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
+
+
 class MediaError(Exception):
     """A failure whose message tells its reader what to do; `code` is None where the step decides it."""
 
     def __init__(self, message: str, code: Code | None = None) -> None:
-        super().__init__(message)
+        super().__init__(excerpt(message))
         self.code = code
 
 

@@ -13,6 +13,8 @@ from domain.kinds import Kind
 BACKEND_WRITES = "*/processed/project/*/original/*"
 """What the backend may write under `processed/`, too; as in IAM, each `*` stands for slashes as well."""
 MAX_KEY_BYTES = 1024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+LONGEST_SHOWN = 80
+"""Characters of a bad key before what is wrong with it; each may take ten when it is quoted."""
 
 _BACKENDS = re.compile(".*".join(map(re.escape, BACKEND_WRITES.split("*"))))
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -40,7 +42,7 @@ def parse_raw(key: str, listing_id: int) -> RawKey:
     if _CONTROL.search(key):
         raise _bad(key, "has a control character")
     if len(key.encode()) > MAX_KEY_BYTES:
-        raise _bad(key[:80] + "…", f"is longer than {MAX_KEY_BYTES} bytes")
+        raise _bad(key, f"is longer than {MAX_KEY_BYTES} bytes")
     listing, *rest = key.split("/")
     if listing != str(listing_id) or rest[:1] != ["raw"]:
         raise _bad(key, f"doesn't begin with {listing_id}/raw/")
@@ -62,7 +64,8 @@ def undated(folders: Iterable[str]) -> list[str]:
 
 
 def _bad(key: str, why: str) -> Permanent:
-    return Permanent(f"the key {key!r} {why}", Code.VALIDATION_ERROR)
+    shown = key if len(key) <= LONGEST_SHOWN else key[:LONGEST_SHOWN] + "…"
+    return Permanent(f"the key {shown!r} {why}", Code.VALIDATION_ERROR)
 
 
 def derived(raw: RawKey, kind: Kind, size: str) -> str:
@@ -79,7 +82,7 @@ def check_derived(raw: RawKey, kind: Kind) -> None:
     """
     longest = derived(raw, kind, "thumbnail")
     if len(longest.encode()) > MAX_KEY_BYTES:
-        raise _bad(raw.key[:80] + "…", f"leaves no room for a derived key of {MAX_KEY_BYTES} bytes")
+        raise _bad(raw.key, f"leaves no room for a derived key of {MAX_KEY_BYTES} bytes")
 
 
 def only_ours(key: str) -> bool:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from domain import keys
 from domain.content import FileFormat
-from domain.errors import Code, Permanent
+from domain.errors import Code, Permanent, excerpt
 from domain.keys import RawKey
 from domain.kinds import AssetType, Size
 
@@ -168,6 +168,9 @@ class Failure:
 
     code: Code
     message: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "message", excerpt(self.message))
 
 
 Outcome = Derivatives | Failure

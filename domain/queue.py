@@ -12,9 +12,8 @@ from typing import Protocol
 class Message:
     """One delivery of a message.
 
-    `receive_count` counts this delivery. `attributes` are the sender's, strings only. `last`: the receive count
-    has reached maxReceiveCount, so that the message goes to the DLQ if it isn't deleted now. `sent_at` is by the
-    queue's clock, and None where the queue doesn't say it.
+    `receive_count` counts this delivery. `attributes` are the sender's, strings only. `sent_at` is by the queue's
+    clock, and None where the queue doesn't say it.
     """
 
     message_id: str
@@ -22,7 +21,6 @@ class Message:
     body: str
     receive_count: int
     attributes: Mapping[str, str]
-    last: bool
     sent_at: datetime | None = None
 
 
@@ -32,6 +30,17 @@ class Queue(Protocol):
     @property
     def largest_batch(self) -> int:
         """The most messages that one call takes."""
+
+    @property
+    def max_receive_count(self) -> int:
+        """How often a message is received before it goes to the DLQ, as `require` saw it last."""
+
+    def require(self) -> None:
+        """Look at the redrive policy, which may change at any time.
+
+        Raises:
+            Transient: the queue can't be asked, or has no redrive policy. What was seen before stays.
+        """
 
     def receive(self, at_most: int, wait: int, visibility_timeout: int) -> Sequence[Message]:
         """Long-poll for up to `at_most` messages, 1 to `largest_batch`; none if none came.

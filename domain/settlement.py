@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.errors import Code, LeaseLost, MediaError, Permanent, Stopped, Transient
+from domain.errors import Code, LeaseLost, MediaError, Permanent, Stopped, Transient, excerpt
 from domain.journal import Ending, Journal
 from domain.model import Report
 
@@ -44,7 +44,7 @@ def settle(outcome: Report | Exception, receive: int, last: bool, jitter: float)
     waits = ending is Ending.TRANSIENT and not last
     delay = max(retry_delay(receive, jitter), _asked_for(outcome)) if waits else 0
     code = outcome.code if isinstance(outcome, MediaError) else None
-    return Settlement(ending, str(outcome) or type(outcome).__name__, code, delay, final=last)
+    return Settlement(ending, excerpt(str(outcome)) or type(outcome).__name__, code, delay, final=last)
 
 
 def retry_delay(receive: int, jitter: float) -> int:

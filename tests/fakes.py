@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -15,11 +16,12 @@ from domain import keys
 from domain.bundles import Bundles
 from domain.claims import Claim
 from domain.content import FileFormat
-from domain.errors import Code, Conflict, NotFound, Permanent, Unavailable
+from domain.errors import Code, Conflict, NotFound, Permanent, Transient, Unavailable
 from domain.journal import Journal
 from domain.keys import RawKey
 from domain.kinds import WIDTHS, Kind, Size
 from domain.model import Job, Origin, Picture, Rendition, Report, Source, Transcoding, TranscodingResult
+from domain.outlast import outlasting
 from domain.ports import Attempt, Entry, Head, Holds, Ports
 from domain.queue import Message
 from worker.metrics import Metrics
@@ -214,8 +216,11 @@ class FakeBackend:
         self.before: Callable[[Report], None] = lambda report: None
 
     def notify(self, report: Report, attempt: Attempt) -> None:
-        attempt.checkpoint()
-        self.before(report)
+        def once() -> None:
+            attempt.checkpoint()
+            self.before(report)
+
+        outlasting(attempt.outlast, once)
         self.reports.append(report)
 
 
@@ -410,14 +415,16 @@ class FakeQueue:
 
     A message whose receive count has reached the maximum moves to `dead` when it would be received again. A
     receipt handle that has expired still hides and shows the message, even when somebody else has it by now;
-    only the latest one deletes it, and none says whether it did.
+    only the latest one deletes it, and none says whether it did. `redrive_after` is the policy's maxReceiveCount
+    at present, None where there is no policy.
     """
 
     largest_batch = 10
 
     def __init__(self, clock: Callable[[], float], max_receive_count: int = 3) -> None:
         self._clock = clock
-        self._max_receive_count = max_receive_count
+        self.redrive_after: int | None = max_receive_count
+        self.max_receive_count = max_receive_count
         self._sent = 0
         self.sent_at: datetime | None = NOW
         self.held: list[Held] = []
@@ -432,11 +439,17 @@ class FakeQueue:
         self.held.append(Held(message_id, body, attributes, self._clock()))
         return message_id
 
+    def require(self) -> None:
+        self.before("require")
+        if self.redrive_after is None:
+            raise Transient("the queue has no redrive policy")
+        self.max_receive_count = self.redrive_after
+
     def receive(self, at_most: int, wait: int, visibility_timeout: int) -> list[Message]:
         self.receives.append(at_most)
         self.before("receive")
         visible = [held for held in self.held if held.visible_at <= self._clock()]
-        for held in [held for held in visible if held.receive_count >= self._max_receive_count]:
+        for held in [held for held in visible if held.receive_count >= (self.redrive_after or math.inf)]:
             visible.remove(held)
             self.held.remove(held)
             self.dead.append(held.message_id)
@@ -447,14 +460,12 @@ class FakeQueue:
         return [self._delivery(held) for held in visible[:at_most]]
 
     def _delivery(self, held: Held) -> Message:
-        last = held.receive_count >= self._max_receive_count
         return Message(
             held.message_id,
             held.handles[-1],
             held.body,
             held.receive_count,
             held.attributes,
-            last,
             self.sent_at,
         )
 

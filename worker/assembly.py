@@ -56,6 +56,7 @@ class Worker:
     leases: Leases
     slots: Slots
     watcher: Watcher
+    outages: Outages
     metrics: Metrics
 
 
@@ -64,7 +65,7 @@ def assemble(outside: Outside, concurrency: int, visibility_timeout: int, job_ti
     clock, metrics, ports, outages = outside.clock, outside.metrics, outside.ports, outside.outages
     leases = Leases(outside.queue, visibility_timeout, clock, metrics)
     slots = Slots(concurrency, MOST_WAITING, outages.places)
-    watcher = Watcher(ports.transcoder, clock, outside.rng)
+    watcher = Watcher(ports.transcoder, clock, outside.rng, outages.noticed)
     waiting = Waiting(slots, outages, watcher, Protection(outside.task, slots, metrics, clock), metrics)
     in_flight = InFlight(leases, outside.journals, waiting, metrics, job_timeout, clock)
     settler = Settler(outside.queue, leases, ports.backend, metrics, ports.now)
@@ -72,4 +73,4 @@ def assemble(outside: Outside, concurrency: int, visibility_timeout: int, job_ti
     poller = Poller(leases, slots, handler, metrics, clock, outside.rng)
     service = Service(poller, leases, waiting, in_flight, handler, clock)
     health = Health(poller, leases, in_flight, outages, metrics, clock)
-    return Worker(service, health, poller, handler, in_flight, leases, slots, watcher, metrics)
+    return Worker(service, health, poller, handler, in_flight, leases, slots, watcher, outages, metrics)

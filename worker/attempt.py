@@ -65,7 +65,7 @@ class Attempt:
 
     @property
     def last(self) -> bool:
-        return self.lease.message.last
+        return self.lease.last
 
     def claim_settlement(self) -> bool:
         """True for the first caller alone: the job's own thread, or the one that shuts the process down."""
@@ -122,7 +122,11 @@ class Attempt:
         self._waiting.outlast(self._affected, error, look)
 
     def idle(self) -> AbstractContextManager[None]:
-        return self._waiting.lending_the_place(self.checkpoint)
+        return self._waiting.lending_the_place(self._may_want_its_place)
+
+    def _may_want_its_place(self) -> None:
+        self.checkpoint()
+        self._require_no_hand_over()
 
     def wait_for(self, transcoding_ids: Collection[str]) -> Mapping[str, TranscodingResult]:
         ended = self._waiting.wait(transcoding_ids, self._must_not_wait)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from adapters.aws import Clients, connect, hear
-from adapters.backend import SignedCallback
+from adapters.backend import Result, SignedCallback, Tried
 from adapters.callback import CallbackForm
 from adapters.claims import S3Claims
 from adapters.ecs_agent import EcsAgent
@@ -20,11 +21,11 @@ from adapters.message import parse_message
 from adapters.no_transcoder import NoTranscoder
 from adapters.pillow import PillowImages
 from adapters.s3 import S3Objects
-from adapters.sqs import LONGEST_POLL, NoRedrivePolicy, SqsQueue
+from adapters.sqs import LONGEST_POLL, SqsQueue
 from domain.errors import Dependency, MediaError
 from domain.model import Report, Status
 from domain.ports import Ports, Transcoder
-from worker.assembly import Outside, Worker, assemble
+from worker.assembly import MOST_WAITING, Outside, Worker, assemble
 from worker.lease import longest_poll
 from worker.metrics import Metrics
 from worker.outages import Outages
@@ -46,7 +47,7 @@ def build(settings: Settings) -> Worker:
     """
     try:
         outside = _outside(settings)
-    except (MediaError, NoRedrivePolicy) as error:
+    except MediaError as error:
         raise StartError(str(error)) from error
     return assemble(outside, settings.worker_concurrency, settings.visibility_timeout, settings.job_timeout)
 
@@ -57,12 +58,13 @@ def _outside(settings: Settings) -> Outside:
         settings.aws_region,
         emulated=settings.aws_endpoint_url is not None,
         connections=asset_threads + TRANSFERS + settings.worker_concurrency,
-        jobs=settings.worker_concurrency,
+        jobs=settings.worker_concurrency + MOST_WAITING,
         long_poll=min(LONGEST_POLL, longest_poll(settings.visibility_timeout)),
         videos=settings.mediaconvert_role_arn is not None,
     )
     metrics = Metrics()
-    outages = Outages(time.monotonic, metrics)
+    clock = _clock()
+    outages = Outages(clock, metrics)
     hear(clients.s3, partial(outages.answered, Dependency.BUCKET))
     if clients.mediaconvert:
         hear(clients.mediaconvert, partial(outages.answered, Dependency.MEDIACONVERT))
@@ -81,7 +83,7 @@ def _outside(settings: Settings) -> Outside:
             _callback_body(settings, metrics),
             time.sleep,
             _now,
-            metrics.count_callback,
+            _heard(metrics, outages),
         ),
         assets=ThreadPoolExecutor(asset_threads, "asset"),
         transfers=ThreadPoolExecutor(TRANSFERS, "transfer"),
@@ -91,8 +93,18 @@ def _outside(settings: Settings) -> Outside:
     )
     journals = S3Journals(clients.s3, settings.media_bucket)
     task = EcsAgent(settings.ecs_agent_uri)
-    clock = time.monotonic
     return Outside(queue, journals, ports, parse_message, clock, random.SystemRandom(), task, metrics, outages)
+
+
+def _heard(metrics: Metrics, outages: Outages) -> Tried:
+    """Each try at a callback is counted; an answer that is about its job says that the backend works."""
+
+    def tried(result: Result, status: int | None, seconds: float) -> None:
+        metrics.count_callback(result, status, seconds)
+        if result != "transient":
+            outages.answered(Dependency.BACKEND, "")
+
+    return tried
 
 
 def _callback_body(settings: Settings, metrics: Metrics) -> Callable[[Report], bytes]:
@@ -120,6 +132,13 @@ def _transcoder(settings: Settings, clients: Clients) -> Transcoder:
         settings.mediaconvert_role_arn,
         settings.mediaconvert_queue_arn,
     )
+
+
+def _clock() -> Callable[[], float]:
+    """Seconds that go on while the machine is suspended, where it has such a clock: leases run out meanwhile."""
+    if sys.platform == "linux":
+        return partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+    return time.monotonic
 
 
 def _now() -> datetime:

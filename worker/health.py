@@ -13,7 +13,7 @@ from worker.outages import NEEDED_BY_ALL, Outages
 from worker.poller import Poller
 
 STALE_POLL = 70.0
-"""Seconds; a receive takes 33 at most, a pause after a failure another 30. The heartbeat's limit, too."""
+"""Seconds; a receive takes 33 at most, a look at the queue and a pause another 25. The heartbeat's limit, too."""
 STALE_JOB = 600.0
 """Seconds; no single call that a job waits for takes as long."""
 
@@ -59,6 +59,8 @@ class Health:
         if self._poller.stopping:
             return ["shutting down"]
         problems = [] if self._poller.reachable else ["the last poll of the queue failed, or none has ended yet"]
+        if why := self._leases.ill:
+            problems.append(f"leases aren't extended: {why}")
         return problems + [line for of, line in self._outages.named().items() if of in NEEDED_BY_ALL]
 
     def serve(self, port: int) -> ThreadingHTTPServer:

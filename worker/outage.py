@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from domain.errors import Unavailable
+from domain.errors import Dependency, Unavailable
 
 FIRST_INTERVAL = 1.0
 LONGEST_INTERVAL = 10.0
@@ -33,7 +33,7 @@ class Affected:
 
     def __init__(self, listing_id: int) -> None:
         self.listing_id = listing_id
-        self.seen: dict[str, int] = {}
+        self.seen: dict[tuple[Dependency, str], int] = {}
 
 
 class Outage:
@@ -55,20 +55,29 @@ class Outage:
 
     def failed(self, job: Affected, error: Unavailable, now: float) -> bool:
         """Note a failure; returns whether the job has to wait, not having failed alone as far as is known."""
-        seen, job.seen[error.operation] = job.seen.get(error.operation), self._succeeded[error.operation]
+        what, successes = (error.of, error.operation), self._succeeded[error.operation]
+        seen = job.seen.get(what, successes)
+        job.seen[what] = successes
         if not self.out:
-            if seen is not None and self._succeeded[error.operation] > seen:
+            if successes > seen:
                 return False
             self._listings[error.operation].add(job.listing_id)
             if not error.evident and len(self._listings[error.operation]) < LISTINGS:
                 return False
             self._begin(now)
-        self.why = str(error)
+        self._describe(error)
         self.jobs.add(job)
-        self._failing.add(error.operation)
         self._waiting.append(job)
         self._next_trial = max(self._next_trial, now + min(error.retry_after, LONGEST_RETRY_AFTER))
         return True
+
+    def noticed(self, error: Unavailable, now: float) -> bool:
+        """Note an evident failure that no job waits for; returns whether the outage begins with it."""
+        begins = not self.out
+        if begins:
+            self._begin(now)
+        self._describe(error)
+        return begins
 
     def succeeded(self, operation: str, now: float) -> bool:
         """Note a success; returns whether it ended the outage."""
@@ -119,6 +128,10 @@ class Outage:
         self._listings.clear()
         self._interval = FIRST_INTERVAL
         self._next_trial = now + FIRST_INTERVAL
+
+    def _describe(self, error: Unavailable) -> None:
+        self.why = str(error)
+        self._failing.add(error.operation)
 
     def _ramp(self, now: float) -> int:
         passed = now - self._over_at if self._over_at is not None else RAMP_OVER

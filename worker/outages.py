@@ -54,9 +54,19 @@ class Outages:
             begins = not outage.out
             waits = outage.failed(job, error, self._clock())
         if waits and begins:
-            self._metrics.outage.labels(error.of).set(1)
-            structlog.get_logger().warning("outage begun", of=error.of, operation=error.operation, why=str(error))
+            self._say_that_it_began(error)
         return waits
+
+    def noticed(self, error: Unavailable) -> None:
+        """Note an evident failure of something that no job has to do again."""
+        with self._changed:
+            begins = self._outages[error.of].noticed(error, self._clock())
+        if begins:
+            self._say_that_it_began(error)
+
+    def _say_that_it_began(self, error: Unavailable) -> None:
+        self._metrics.outage.labels(error.of).set(1)
+        structlog.get_logger().warning("outage begun", of=error.of, operation=error.operation, why=str(error))
 
     def places(self, in_hand: bool) -> int | None:
         """How many jobs may work side by side so that messages are received; None where there is no limit.

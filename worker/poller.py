@@ -15,9 +15,11 @@ from worker.metrics import Metrics
 from worker.slots import Slots
 
 FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 30.0
+LONGEST_PAUSE = 10.0
 LONGEST_RECEIVE = 35.0
 """Seconds that an open receive may still take: 3 to connect, 30 to read, 2 to spare."""
+LOOK_EVERY = 1.0
+"""Seconds between two looks whether an ill heartbeat is well again."""
 LONGEST_RETURN = 25.0
 """Seconds that the return of a message may take: a journal entry and a call of the queue on slow wires."""
 
@@ -41,10 +43,12 @@ class Poller:
         self._clock = clock
         self._rng = rng
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._poll, name="poller", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
         self._returning: list[threading.Thread] = []
         self.polled_at = clock()
+        self._heartbeat_was_ill = False
         self.reachable = False
+        self.failed = False
 
     @property
     def stopping(self) -> bool:
@@ -67,13 +71,23 @@ class Poller:
         """Wait until no message is in hand, or for so many seconds."""
         self._slots.wait_until_empty(timeout)
 
+    def _run(self) -> None:
+        try:
+            self._poll()
+        except Exception:
+            self.failed = True
+            structlog.get_logger().critical("the poller failed; the process ends", exc_info=True)
+
     def _poll(self) -> None:
         failures = 0
         while not self.stopping:
             self.polled_at = self._clock()
+            self._leases.redrive.look()
             places = self._slots.reserve(self._leases.largest_batch, timeout=5)
-            if places == 0 or self.stopping:
+            ill = self._heartbeat_is_ill()
+            if places == 0 or self.stopping or ill:
                 self._slots.occupy(places, 0)
+                self._stopping.wait(LOOK_EVERY if ill else 0)
                 continue
             try:
                 leases = self._leases.receive(places)
@@ -86,21 +100,36 @@ class Poller:
                 self._slots.occupy(places, len(leases))
                 self._dispatch(leases)
 
+    def _heartbeat_is_ill(self) -> bool:
+        why = self._leases.ill
+        if why and not self._heartbeat_was_ill:
+            structlog.get_logger().warning("nothing is received until leases are extended again", why=why)
+        elif self._heartbeat_was_ill and not why:
+            structlog.get_logger().info("the heartbeat is well again")
+        self._heartbeat_was_ill = bool(why)
+        return self._heartbeat_was_ill
+
     def _dispatch(self, leases: Sequence[Lease]) -> None:
         """Give each message a thread.
 
         A message received during shutdown is returned. On its last receive a return would dead-letter it, so it
-        is processed instead.
+        is processed instead. Where no thread can be started, this one does the same: the process is about to end.
         """
         self.polled_at = self._clock()
         self.reachable = True
         self._metrics.receives.labels("ok").inc()
         self._metrics.messages.inc(len(leases))
-        for lease in leases:
-            if self.stopping and not lease.message.last:
-                self._returning.append(self._begin(self._handler.give_back, lease))
-            else:
-                self._begin(self._handler.handle, lease)
+        for number, lease in enumerate(leases):
+            returned = self.stopping and not lease.last
+            try:
+                thread = self._begin(self._handler.give_back if returned else self._handler.handle, lease)
+            except Exception:
+                self.failed = True
+                for left in sorted(leases[number:], key=lambda lease: lease.last):
+                    self._work(self._handler.handle if left.last else self._handler.give_back, left)
+                raise
+            if returned:
+                self._returning.append(thread)
 
     def _begin(self, work: Callable[[Lease], None], lease: Lease) -> threading.Thread:
         name = lease.message.message_id

@@ -9,6 +9,7 @@ from datetime import datetime
 
 import structlog
 
+from domain.errors import excerpt
 from domain.journal import Ended, Journal, Journals
 from domain.model import Derivatives, Job, Origin, Source, Transcoding
 from worker.metrics import Metrics
@@ -51,7 +52,7 @@ class Progress:
             yield counts
         except BaseException as error:
             seconds = self._observe(name, started)
-            log.info("step ended early", seconds=seconds, why=str(error), error=type(error).__name__)
+            log.info("step ended early", seconds=seconds, why=excerpt(str(error)), error=type(error).__name__)
             raise
         log.info("step done", seconds=self._observe(name, started), **counts)
 

@@ -46,8 +46,8 @@ class Service:
         self._poller.start()
 
     def stuck(self) -> bool:
-        """Whether a job hangs, so that the process has to be replaced."""
-        return self._in_flight.stuck()
+        """Whether a job hangs or nothing is received any more, so that the process has to be replaced."""
+        return self._poller.failed or self._in_flight.stuck()
 
     def shut_down(self, grace: float) -> None:
         """Receive no more, give the jobs in flight `grace` seconds from this call, and return the rest.

@@ -50,7 +50,7 @@ class Settler:
         """Leave a message that names no job to the redrive policy: there is nobody to report it to."""
         structlog.get_logger().error("malformed message left to the DLQ", why=why)
         self._metrics.attempts.labels(MALFORMED).inc()
-        if lease.message.last:
+        if lease.last:
             self._metrics.count_job(MALFORMED, lease.message, self._now())
             self._metrics.dead_lettered.labels(Code.VALIDATION_ERROR, "no").inc()
         self._show_again(lease, 0)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
-from domain.errors import Transient
+from domain.errors import Transient, Unavailable
 from domain.model import TranscodingResult
 from domain.ports import Transcoder
 
@@ -16,6 +16,8 @@ FIRST_DELAY = 2.0
 LONGEST_DELAY = 30.0
 GROWTH = 1.5
 JITTER = 0.2
+LONGEST_PAUSE = 10.0
+"""Seconds in which nothing is asked while the transcoder is out: its end must be noticed soon."""
 LOOK_EVERY = 1.0
 """Seconds between two looks at whether a job must go on waiting."""
 
@@ -39,9 +41,16 @@ class _Poll:
 
 
 class Watcher:
-    """Polls the transcoder for all waiting jobs, in one thread."""
+    """Polls the transcoder for all waiting jobs, in one thread. `noticed` hears that it is evidently out."""
 
-    def __init__(self, transcoder: Transcoder, clock: Callable[[], float], rng: random.Random) -> None:
+    def __init__(
+        self,
+        transcoder: Transcoder,
+        clock: Callable[[], float],
+        rng: random.Random,
+        noticed: Callable[[Unavailable], None] = lambda _: None,
+    ) -> None:
+        self._noticed = noticed
         self._transcoder = transcoder
         self._clock = clock
         self._rng = rng
@@ -91,7 +100,7 @@ class Watcher:
         wanted = {name for wait in self._waiting() for name in wait.transcoding_ids}
         with self._changed:
             self._polls = {name: poll for name, poll in self._polls.items() if name in wanted}
-            polls = list(self._polls.items())
+            polls = sorted(self._polls.items(), key=lambda item: item[1].due)
         for transcoding_id, poll in polls:
             if self._clock() >= max(poll.due, self._paused_until):
                 self._ask(transcoding_id, poll)
@@ -99,17 +108,20 @@ class Watcher:
     def _ask(self, transcoding_id: str, poll: _Poll) -> None:
         try:
             result = self._transcoder.result(transcoding_id)
-        except Transient as error:
-            self._back_off(str(error))
-            return
-        except Exception:
-            structlog.get_logger().exception("a transcoding can't be asked after", transcoding=transcoding_id)
-            self._back_off("see the error before")
+        except Exception as error:
+            log = structlog.get_logger().bind(transcoding=transcoding_id, why=str(error))
+            if isinstance(error, Unavailable) and error.evident:
+                self._noticed(error)
+                self._pause_all()
+                poll.due = self._paused_until  # and so after the others, in case that it alone fails
+                log.warning("transcodings can't be asked after", next_in=round(poll.due - self._clock()))
+            else:
+                self._put_off(poll)
+                log.warning("a transcoding can't be asked after", exc_info=not isinstance(error, Transient))
             return
         self._pause = FIRST_DELAY
         if result is None:
-            poll.due = self._clock() + self._jittered(poll.delay)
-            poll.delay = min(LONGEST_DELAY, poll.delay * GROWTH)
+            self._put_off(poll)
             return
         structlog.get_logger().info(
             "transcoding ended", transcoding=transcoding_id, done=result.done, why=result.message
@@ -119,11 +131,14 @@ class Watcher:
                 wait.ended[transcoding_id] = result
                 wait.awake.set()
 
-    def _back_off(self, why: str) -> None:
+    def _put_off(self, poll: _Poll) -> None:
+        poll.due = self._clock() + self._jittered(poll.delay)
+        poll.delay = min(LONGEST_DELAY, poll.delay * GROWTH)
+
+    def _pause_all(self) -> None:
         """Poll nothing for a while: if one call is throttled, the next one would be, too."""
-        self._paused_until = self._clock() + self._jittered(self._pause)
-        structlog.get_logger().warning("transcodings can't be asked after", why=why, next_in=round(self._pause))
-        self._pause = min(LONGEST_DELAY, self._pause * 2)
+        self._paused_until = self._clock() + min(LONGEST_PAUSE, self._jittered(self._pause))
+        self._pause = min(LONGEST_PAUSE, self._pause * 2)
 
     def _jittered(self, seconds: float) -> float:
         return seconds * (1 + self._rng.uniform(-JITTER, JITTER))

@@ -54,10 +54,9 @@ class QueuePair:
         self.client = session().client("sqs", endpoint_url=endpoint)
         self.dlq_url = self.client.create_queue(QueueName=f"dlq-{name}")["QueueUrl"]
         dlq = self.client.get_queue_attributes(QueueUrl=self.dlq_url, AttributeNames=["QueueArn"])["Attributes"]
-        policy = {"deadLetterTargetArn": dlq["QueueArn"], "maxReceiveCount": max_receive_count}
-        self.url = self.client.create_queue(
-            QueueName=f"queue-{name}", Attributes={"RedrivePolicy": json.dumps(policy)}
-        )["QueueUrl"]
+        self._dlq_arn = dlq["QueueArn"]
+        self.url = self.client.create_queue(QueueName=f"queue-{name}")["QueueUrl"]
+        self.set_max_receive_count(max_receive_count)
         self.queue = SqsQueue(self.client, self.client, self.url)
         self.queue.require()
 
@@ -69,6 +68,11 @@ class QueuePair:
                 name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
             },
         )["MessageId"]
+
+    def set_max_receive_count(self, count: int | None) -> None:
+        """None takes the redrive policy away."""
+        policy = json.dumps({"deadLetterTargetArn": self._dlq_arn, "maxReceiveCount": count}) if count else ""
+        self.client.set_queue_attributes(QueueUrl=self.url, Attributes={"RedrivePolicy": policy})
 
     def later(self, seconds: int) -> Sequence[Message]:
         """What comes within so many seconds."""

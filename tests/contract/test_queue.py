@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.sqs import NoRedrivePolicy, SqsQueue
+from domain.errors import Transient
 from domain.queue import Message, Queue
 from tests.contract.aws import QueuePair
 from tests.fakes import FakeQueue, ManualClock
@@ -23,6 +25,7 @@ class Pair(Protocol):
     def send(self, body: str, **attributes: str) -> str: ...
     def later(self, seconds: int) -> Sequence[Message]: ...
     def dead(self) -> list[str]: ...
+    def set_max_receive_count(self, count: int | None) -> None: ...
 
 
 class FakePair:
@@ -39,6 +42,9 @@ class FakePair:
 
     def dead(self) -> list[str]:
         return self.queue.dead
+
+    def set_max_receive_count(self, count: int | None) -> None:
+        self.queue.redrive_after = count
 
 
 @pytest.fixture(params=["fake", "moto", pytest.param("localstack", marks=pytest.mark.localstack)])
@@ -115,14 +121,29 @@ def test_after_its_last_receive_a_message_moves_to_the_dlq(pair: Pair) -> None:
     assert pair.dead() == [message_id]
 
 
-def test_a_message_says_that_it_is_received_for_the_last_time(pair: Pair) -> None:
+def test_it_is_known_that_a_message_is_received_for_the_last_time(pair: Pair) -> None:
     pair.send("body")
     lasts = []
     for _ in range(MAX_RECEIVES):
         (message,) = pair.queue.receive(1, 1, 60)
-        lasts.append(message.last)
+        lasts.append(message.receive_count >= pair.queue.max_receive_count)
         pair.queue.change_visibility([message.receipt_handle], 0)
     assert lasts == [False, True]
+
+
+def test_a_max_receive_count_that_was_changed_counts_when_it_is_looked_at_again(pair: Pair) -> None:
+    assert pair.queue.max_receive_count == MAX_RECEIVES
+    pair.set_max_receive_count(7)
+    assert pair.queue.max_receive_count == MAX_RECEIVES
+    pair.queue.require()
+    assert pair.queue.max_receive_count == 7
+
+
+def test_a_redrive_policy_that_was_taken_away_is_missed_and_what_it_was_counts_on(pair: Pair) -> None:
+    pair.set_max_receive_count(None)
+    with pytest.raises(Transient, match="redrive policy"):
+        pair.queue.require()
+    assert pair.queue.max_receive_count == MAX_RECEIVES
 
 
 def test_a_message_says_at_each_receive_when_it_was_sent(pair: Pair) -> None:
@@ -163,6 +184,58 @@ def test_the_redrive_policy_is_the_queues_own_and_must_be_there(
     emulator: str, request: pytest.FixtureRequest
 ) -> None:
     pair = QueuePair(request.getfixturevalue(f"{emulator}_url"), 7)
-    assert pair.queue.max_receive_count() == 7
+    assert pair.queue.max_receive_count == 7
     with pytest.raises(NoRedrivePolicy, match="redrive policy"):
-        SqsQueue(pair.client, pair.client, pair.dlq_url).max_receive_count()
+        SqsQueue(pair.client, pair.client, pair.dlq_url).require()
+
+
+def without_count(message: dict[str, Any]) -> None:
+    del message["Attributes"]["ApproximateReceiveCount"]
+
+
+def with_a_count_that_is_none(message: dict[str, Any]) -> None:
+    message["Attributes"]["ApproximateReceiveCount"] = "many"
+
+
+def without_attributes(message: dict[str, Any]) -> None:
+    del message["Attributes"]
+
+
+def without_body(message: dict[str, Any]) -> None:
+    del message["Body"]
+
+
+def spoiled(moto_url: str, spoil: Callable[[dict[str, Any]], None]) -> tuple[str, Sequence[Message]]:
+    """Of a batch of three one is spoiled on its way; its id, and what came of the batch."""
+    pair = QueuePair(moto_url, MAX_RECEIVES)
+    ids = [pair.send(str(number)) for number in range(3)]
+
+    def on_its_way(parsed: dict[str, Any], **_: object) -> None:
+        (message,) = [message for message in parsed["Messages"] if message["MessageId"] == ids[1]]
+        spoil(message)
+
+    pair.client.meta.events.register("after-call.sqs.ReceiveMessage", on_its_way)
+    return ids[1], pair.queue.receive(10, 1, 60)
+
+
+@pytest.mark.parametrize(
+    "spoil", [without_count, with_a_count_that_is_none, without_attributes, without_body], ids=lambda f: f.__name__
+)
+def test_a_message_that_lacks_what_sqs_says_of_each_is_left_and_the_others_come(
+    moto_url: str, spoil: Callable[[dict[str, Any]], None]
+) -> None:
+    with capture_logs() as log:
+        left, came = spoiled(moto_url, spoil)
+    assert [message.body for message in came] == ["0", "2"]
+    (line,) = log
+    assert (line["log_level"], line["message_id"]) == ("error", left)
+
+
+@pytest.mark.parametrize("sent_at", ["yesterday", "9" * 30, None])
+def test_a_message_whose_sending_has_no_time_comes_all_the_same(moto_url: str, sent_at: str | None) -> None:
+    def spoil(message: dict[str, Any]) -> None:
+        del message["Attributes"]["SentTimestamp"]
+        message["Attributes"] |= {"SentTimestamp": sent_at} if sent_at else {}
+
+    _, came = spoiled(moto_url, spoil)
+    assert [message.sent_at is None for message in came] == [False, True, False]

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import urllib3
-
+from adapters.endpoint import Endpoint
 from worker.cli import main
 
 
@@ -15,5 +14,5 @@ def explode(*args: Any, **options: Any) -> None:
 
 
 if __name__ == "__main__":
-    urllib3.PoolManager.request = explode  # type: ignore[assignment,method-assign]
+    Endpoint.post = explode  # type: ignore[assignment,method-assign]
     sys.exit(main(["run"]))

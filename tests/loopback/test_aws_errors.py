@@ -109,7 +109,7 @@ def calls() -> dict[str, Callable[[], object]]:
         "receive": lambda: queue.receive(1, 0, 60),
         "delete": lambda: queue.delete("handle"),
         "change_visibility": lambda: queue.change_visibility(["handle"], 60),
-        "max_receive_count": queue.max_receive_count,
+        "require": queue.require,
     }
 
 

@@ -1,22 +1,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters import backend as module
 from adapters.backend import PATIENCE, SignedCallback, webhook_id_of
 from adapters.callback import CallbackForm
-from devstack.receiver import DROP, GARBAGE, Answer, Hang, Plan, Receiver
+from devstack.receiver import DROP, GARBAGE, Answer, Hang, Plan, Raw, Receiver
 from devstack.signatures import GENUINE
-from domain.errors import Code, LeaseLost, Transient
+from domain.errors import Code, Dependency, LeaseLost, Transient, Unavailable
 from domain.kinds import AssetType, Size
 from domain.model import Asset, Bundle, Derivatives, Failure, Job, Report, Result, Status
+from tests.fakes import FakeAttempt
 
 SECRET = "a-secret-of-the-tests"
 BODY = CallbackForm("STEP_FUNCTIONS", "STEP_FUNCTIONS_FINALIZATION").body
@@ -81,16 +83,25 @@ def backend(
     def tried(*one: Any) -> None:
         tries.append(one)
 
-    monkeypatch.setattr(module, "READ_SECONDS", 4)
+    monkeypatch.setattr(module, "TRY_SECONDS", 4)
     return SignedCallback(receiver.url, SECRET, BODY, time.sleep, time, tried)
 
 
-def no_checkpoint() -> None:
-    """Go on."""
+class Attempt(FakeAttempt):
+    """An attempt that takes each failure for the job's own; `outlast` says what it does instead."""
+
+    def __init__(self, outlast: Callable[[Unavailable], None] | None = None) -> None:
+        super().__init__()
+        self._outlast = outlast
+
+    def outlast(self, error: Unavailable) -> None:
+        if self._outlast is None:
+            raise error
+        self._outlast(error)
 
 
 def test_the_body_is_that_of_the_contract(backend: SignedCallback, receiver: Receiver) -> None:
-    backend.notify(REPORT, no_checkpoint)
+    backend.notify(REPORT, Attempt())
     (callback,) = receiver.callbacks
     assert json.loads(callback.body) == {
         "jobId": 21,
@@ -147,7 +158,7 @@ def test_a_failed_job_says_why(backend: SignedCallback, receiver: Receiver) -> N
         "ZIP_FAILED",
         Failure(Code.ZIP_FAILED, "S3 is down"),
     )
-    backend.notify(failed, no_checkpoint)
+    backend.notify(failed, Attempt())
     body = receiver.callbacks[0].payload
     assert body["error"] == {"code": "ZIP_FAILED", "message": "S3 is down", "details": {}}
     assert body["failureReason"] == "ZIP_FAILED"
@@ -158,7 +169,7 @@ def test_the_best_derivative_is_the_processed_key(backend: SignedCallback, recei
     keys = {Size.THUMBNAIL: "t", Size.ORIGINAL: "o", Size.LARGE: "l"}
     derivatives = Derivatives("28/raw/video/vertical/v.mov", "etag", AssetType.VIDEO_VERTICAL, keys)
     results = (Result(JOB.assets[0], derivatives),)
-    backend.notify(Report(JOB, Status.SUCCEEDED, STARTED, STARTED, results), no_checkpoint)
+    backend.notify(Report(JOB, Status.SUCCEEDED, STARTED, STARTED, results), Attempt())
     (output,) = receiver.callbacks[0].payload["outputs"]
     assert output["processedKey"] == "o"
     assert output["outputs"] == {
@@ -170,16 +181,17 @@ def test_the_best_derivative_is_the_processed_key(backend: SignedCallback, recei
 
 
 def test_it_is_signed_in_both_ways_and_traced(backend: SignedCallback, receiver: Receiver) -> None:
-    backend.notify(REPORT, no_checkpoint)
+    backend.notify(REPORT, Attempt())
     (callback,) = receiver.callbacks
     assert callback.verdict == GENUINE
     assert callback.headers["content-type"] == "application/json"
+    assert callback.headers["user-agent"] == "media-worker"
     assert callback.headers["traceparent"] == TRACE
     assert callback.headers["webhook-id"] == webhook_id_of(REPORT)
 
 
 def test_a_job_without_a_trace_sends_none(backend: SignedCallback, receiver: Receiver) -> None:
-    backend.notify(replace(REPORT, job=replace(JOB, traceparent=None)), no_checkpoint)
+    backend.notify(replace(REPORT, job=replace(JOB, traceparent=None)), Attempt())
     (callback,) = receiver.callbacks
     assert callback.payload["traceparent"] is None
     assert "traceparent" not in callback.headers
@@ -187,17 +199,19 @@ def test_a_job_without_a_trace_sends_none(backend: SignedCallback, receiver: Rec
 
 def test_a_wrong_secret_is_refused(receiver: Receiver, time: Time) -> None:
     with pytest.raises(Transient, match="401"):
-        SignedCallback(receiver.url, "another-secret!!", BODY, time.sleep, time).notify(REPORT, no_checkpoint)
+        SignedCallback(receiver.url, "another-secret!!", BODY, time.sleep, time).notify(REPORT, Attempt())
 
 
 @pytest.mark.parametrize(
-    "plan", [*(Answer(status) for status in (408, 425, 429, 500, 502, 503, 504)), DROP, GARBAGE, Hang(8)], ids=repr
+    "plan",
+    [*(Answer(status) for status in (401, 403, 408, 425, 429, 500, 502, 503, 504)), DROP, GARBAGE, Hang(8)],
+    ids=repr,
 )
 def test_what_may_pass_is_tried_again_under_the_same_id(
     backend: SignedCallback, receiver: Receiver, time: Time, plan: Plan
 ) -> None:
     receiver.plan(plan, plan)
-    backend.notify(REPORT, no_checkpoint)
+    backend.notify(REPORT, Attempt())
     callbacks = receiver.callbacks
     assert len(callbacks) == 3
     assert len({callback.headers["webhook-id"] for callback in callbacks}) == 1
@@ -209,14 +223,14 @@ def test_what_may_pass_is_tried_again_under_the_same_id(
     assert 2 <= second <= 3
 
 
-@pytest.mark.parametrize("status", [300, 301, 302, 307, 400, 401, 403, 404, 409, 410, 422])
+@pytest.mark.parametrize("status", [300, 301, 302, 307, 400, 404, 409, 410, 413, 422, 431])
 def test_any_other_answer_is_final_for_this_attempt(
     backend: SignedCallback, receiver: Receiver, time: Time, status: int
 ) -> None:
     with Receiver(SECRET) as elsewhere:
         receiver.plan(Answer(status, {"Location": elsewhere.url}))
         with pytest.raises(Transient, match=str(status)):
-            backend.notify(REPORT, no_checkpoint)
+            backend.notify(REPORT, Attempt())
         assert len(receiver.callbacks) == 1
         assert elsewhere.callbacks == ()
     assert time.slept == []
@@ -227,8 +241,8 @@ def test_a_404_is_transient_because_the_backend_sends_the_message_before_it_comm
 ) -> None:
     receiver.plan(Answer(404))
     with pytest.raises(Transient):
-        backend.notify(REPORT, no_checkpoint)
-    backend.notify(REPORT, no_checkpoint)
+        backend.notify(REPORT, Attempt())
+    backend.notify(REPORT, Attempt())
     too_early, again = receiver.callbacks
     assert (too_early.answered, again.answered) == (404, 200)
     assert too_early.headers["webhook-id"] == again.headers["webhook-id"]
@@ -237,7 +251,7 @@ def test_a_404_is_transient_because_the_backend_sends_the_message_before_it_comm
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_every_2xx_is_an_acknowledgement(backend: SignedCallback, receiver: Receiver, status: int) -> None:
     receiver.plan(Answer(status))
-    backend.notify(REPORT, no_checkpoint)
+    backend.notify(REPORT, Attempt())
     assert len(receiver.callbacks) == 1
 
 
@@ -246,7 +260,7 @@ def test_retry_after_is_honoured_in_seconds_and_as_a_date(
 ) -> None:
     at = format_datetime(time.now + timedelta(seconds=30), usegmt=True)
     receiver.plan(Answer(503, {"Retry-After": "12"}), Answer(429, {"Retry-After": at}))
-    backend.notify(REPORT, no_checkpoint)
+    backend.notify(REPORT, Attempt())
     assert time.slept[0] == 12
     assert 16 <= time.slept[1] <= 18
 
@@ -268,7 +282,7 @@ def test_a_retry_after_that_says_nothing_is_passed_over(
     backend: SignedCallback, receiver: Receiver, time: Time, value: str
 ) -> None:
     receiver.plan(Answer(503, {"Retry-After": value}))
-    backend.notify(REPORT, no_checkpoint)
+    backend.notify(REPORT, Attempt())
     assert 1 <= time.slept[0] <= 2
 
 
@@ -277,7 +291,7 @@ def test_a_retry_after_beyond_the_patience_ends_the_attempt_and_goes_along(
 ) -> None:
     receiver.plan(Answer(503, {"Retry-After": "300"}))
     with pytest.raises(Transient) as failed:
-        backend.notify(REPORT, no_checkpoint)
+        backend.notify(REPORT, Attempt())
     assert failed.value.retry_after == 300
     assert time.slept == []
 
@@ -288,7 +302,7 @@ def test_a_retry_after_beyond_all_reason_is_a_day(
 ) -> None:
     receiver.plan(Answer(503, {"Retry-After": value}))
     with pytest.raises(Transient) as failed:
-        backend.notify(REPORT, no_checkpoint)
+        backend.notify(REPORT, Attempt())
     assert failed.value.retry_after == 24 * 3600
 
 
@@ -297,15 +311,114 @@ def test_the_attempt_ends_when_the_patience_is_spent(
 ) -> None:
     receiver.plan(*[Answer(500)] * 50)
     with pytest.raises(Transient):
-        backend.notify(REPORT, no_checkpoint)
+        backend.notify(REPORT, Attempt())
     assert PATIENCE <= sum(time.slept) <= PATIENCE + 21
     assert all(earlier < later for earlier, later in zip(time.slept[:4], time.slept[1:5], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("plan", "evident"),
+    [
+        *((Answer(status), True) for status in (401, 403, 408, 425, 429, 502, 503, 504)),
+        *((Answer(status), False) for status in (500, 501, 507, 599)),
+        (DROP, True),
+        (GARBAGE, True),
+    ],
+    ids=repr,
+)
+def test_what_may_be_everybodys_trouble_is_outlasted_and_then_tried_again_at_once(
+    backend: SignedCallback, receiver: Receiver, time: Time, plan: Plan, evident: bool
+) -> None:
+    receiver.plan(plan, plan)
+    outages: list[Unavailable] = []
+    backend.notify(REPORT, Attempt(outages.append))
+    assert [(out.of, out.evident) for out in outages] == [(Dependency.BACKEND, evident)] * 2
+    assert len(receiver.callbacks) == 3
+    assert time.slept == []
+
+
+def test_an_outage_is_told_what_the_backend_asks_for(backend: SignedCallback, receiver: Receiver) -> None:
+    receiver.plan(Answer(503, {"Retry-After": "300"}), Answer(503))
+    outages: list[Unavailable] = []
+    backend.notify(REPORT, Attempt(outages.append))
+    assert [out.retry_after for out in outages] == [300, 0]
+
+
+def test_a_final_answer_is_no_outage(backend: SignedCallback, receiver: Receiver) -> None:
+    receiver.plan(Answer(404))
+    outages: list[Unavailable] = []
+    with pytest.raises(Transient) as failed:
+        backend.notify(REPORT, Attempt(outages.append))
+    assert not isinstance(failed.value, Unavailable)
+    assert outages == []
+
+
+def test_the_patience_is_not_spent_in_an_outage(backend: SignedCallback, receiver: Receiver, time: Time) -> None:
+    """Away for two hours, and then the job fails on its own."""
+    receiver.plan(*[Answer(500)] * 50)
+    hours = iter([timedelta(hours=1), timedelta(hours=1)])
+
+    def outlast(error: Unavailable) -> None:
+        gone = next(hours, None)
+        if gone is None:
+            raise error
+        time.now += gone
+
+    with pytest.raises(Unavailable):
+        backend.notify(REPORT, Attempt(outlast))
+    assert PATIENCE <= sum(time.slept) <= PATIENCE + 21
+
+
+def test_an_attempt_that_may_not_go_on_in_an_outage_ends(backend: SignedCallback, receiver: Receiver) -> None:
+    receiver.plan(Answer(503))
+
+    def lose(error: Unavailable) -> None:
+        raise LeaseLost("another worker has it")
+
+    with pytest.raises(LeaseLost):
+        backend.notify(REPORT, Attempt(lose))
+    assert len(receiver.callbacks) == 1
+
+
+def test_the_tries_themselves_take_from_the_patience(time: Time) -> None:
+    """A backend that answers each try with 500 after 19 seconds."""
+
+    def dawdle(_: object) -> None:
+        time.now += timedelta(seconds=19)
+
+    began = time.now
+    with Receiver(SECRET, clock=lambda: time.now.timestamp(), observer=dawdle) as receiver:
+        receiver.plan(*[Answer(500)] * 50)
+        with pytest.raises(Unavailable):
+            SignedCallback(receiver.url, SECRET, BODY, time.sleep, time).notify(REPORT, Attempt())
+        assert len(receiver.callbacks) == 3
+    assert PATIENCE <= (time.now - began).total_seconds() <= PATIENCE + 21
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        (DROP, "RemoteDisconnected: Remote end closed connection without response"),
+        (Hang(8), "none within 4 s"),
+        (Raw(b"HTTP/1.1 " + b"x" * 60_000 + b"\r\n\r\n"), "BadStatusLine: HTTP/1.1 xxx"),
+    ],
+    ids=["dropped", "hanging", "garbage"],
+)
+def test_the_log_says_in_short_why_there_was_no_answer(
+    backend: SignedCallback, receiver: Receiver, plan: Plan, said: str
+) -> None:
+    receiver.plan(plan)
+    with capture_logs() as logs:
+        backend.notify(REPORT, Attempt())
+    (line,) = [line for line in logs if line["event"] == "callback not acknowledged"]
+    assert line["why"].startswith(f"the callback got no answer: {said}")
+    assert len(line["why"]) <= 1024
 
 
 def test_a_receiver_that_is_not_there(time: Time) -> None:
     backend = SignedCallback("http://127.0.0.1:9/callback", SECRET, BODY, time.sleep, time)
     with pytest.raises(Transient):
-        backend.notify(REPORT, no_checkpoint)
+        backend.notify(REPORT, Attempt())
     assert len(time.slept) >= 2
 
 
@@ -313,10 +426,10 @@ def test_each_try_is_counted_with_its_result_its_status_and_its_duration(
     backend: SignedCallback, receiver: Receiver, tries: list[tuple[str, int | None, float]]
 ) -> None:
     receiver.plan(Answer(503), Answer(429), DROP, Answer(200), Answer(302), Answer(404))
-    backend.notify(REPORT, no_checkpoint)
+    backend.notify(REPORT, Attempt())
     for _ in range(2):
         with pytest.raises(Transient):
-            backend.notify(REPORT, no_checkpoint)
+            backend.notify(REPORT, Attempt())
     assert [(result, status) for result, status, _ in tries] == [
         ("transient", 503),
         ("transient", 429),
@@ -330,14 +443,16 @@ def test_each_try_is_counted_with_its_result_its_status_and_its_duration(
 
 def test_each_try_is_preceded_by_a_checkpoint(backend: SignedCallback, receiver: Receiver) -> None:
     receiver.plan(Answer(500), Answer(500))
+    attempt = Attempt()
     passes = iter(range(2))
 
     def lose() -> None:
         if next(passes, None) is None:
             raise LeaseLost("another worker has it")
 
+    attempt.before_checkpoint = lose
     with pytest.raises(LeaseLost):
-        backend.notify(REPORT, lose)
+        backend.notify(REPORT, attempt)
     assert len(receiver.callbacks) == 2
 
 

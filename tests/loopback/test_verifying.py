@@ -21,6 +21,7 @@ from adapters.callback import CallbackForm
 from devstack.receiver import Answer, Receiver
 from domain.errors import Code
 from domain.model import Asset, Failure, Job, Report, Result, Status
+from tests.fakes import FakeAttempt
 from tests.snippets import programs
 
 SECRET = "a-secret-of-the-tests"
@@ -51,7 +52,7 @@ def callback(secret: str = SECRET, age: timedelta = timedelta()) -> Request:
     with Receiver(secret) as receiver:
         receiver.plan(Answer(200))
         backend = SignedCallback(receiver.url, secret, BODY, lambda _: None, lambda: now)
-        backend.notify(report, lambda: None)
+        backend.notify(report, FakeAttempt())
         (received,) = receiver.callbacks
     return Request(received.headers, received.body)
 

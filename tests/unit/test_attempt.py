@@ -194,3 +194,15 @@ def test_a_stop_ends_the_wait_for_a_place(world: World) -> None:
         world.let_pass(1)
         world.attempt.stop()
     assert got == [Stopped]
+
+
+@pytest.mark.parametrize("finished", [False, True])
+def test_a_shutdown_hands_over_a_job_that_waits_when_all_places_are_taken(world: World, finished: bool) -> None:
+    with world.waiting() as got:
+        assert world.slots.reserve(1, timeout=0) == 1
+        world.slots.occupy(1, 1)
+        if finished:
+            world.transcoder.results["t-1"] = TranscodingResult(True)
+            world.let_pass(1)
+        world.attempt.end_waiting(wait_until=1e9)
+    assert got == [Stopped]

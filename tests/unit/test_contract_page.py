@@ -43,12 +43,12 @@ def job(message_id: str, *assets: Asset) -> Job:
 
 
 def test_the_message_is_read_as_the_job_it_stands_for() -> None:
-    read = parse_message(Message("m-1", "handle", MESSAGE, 1, {}, last=False))
+    read = parse_message(Message("m-1", "handle", MESSAGE, 1, {}))
     assert read == job("m-1", PHOTO, Asset("28/raw/video/vertical/77aa.mp4"))
 
 
 def test_the_finalization_is_read_as_one() -> None:
-    read = parse_message(Message("m-2", "handle", FINALIZATION, 1, {}, last=False))
+    read = parse_message(Message("m-2", "handle", FINALIZATION, 1, {}))
     assert read == Job(22, 28, "m-2", (Asset(PHOTO.key),), kind=JobKind.FINALIZE)
 
 

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import threading
+import weakref
 
 import pytest
 
 from domain.each import WINDOW, each
-from domain.errors import Code, LeaseLost, Permanent, Transient
+from domain.errors import Code, Dependency, LeaseLost, Permanent, TimedOut, Transient, Unavailable
 from domain.model import Failure
 from domain.rendition_cache import RenditionCache
 from domain.run import Run
@@ -93,3 +94,99 @@ def test_items_are_worked_on_side_by_side() -> None:
     both = threading.Barrier(2, timeout=30)
     with threads(2) as pool:
         assert each([1, 2], lambda _: both.wait() >= 0, pool, run_of(FakeAttempt()), CODE) == {1: True, 2: True}
+
+
+class Pixels:
+    """What a weak reference can be had of."""
+
+
+def out(of: Dependency = Dependency.BUCKET) -> Unavailable:
+    return Unavailable("no route", of)
+
+
+def test_what_an_outage_hits_is_tried_again_alone_and_before_the_others() -> None:
+    attempt, tried = FakeAttempt(), list[int]()
+    attempt.outages = 2
+
+    def work(item: int) -> int:
+        tried.append(item)
+        if item == 0 and tried.count(0) <= 2:
+            raise out()
+        return item
+
+    results = each(range(WINDOW + 2), work, SameThread(), run_of(attempt), CODE)
+    assert results == {item: item for item in range(WINDOW + 2)}
+    assert tried == [*range(WINDOW), 0, 0, WINDOW, WINDOW + 1], "nothing is begun while it is out"
+    assert attempt.outlasted == ["no route"] * 2
+
+
+def test_an_outage_is_waited_for_without_a_thread_or_a_picture() -> None:
+    held: list[weakref.ref[Pixels]] = []
+    running: list[int] = []
+
+    class Attempt(FakeAttempt):
+        def outlast(self, error: Unavailable) -> None:
+            assert not running
+            assert [pixels() for pixels in held] == [None]
+            assert run.renditions.get("a", "e") is None
+            super().outlast(error)
+
+    attempt = Attempt()
+    attempt.outages = 1
+    run = run_of(attempt)
+    run.renditions.keep("a", "e", b"a rendition")
+
+    def work(item: int) -> int:
+        if held:
+            return item
+        running.append(item)
+        pixels = Pixels()
+        held.append(weakref.ref(pixels))
+        try:
+            raise ConnectionError
+        except ConnectionError as error:
+            raise out() from error
+        finally:
+            running.remove(item)
+
+    with threads(2) as pool:
+        assert each([1], work, pool, run, CODE) == {1: 1}
+
+
+def test_an_item_that_fails_alone_escapes_and_is_its_failure_on_the_last_receive() -> None:
+    def work(item: int) -> int:
+        if item == 1:
+            raise out()
+        return item
+
+    with pytest.raises(Unavailable):
+        each([1, 2], work, SameThread(), run_of(FakeAttempt()), CODE)
+    results = each([1, 2], work, SameThread(), run_of(FakeAttempt(last=True)), CODE)
+    assert results == {1: Failure(CODE, "no route"), 2: 2}
+
+
+def test_an_error_that_escapes_isnt_waited_with() -> None:
+    attempt = FakeAttempt()
+    attempt.outages = 1
+
+    def work(item: int) -> int:
+        raise out() if item == 0 else Transient("this one is the job's own")
+
+    with pytest.raises(Transient, match="own"):
+        each([0, 1], work, SameThread(), run_of(attempt), CODE)
+    assert not attempt.outlasted
+
+
+def test_an_outage_that_outlives_the_attempt_ends_it() -> None:
+    attempt = FakeAttempt(last=True)
+    attempt.outages = 9
+
+    def work(item: int) -> int:
+        attempt.before_checkpoint = time_out
+        raise out()
+
+    def time_out() -> None:
+        raise TimedOut("JOB_TIMEOUT")
+
+    with pytest.raises(TimedOut):
+        each([1], work, SameThread(), run_of(attempt), CODE)

@@ -25,6 +25,7 @@ class ScriptedQueue:
     """A queue whose `change_visibility` does what the test says; it remembers the calls."""
 
     largest_batch = 10
+    max_receive_count = 3
 
     def __init__(self) -> None:
         self.hidden: list[tuple[tuple[str, ...], int]] = []
@@ -40,7 +41,10 @@ class ScriptedQueue:
     def receive(self, at_most: int, wait: int, visibility_timeout: int) -> Sequence[Message]:
         self.received.append((at_most, wait, visibility_timeout))
         self.during()
-        return [Message("a", "handle-a", "{}", 1, {}, last=False)]
+        return [Message("a", "handle-a", "{}", 1, {})]
+
+    def require(self) -> None:
+        raise NotImplementedError
 
     def delete(self, receipt_handle: str) -> None:
         raise NotImplementedError
@@ -62,7 +66,7 @@ def leases(queue: ScriptedQueue, clock: Clock) -> Leases:
 
 
 def opened(leases: Leases, clock: Clock, name: str = "a") -> Lease:
-    return leases.open(Message(name, f"handle-{name}", "{}", 1, {}, last=False), clock.now)
+    return leases.open(Message(name, f"handle-{name}", "{}", 1, {}), clock.now)
 
 
 def test_a_lease_is_extended_at_a_third_of_the_visibility_timeout_and_not_before(
@@ -115,7 +119,7 @@ def test_the_deadline_counts_from_the_start_of_the_request(
 def test_a_lease_of_a_long_poll_counts_from_the_start_of_the_poll(leases: Leases, clock: Clock) -> None:
     granted_at = clock.now
     clock.now += 20
-    lease = leases.open(Message("a", "handle-a", "{}", 1, {}, last=False), granted_at)
+    lease = leases.open(Message("a", "handle-a", "{}", 1, {}), granted_at)
     assert lease.deadline == granted_at + VISIBILITY
 
 
@@ -185,6 +189,130 @@ def test_a_closed_lease_is_extended_no_more(leases: Leases, queue: ScriptedQueue
     clock.now += 30
     leases.beat()
     assert queue.hidden == []
+
+
+def fail() -> None:
+    raise Transient("SQS is down")
+
+
+def test_a_heartbeat_is_ill_from_an_extension_that_failed_until_one_goes_through(
+    leases: Leases, queue: ScriptedQueue, clock: Clock
+) -> None:
+    opened(leases, clock)
+    clock.now += 20
+    assert leases.ill == ""
+    queue.during = fail
+    leases.beat()
+    assert leases.ill == "SQS is down"
+    clock.now += 1
+    queue.during = lambda: None
+    leases.beat()
+    assert leases.ill == ""
+
+
+def test_a_heartbeat_is_ill_until_no_lease_is_left(leases: Leases, queue: ScriptedQueue, clock: Clock) -> None:
+    closed, lost = opened(leases, clock, "a"), opened(leases, clock, "b")
+    queue.during = fail
+    clock.now += 20
+    leases.beat()
+    leases.close(closed)
+    assert leases.ill
+    clock.now += 40
+    assert not leases.holds(lost)
+    assert leases.ill == ""
+
+
+def test_a_heartbeat_stays_ill_while_a_new_lease_is_not_due(
+    leases: Leases, queue: ScriptedQueue, clock: Clock
+) -> None:
+    opened(leases, clock)
+    queue.during = fail
+    clock.now += 59
+    leases.beat()
+    opened(leases, clock, "b")
+    clock.now += 1
+    leases.beat()
+    assert leases.ill, "nothing has gone through since"
+    queue.during = lambda: None
+    clock.now += 20
+    leases.beat()
+    assert leases.ill == ""
+
+
+def test_a_heartbeat_is_ill_when_one_of_several_extensions_failed(
+    leases: Leases, queue: ScriptedQueue, clock: Clock
+) -> None:
+    for number in range(25):
+        opened(leases, clock, str(number))
+    clock.now += 20
+    queue.during = lambda: fail() if len(queue.hidden[-1][0]) == 5 else None
+    leases.beat()
+    assert leases.ill == "SQS is down"
+
+
+def test_a_heartbeat_is_ill_when_an_extension_is_overdue_by_a_sixth_of_the_visibility_timeout(
+    leases: Leases, clock: Clock
+) -> None:
+    opened(leases, clock)
+    clock.now += 29
+    assert leases.ill == ""
+    clock.now += 1
+    assert "30 s" in leases.ill
+
+
+def test_a_hundred_leases_are_extended_side_by_side(leases: Leases, queue: ScriptedQueue, clock: Clock) -> None:
+    for number in range(100):
+        opened(leases, clock, str(number))
+    clock.now += 20
+    all_of_them = threading.Barrier(10, timeout=30)
+    queue.during = lambda: all_of_them.wait() and None
+    leases.beat()
+    assert leases.ill == ""
+    assert len(queue.hidden) == 10
+
+
+def test_closing_does_not_wait_for_the_extension_of_other_leases(
+    leases: Leases, queue: ScriptedQueue, clock: Clock
+) -> None:
+    opened(leases, clock, "a")
+    extending, release = threading.Event(), threading.Event()
+
+    def extend() -> None:
+        extending.set()
+        assert release.wait(30)
+
+    clock.now += 20
+    other = opened(leases, clock, "b")
+    queue.during = extend
+    heartbeat = threading.Thread(target=leases.beat, daemon=True)
+    heartbeat.start()
+    assert extending.wait(30)
+    closer = threading.Thread(target=leases.close, args=(other,), daemon=True)
+    closer.start()
+    closer.join(10)
+    assert not closer.is_alive()
+    release.set()
+    heartbeat.join(30)
+
+
+def test_a_lease_that_another_round_extends_is_left_to_it(
+    leases: Leases, queue: ScriptedQueue, clock: Clock
+) -> None:
+    opened(leases, clock)
+    clock.now += 20
+    rounds = iter([leases.beat])
+    queue.during = lambda: next(rounds, lambda: None)()
+    leases.beat()
+    assert len(queue.hidden) == 1
+
+
+def test_whether_a_receive_is_the_last_follows_the_queue(
+    leases: Leases, queue: ScriptedQueue, clock: Clock
+) -> None:
+    lease = opened(leases, clock)
+    assert not lease.last
+    queue.max_receive_count = 1
+    assert lease.last
 
 
 def test_ten_leases_take_one_request(leases: Leases, queue: ScriptedQueue, clock: Clock) -> None:

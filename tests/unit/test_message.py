@@ -20,7 +20,7 @@ OTHER_TRACE = "00-11111111111111111111111111111111-2222222222222222-00"
 
 def message(body: object, **attributes: str) -> Message:
     text = body if isinstance(body, str) else json.dumps(body)
-    return Message("m-1", "handle", text, 1, attributes, last=False)
+    return Message("m-1", "handle", text, 1, attributes)
 
 
 def body(**changes: Any) -> dict[str, Any]:
@@ -236,6 +236,32 @@ def test_the_attribute_traceparent_wins_and_an_invalid_one_is_dropped() -> None:
         TRACE + "\r\nX: y",
     ):
         assert parse_message(message(body(traceparent=invalid))).traceparent is None
+
+
+@pytest.mark.parametrize(
+    ("trace", "good"),
+    [
+        (TRACE, True),
+        (TRACE + "-", False),
+        (TRACE + "-x", False),
+        ("01" + TRACE[2:], True),
+        ("01" + TRACE[2:] + "-" + "x" * 456, True),
+        ("01" + TRACE[2:] + "-" + "x" * 457, False),
+    ],
+)
+def test_a_traceparent_of_version_00_has_55_characters_and_others_have_512_at_most(trace: str, good: bool) -> None:
+    wanted = trace if good else None
+    assert parse_message(message(body(traceparent=trace))).traceparent == wanted
+    assert parse_message(message(body(traceparent=None), Traceparent=trace)).traceparent == wanted
+
+
+def test_a_key_that_is_too_long_fails_alone_and_is_given_back_cut() -> None:
+    good, longest, beyond = "28/raw/photo/a.jpg", "28/raw/photo/" + "x" * 1011, "28/raw/photo/" + "x" * 1012
+    entries = [good, longest, beyond, {"key": beyond, "type": "PHOTO"}]
+    assets = parse_message(message(body(assets=entries))).assets
+    assert [asset.key for asset in assets] == [good, longest, beyond[:1024], beyond[:1024]]
+    assert [bool(asset.problem) for asset in assets] == [False, False, True, True]
+    assert "1024" in assets[2].problem
 
 
 JSON = st.recursive(

@@ -162,6 +162,6 @@ def test_a_queue_that_does_not_say_when_a_message_was_sent_leaves_the_times_out(
 @pytest.mark.parametrize(("ahead", "seconds"), [(-5, 5), (2, 0)], ids=["later", "by a clock that is ahead"])
 def test_no_message_is_younger_than_nothing(ahead: int, seconds: float) -> None:
     world = World()
-    message = Message("m", "h", "{}", 1, {}, last=False, sent_at=NOW + timedelta(seconds=ahead))
+    message = Message("m", "h", "{}", 1, {}, sent_at=NOW + timedelta(seconds=ahead))
     world.fakes.metrics.count_job("SUCCEEDED", message, NOW)
     assert world.counted("job_seconds_sum").get(("SUCCEEDED",), 0) == seconds

@@ -98,6 +98,16 @@ def test_a_job_that_fails_in_something_new_after_a_success_has_not_failed_alone(
     assert outage.failed(job, throttled("PutObject"), 2)
 
 
+def test_the_successes_of_one_dependency_say_nothing_about_another(outage: Outage) -> None:
+    backend = Outage()
+    for _ in range(3):
+        outage.succeeded("GetObject", 0)
+        backend.succeeded("", 0)
+    (job,) = begun(outage, unreachable())
+    backend.succeeded("", 1)
+    assert backend.failed(job, Unavailable("no route", Dependency.BACKEND), 2)
+
+
 def test_the_jobs_try_in_turn_at_growing_intervals(outage: Outage) -> None:
     waiting = begun(outage, unreachable(), count=2)
     tried: list[tuple[int, int]] = []

@@ -65,7 +65,7 @@ def test_each_example_of_the_documents_is_a_message_or_a_callback(example: dict[
 def test_what_conforms_is_read_without_complaint(good: dict[str, Any]) -> None:
     assert conforms(good, "message.json")
     with capture_logs() as log:
-        job = parse_message(Message("m-1", "handle", json.dumps(good), 1, {}, last=False))
+        job = parse_message(Message("m-1", "handle", json.dumps(good), 1, {}))
     assert not any(asset.problem for asset in job.assets)
     assert log == []
 

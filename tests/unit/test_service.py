@@ -81,6 +81,7 @@ class World:
         worker = around.worker(concurrency)
         self.service, self.health, self.poller = worker.service, worker.health, worker.poller
         self.handler, self.in_flight, self.leases = worker.handler, worker.in_flight, worker.leases
+        self.slots = worker.slots
         self.objects.put(PHOTO, JPEG)
 
     def send(self, job_id: int = 21) -> str:

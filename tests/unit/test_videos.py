@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from domain import keys
-from domain.errors import Code, LeaseLost, Permanent, Transient
+from domain.errors import Code, Dependency, LeaseLost, Permanent, Transient, Unavailable
 from domain.kinds import AssetType, Kind, Size
 from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Source, Status, TranscodingResult
 from domain.pipeline import process
@@ -314,3 +314,55 @@ def test_a_photo_under_the_name_of_a_poster_cannot_be_processed_beside_it(world:
     failure = outcome_of(world.run(VIDEO, Asset(photo, "PHOTO")), photo)
     assert isinstance(failure, Failure)
     assert failure.code is Code.VALIDATION_ERROR
+
+
+def throttled() -> Unavailable:
+    return Unavailable("slow down", Dependency.MEDIACONVERT, "CreateJob")
+
+
+def test_a_video_that_cant_be_submitted_while_mediaconvert_is_out_is_submitted_after_the_photos(
+    world: World,
+) -> None:
+    attempt, refusals = FakeAttempt(), iter([throttled(), throttled()])
+    attempt.outages = 1
+
+    def refuse(method: str) -> None:
+        if method == "submit" and (error := next(refusals, None)):
+            assert bool(world.images.rendered) is bool(attempt.outlasted or "videos" in attempt.steps)
+            raise error
+
+    world.transcoder.before = refuse
+    report = world.run(PHOTO, VIDEO, attempt=attempt)
+    assert report.status is Status.SUCCEEDED
+    assert attempt.outlasted == ["slow down"], "the first refusal isn't waited for: there are photos to render"
+    assert world.transcoder.submitted == [(VIDEO, False)]
+
+
+def test_a_resubmission_in_an_outage_is_made_when_it_is_over(world: World) -> None:
+    attempt, refusals = FakeAttempt(), iter([throttled(), throttled()])
+    attempt.outages = 1
+    world.transcoder.results = {"t-1": CURABLE}
+
+    def refuse(method: str) -> None:
+        if method == "submit" and world.transcoder.submitted and (error := next(refusals, None)):
+            assert not attempt.idle_now or not attempt.outlasted, "an outage isn't waited for within another wait"
+            raise error
+
+    world.transcoder.before = refuse
+    assert world.run(VIDEO, attempt=attempt).status is Status.SUCCEEDED
+    assert world.transcoder.submitted == [(VIDEO, False), (VIDEO, True)]
+
+
+def test_a_job_that_mediaconvert_refuses_alone_fails_as_ever_and_on_the_last_receive_by_itself(
+    world: World,
+) -> None:
+    def refuse(method: str) -> None:
+        if method == "submit":
+            raise throttled()
+
+    world.transcoder.before = refuse
+    with pytest.raises(Unavailable):
+        world.run(PHOTO, VIDEO)
+    report = world.run(PHOTO, VIDEO, attempt=FakeAttempt(last=True))
+    assert report.status is Status.PARTIAL_SUCCESS
+    assert outcome_of(report, VIDEO) == Failure(Code.VIDEO_PROCESSING_FAILED, "slow down")

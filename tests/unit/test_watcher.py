@@ -3,19 +3,21 @@ from __future__ import annotations
 import itertools
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
 
-from domain.errors import Transient
+from domain.errors import Dependency, Transient, Unavailable
 from domain.keys import RawKey
 from domain.model import Source, Transcoding, TranscodingResult
 from tests.fakes import ManualClock
-from worker.watcher import FIRST_DELAY, JITTER, LONGEST_DELAY, Watcher
+from worker.watcher import FIRST_DELAY, JITTER, LONGEST_DELAY, LONGEST_PAUSE, Watcher
 
 DONE = TranscodingResult(True)
 STEP = 0.1
+OUT = Unavailable("TooManyRequestsException", Dependency.MEDIACONVERT, "GetJob")
 
 
 class Answers:
@@ -25,6 +27,7 @@ class Answers:
         self._clock = clock
         self.results: dict[str, TranscodingResult] = {}
         self.error: Exception | None = None
+        self.errors: dict[str, Exception] = {}
         self.asked: list[tuple[float, str]] = []
 
     def check_name(self, raw: RawKey) -> None:
@@ -38,8 +41,8 @@ class Answers:
 
     def result(self, transcoding_id: str) -> TranscodingResult | None:
         self.asked.append((self._clock(), transcoding_id))
-        if self.error:
-            raise self.error
+        if error := self.error or self.errors.get(transcoding_id):
+            raise error
         return self.results.get(transcoding_id)
 
 
@@ -137,26 +140,60 @@ def test_a_job_that_waits_on_does_not_begin_with_short_delays_again(world: World
 
 
 def test_one_that_fails_for_a_minute_is_asked_less_and_less_by_all_jobs_together(world: World) -> None:
-    world.transcoder.error = Transient("TooManyRequestsException")
+    world.transcoder.error = OUT
     ids = [f"t-{number}" for number in range(20)]
     with world.waiting(*ids) as got:
         world.let_pass(60)
-        assert 4 <= len(world.transcoder.asked) <= 6, "one question finds out for all"
-        assert world.gaps() == sorted(world.gaps())
+        assert 7 <= len(world.transcoder.asked) <= 9, "one question finds out for all"
+        assert world.gaps()[:3] == sorted(world.gaps()[:3])
+        assert max(world.gaps()) <= LONGEST_PAUSE + STEP, "the end of an outage isn't slept through"
         assert got == []
         world.transcoder.error = None
         world.transcoder.results = dict.fromkeys(ids, DONE)
-        world.let_pass(60, until=lambda: bool(got))
+        world.let_pass(LONGEST_PAUSE + 2 * STEP, until=lambda: bool(got))
     assert got[0]
+
+
+def test_one_alone_is_asked_again_within_seconds_of_the_end_of_a_long_outage(world: World) -> None:
+    world.transcoder.error = OUT
+    with world.waiting("t-1") as got:
+        world.let_pass(600)
+        assert max(world.gaps()) <= LONGEST_PAUSE + STEP
+        world.transcoder.error = None
+        world.transcoder.results["t-1"] = DONE
+        world.let_pass(LONGEST_PAUSE + 2 * STEP)
+    assert got == [{"t-1": DONE}]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Transient("its answer can't be read"),
+        Unavailable("500", Dependency.MEDIACONVERT, "GetJob", evident=False),
+        KeyError("Job"),
+        Unavailable("reset by peer", Dependency.MEDIACONVERT, "GetJob"),
+    ],
+    ids=["Transient", "perhaps an outage", "a bug", "evident"],
+)
+def test_one_that_keeps_failing_holds_up_no_other(world: World, error: Exception) -> None:
+    world.transcoder.errors["bad"] = error
+    with world.waiting("bad", "t-1", "t-2", "t-3"):
+        world.let_pass(120)
+        world.end()
+    asked = Counter(name for _, name in world.transcoder.asked)
+    assert min(asked[name] for name in ("t-1", "t-2", "t-3")) >= 6, asked
+    assert asked["bad"] >= 6
+    if not (isinstance(error, Unavailable) and error.evident):
+        assert asked["bad"] <= 11, "with growing delays"
 
 
 def test_after_a_good_answer_the_next_pause_is_a_short_one_again(world: World) -> None:
     with world.waiting("t-1"):
-        world.transcoder.error = Transient("timed out")
+        world.transcoder.error = OUT
         world.let_pass(60)
         world.transcoder.error = None
         world.let_pass(120)
-        world.transcoder.error = Transient("timed out")
+        world.transcoder.error = OUT
         asked = len(world.transcoder.asked)
         world.let_pass(60, until=lambda: len(world.transcoder.asked) > asked)
         paused = world.let_pass(60, until=lambda: len(world.transcoder.asked) > asked + 1)

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from domain.errors import LeaseLost, Transient
+from domain.errors import Dependency, LeaseLost, Transient, Unavailable
 from domain.model import Bundle, Job
 from domain.rendition_cache import RenditionCache
 from domain.run import Run
@@ -241,3 +241,23 @@ def test_a_lost_lease_aborts_the_upload(objects: FakeObjects) -> None:
         bundle(objects, attempt=attempt)
     assert not objects.open_uploads
     assert KEY not in objects.stored
+
+
+def test_a_bundle_that_an_outage_interrupts_is_built_again_and_what_it_left_open_is_aborted(
+    objects: FakeObjects,
+) -> None:
+    attempt, failures = FakeAttempt(), iter(["complete", "list"])
+    attempt.outages = 2
+    fails = next(failures)
+
+    def out(method: str, key: str) -> None:
+        nonlocal fails
+        if method == fails:
+            fails = next(failures, "")
+            raise Unavailable("no route", Dependency.BUCKET)
+
+    objects.before = out
+    bundle(objects, attempt=attempt)
+    assert attempt.outlasted == ["no route"] * 2
+    assert objects.called("abort_uploads") == [KEY] * 2, "not the first time: another job's would be hit"
+    assert len(contents(objects)) == 2

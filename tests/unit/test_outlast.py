@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from domain.errors import Dependency, LeaseLost, Unavailable
+from domain.outlast import outlasting
+
+
+class Pixels:
+    """What a weak reference can be had of."""
+
+
+def out() -> Unavailable:
+    return Unavailable("no route", Dependency.BUCKET)
+
+
+def test_an_operation_is_tried_again_after_each_outage() -> None:
+    answers: Iterator[Unavailable | str] = iter([out(), out(), "done"])
+    waited: list[str] = []
+
+    def operation() -> str:
+        answer = next(answers)
+        if isinstance(answer, Unavailable):
+            raise answer
+        return answer
+
+    assert outlasting(lambda error: waited.append(str(error)), operation) == "done"
+    assert waited == ["no route"] * 2
+
+
+@pytest.mark.parametrize("error", [out(), LeaseLost("somebody else has it")])
+def test_what_the_wait_raises_ends_it(error: Exception) -> None:
+    def operation() -> None:
+        raise out()
+
+    def outlast(_: Unavailable) -> None:
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        outlasting(outlast, operation)
+    assert caught.value is error
+
+
+def test_what_the_operation_held_in_memory_isnt_held_in_the_meantime() -> None:
+    held: list[weakref.ref[Pixels]] = []
+
+    def operation() -> None:
+        if held:
+            return
+        pixels = Pixels()
+        held.append(weakref.ref(pixels))
+        try:
+            raise ConnectionError
+        except ConnectionError as error:
+            raise out() from error
+
+    outlasting(lambda _: None if held[0]() is None else pytest.fail("the picture is still there"), operation)
+    assert held
