@@ -17,7 +17,7 @@ from tests.soak.plain.consumers import Consumer, celery, missing, ours, sqs_cons
 from tests.soak.plain.counting import Counts
 from tests.soak.plain.rows import ROWS, Row
 
-SIDE_BY_SIDE = 6
+SIDE_BY_SIDE = 9
 """Cells at a time: most of them wait."""
 
 

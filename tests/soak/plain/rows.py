@@ -109,10 +109,10 @@ def _disliked(stage: Stage) -> None:
 
 ROWS = (
     Row("no fault"),
+    Row("a job whose callback gets 500 for ever", _disliked, bad=Bad.DISLIKED, limit=720),
     Row("S3 unreachable to all, 270 s", _broken("S3", "cut", OUTAGE, everywhere=True), limit=480),
     Row("the backend answers 503 to all, 270 s", _backend_down, limit=480),
     Row("deletions refused until after the last receive", _deletions_refused, limit=480),
-    Row("a job whose callback gets 500 for ever", _disliked, bad=Bad.DISLIKED, limit=720),
     Row("a job that kills the process", bad=Bad.POISON, limit=300),
     Row("a message that names no job", bad=Bad.MALFORMED, limit=300),
     Row("SIGKILL in mid-job", _signal(Crew.kill)),
