@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
 
 def hear(client: BaseClient, answered: Callable[[str], None]) -> None:
-    """Have `answered` called with the name of each operation that the service did, or refused rightly."""
+    """Have `answered` called with the name of each operation that the service did, or refused rightly.
+
+    That a bucket isn't there is no right refusal.
+    """
 
     def look(http_response: AWSResponse, parsed: Mapping[str, Any], model: OperationModel, **_: object) -> None:
         code = parsed.get("Error", {}).get("Code", "")
-        if http_response.status_code < BAD_REQUEST or code in NOT_FOUND | CONFLICT:
+        refused_rightly = code in NOT_FOUND | CONFLICT and model.name != "HeadBucket"
+        if http_response.status_code < BAD_REQUEST or refused_rightly:
             answered(model.name)
 
     client.meta.events.register("after-call", look)

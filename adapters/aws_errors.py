@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError, ParamValidationError
 
 from domain.errors import Archived, Conflict, Dependency, NotFound, Permanent, Transient, Unavailable
 
@@ -50,7 +50,7 @@ def errors_mapped(what: str, of: Dependency | None = None) -> Iterator[None]:
             operation = "" if _about_credentials(error) else error.operation_name
             raise Unavailable(f"{what}: {error}", of, operation, evident) from error
         raise Transient(f"{what}: {error}") from error
-    except ParamValidationError as error:
+    except (ParamValidationError, FlexibleChecksumError) as error:  # about this request, this object
         raise Transient(f"{what}: {error}") from error
     except (BotoCoreError, OSError) as error:
         if of:

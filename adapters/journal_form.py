@@ -10,9 +10,9 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from domain.errors import Code
-from domain.journal import Ended, Ending, Journal
+from domain.journal import Acknowledged, Begun, Ended, Ending, Journal
 from domain.kinds import AssetType, Size
-from domain.model import Derivatives, Job, Transcoding
+from domain.model import Derivatives, Job, Status, Transcoding
 
 VERSION = 2
 """Grows when the form changes so that an older worker, which keeps fields that it doesn't know, would do harm."""
@@ -57,6 +57,16 @@ class _Transcoding(_Form):
     recipe: str = "video-1"
 
 
+class _Begun(_Form):
+    number: int
+    at: datetime
+
+
+class _Acknowledged(_Form):
+    status: Status
+    at: datetime
+
+
 class _Version(BaseModel):
     version: int = 1
 
@@ -72,6 +82,8 @@ class JournalForm(_Form):
     attempts: list[_Attempt] = []
     derivatives: list[_Derivatives] = Field([], validation_alias=AliasChoices("derivatives", "products"))
     transcodings: list[_Transcoding] = []
+    begun: list[_Begun] = []
+    acknowledged: _Acknowledged | None = None
 
     @classmethod
     def read(cls, data: bytes, message_id: str) -> Self:
@@ -106,11 +118,15 @@ class JournalForm(_Form):
                 for t in self.transcodings
             ),
             self.unreadable,
+            tuple(Begun(b.number, b.at) for b in self.begun),
+            Acknowledged(self.acknowledged.status, self.acknowledged.at) if self.acknowledged else None,
         )
 
     def with_added(self, job: Job, news: Journal) -> Self:
         """The journal of the job's message with the news added, in this version's form."""
         journal = self.journal().with_added(news)
+        stored = [self.acknowledged] if self.acknowledged else []
+        acknowledged = [journal.acknowledged] if journal.acknowledged else []
         return self.model_copy(
             update={
                 "version": VERSION,
@@ -119,6 +135,8 @@ class JournalForm(_Form):
                 "attempts": _entries(_Attempt, self.attempts, journal.attempts),
                 "derivatives": _entries(_Derivatives, self.derivatives, journal.derivatives),
                 "transcodings": _entries(_Transcoding, self.transcodings, journal.transcodings),
+                "begun": _entries(_Begun, self.begun, journal.begun),
+                "acknowledged": next(iter(_entries(_Acknowledged, stored, acknowledged)), None),
             }
         )
 

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from adapters.aws_errors import mediaconvert_errors
 from adapters.mediaconvert_keys import CAPTURES, check_name, frame_keys
 from domain import keys
-from domain.errors import Permanent
+from domain.errors import Permanent, excerpt
 from domain.keys import RawKey
 from domain.kinds import AssetType, Size
 from domain.model import Source, Transcoding, TranscodingResult
@@ -95,9 +95,8 @@ class MediaConvert:
             return TranscodingResult(False, f"MediaConvert job {transcoding_id} was canceled")
         if status == "ERROR":
             code, why = job.get("ErrorCode"), job.get("ErrorMessage", "no reason given")
-            return TranscodingResult(
-                False, f"MediaConvert job {transcoding_id} failed: {code}, {why}", code in CURABLE
-            )
+            message = excerpt(f"MediaConvert job {transcoding_id} failed: {code}, {why}")
+            return TranscodingResult(False, message, code in CURABLE)
         return None
 
     def _probe(self, source: Source) -> Shape:

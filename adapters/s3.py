@@ -48,10 +48,9 @@ class S3Objects:
 
     def head(self, key: str) -> Head | None:
         try:
-            with bucket_errors(f"HEAD {key}"):
+            with self._missing_in_the_bucket(), bucket_errors(f"HEAD {key}"):
                 answer = self._s3.head_object(Bucket=self._bucket, Key=key, ChecksumMode="ENABLED")
         except NotFound:
-            self._confirm_the_bucket()
             return None
         return Head(
             etag=answer["ETag"].strip('"'),
@@ -62,13 +61,18 @@ class S3Objects:
             version=answer.get("VersionId"),
         )
 
-    def _confirm_the_bucket(self) -> None:
+    @contextmanager
+    def _missing_in_the_bucket(self) -> Iterator[None]:
         """A HEAD has no body, so its 404 doesn't say whether the object is missing or the whole bucket."""
         try:
-            self.require()
-        except NotFound as error:
-            message = f"the bucket {self._bucket} isn't there any more: create it again, or mend MEDIA_BUCKET"
-            raise Unavailable(message, Dependency.BUCKET, "HeadBucket") from error
+            yield
+        except NotFound:
+            try:
+                self.require()
+            except NotFound as error:
+                message = f"the bucket {self._bucket} isn't there any more: create it again, or mend MEDIA_BUCKET"
+                raise Unavailable(message, Dependency.BUCKET, "HeadBucket") from error
+            raise
 
     def read(self, key: str, etag: str, first: int | None = None) -> Iterator[bytes]:
         with bucket_errors(f"GET {key}"):
@@ -121,7 +125,7 @@ class S3Objects:
     def copy(
         self, source: str, etag: str, target: str, metadata: Mapping[str, str], only_if: Holds | None = None
     ) -> None:
-        with bucket_errors(f"copy {source}"):
+        with self._missing_in_the_bucket(), bucket_errors(f"copy {source}"):
             head = self._s3.head_object(Bucket=self._bucket, Key=source)
             kept: dict[str, Any] = {name: head[name] for name in _KEPT if name in head}  # type: ignore[literal-required]
         with gone_is_conflict(), bucket_errors(f"copy {source}"):

@@ -32,16 +32,18 @@ class NoRedrivePolicy(Transient):
 class SqsQueue:
     """The `Queue` port on one SQS queue.
 
-    Polling and settling have a client each, so that a long poll never stands in a heartbeat's way.
+    Polling and settling have a client each, so that a long poll never stands in a heartbeat's way. `longest_poll`
+    is in seconds.
     """
 
     largest_batch = LARGEST_BATCH
     max_receive_count: int
 
-    def __init__(self, poll: SQSClient, lease: SQSClient, url: str) -> None:
+    def __init__(self, poll: SQSClient, lease: SQSClient, url: str, longest_poll: int = LONGEST_POLL) -> None:
         self._poll = poll
         self._lease = lease
         self._url = url
+        self._longest_poll = longest_poll
 
     def require(self) -> None:
         """See the port; to be called before the first receive, too.
@@ -64,7 +66,7 @@ class SqsQueue:
             answer = self._poll.receive_message(
                 QueueUrl=self._url,
                 MaxNumberOfMessages=at_most,
-                WaitTimeSeconds=min(wait, LONGEST_POLL),
+                WaitTimeSeconds=min(wait, self._longest_poll),
                 VisibilityTimeout=visibility_timeout,
                 MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
                 MessageAttributeNames=["All"],

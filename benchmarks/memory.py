@@ -22,6 +22,7 @@ from domain.bundles import Bundles
 from domain.claims import Claim
 from domain.content import FileFormat
 from domain.errors import Permanent, Unavailable
+from domain.journal import Acknowledged, Journal
 from domain.keys import RawKey
 from domain.kinds import Kind
 from domain.model import Derivatives, Job, Report, Source, Transcoding, TranscodingResult
@@ -171,6 +172,12 @@ class Alone:
 
     def outlast(self, error: Unavailable) -> None:
         raise error
+
+    def load(self) -> Journal:
+        return Journal()
+
+    def acknowledge(self, acknowledged: Acknowledged) -> None:
+        """Nothing comes after."""
 
     def recall(self, source: Source) -> Derivatives | None:
         return None

@@ -13,7 +13,8 @@ Exception
 │       └── NothingProcessed  no asset came through; carries the report
 └── Interrupted           not a failure: this process may not go on with the job
     ├── LeaseLost         another worker may have the message by now
-    └── Stopped           the process is shutting down
+    ├── Stopped           the process is shutting down
+    └── AlreadyAcknowledged  the job is done, and its message is left to be deleted
 """
 
 from __future__ import annotations

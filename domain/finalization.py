@@ -16,6 +16,7 @@ from domain.ports import Attempt, Entry, Ports
 from domain.rejections import NothingProcessed
 from domain.rendition_cache import RenditionCache
 from domain.run import Run
+from domain.steps.callback import call_back
 from domain.steps.validate import validate
 from domain.steps.zip import processed, uploads, write_bundle
 
@@ -42,9 +43,7 @@ def finalize(job: Job, attempt: Attempt, ports: Ports) -> Report:
             write_bundle(replace(run, job=replace(job, kind=JobKind.PROCESS)))
         counts |= {"members": bundle.count, "bytes": bundle.size} if bundle else {"members": 0}
     report = Report(job, Status.SUCCEEDED, started_at, ports.now(), (), bundle, left_out=left_out)
-    with attempt.step("callback"):
-        attempt.begin_report()
-        ports.backend.notify(report, attempt)
+    call_back(report, attempt, ports)
     return report
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from domain.errors import Code
-from domain.model import Derivatives, Job, Transcoding
+from domain.model import Derivatives, Job, Status, Transcoding
 
 
 class Ending(StrEnum):
@@ -33,16 +33,45 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """One attempt that began: `number` is its receive count."""
+
+    number: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The outcome that the backend acknowledged."""
+
+    status: Status
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Journal:
-    """What is known of one message. `unreadable`: there are, or were, traces of it that can't be read."""
+    """What is known of one message. `unreadable`: there are, or were, traces of it that can't be read.
+
+    Of an attempt at the first receive `begun` has nothing, unless the second is the last.
+    """
 
     attempts: tuple[Ended, ...] = ()
     derivatives: tuple[Derivatives, ...] = ()
     transcodings: tuple[Transcoding, ...] = ()
     unreadable: bool = False
+    begun: tuple[Begun, ...] = ()
+    acknowledged: Acknowledged | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the backend acknowledged a success."""
+        return self.acknowledged is not None and self.acknowledged.status.successful
 
     def with_added(self, news: Journal) -> Journal:
-        """The journal with the news added. Of an upload's derivatives and transcodings the latest ones stay."""
+        """The journal with the news added. Of an upload's derivatives and transcodings the latest ones stay.
+
+        So does what the backend acknowledged; but a success isn't replaced any more.
+        """
         derivatives = {(made.raw_key, made.type): made for made in self.derivatives + news.derivatives}
         transcodings = {submitted.raw_key: submitted for submitted in self.transcodings + news.transcodings}
         return replace(
@@ -50,6 +79,8 @@ class Journal:
             attempts=self.attempts + news.attempts,
             derivatives=tuple(derivatives.values()),
             transcodings=tuple(transcodings.values()),
+            begun=self.begun + news.begun,
+            acknowledged=self.acknowledged if self.done else news.acknowledged or self.acknowledged,
         )
 
 

@@ -20,6 +20,11 @@ class Status(StrEnum):
     VALIDATION_FAILED = "VALIDATION_FAILED"
     PROCESSING_FAILED = "PROCESSING_FAILED"
 
+    @property
+    def successful(self) -> bool:
+        """Whether the job is done, so that its message is deleted."""
+        return self in (Status.SUCCEEDED, Status.PARTIAL_SUCCESS)
+
 
 class JobKind(StrEnum):
     """The work that a message asks for: a FINALIZE job only writes the listing's bundle."""

@@ -19,6 +19,7 @@ from domain.outlast import outlasting
 from domain.ports import Attempt, Ports
 from domain.rendition_cache import RenditionCache
 from domain.run import Run
+from domain.steps.callback import call_back
 from domain.steps.confirm import confirm
 from domain.steps.consolidate import consolidate
 from domain.steps.documents import documents
@@ -60,9 +61,7 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
             counts |= {"members": bundle.count, "bytes": bundle.size} if bundle else {}
     with attempt.step("consolidate"):
         report = consolidate(job, outcomes, bundle, started_at, ports.now())
-    with attempt.step("callback"):
-        attempt.begin_report()
-        ports.backend.notify(report, attempt)
+    call_back(report, attempt, ports)
     return report
 
 

@@ -13,6 +13,7 @@ from domain.bundles import Bundles
 from domain.claims import Claims
 from domain.content import FileFormat
 from domain.errors import Unavailable
+from domain.journal import Acknowledged, Journal
 from domain.keys import RawKey
 from domain.kinds import Kind
 from domain.model import Derivatives, Picture, Report, Source, Transcoding, TranscodingResult
@@ -159,6 +160,12 @@ class Transcoder(Protocol):
 
 class Progress(Protocol):
     """What has been done for the message, by this attempt and by earlier ones."""
+
+    def load(self) -> Journal:
+        """Read the message's journal as it is now; raises Transient where it can't be read."""
+
+    def acknowledge(self, acknowledged: Acknowledged) -> None:
+        """Write down at once what the backend acknowledged; where that can't be done, go on."""
 
     def recall(self, source: Source) -> Derivatives | None:
         """What this attempt or an earlier one at the message made of this version of the upload."""

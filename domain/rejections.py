@@ -1,9 +1,9 @@
-"""The errors that carry a job or a report."""
+"""The errors that carry a job, a report or its status."""
 
 from __future__ import annotations
 
-from domain.errors import Code, Permanent
-from domain.model import Job, Report
+from domain.errors import Code, Interrupted, Permanent
+from domain.model import Job, Report, Status
 
 
 class Malformed(Permanent):
@@ -21,3 +21,11 @@ class NothingProcessed(Permanent):
         failure = report.error
         super().__init__(failure.message if failure else report.status, failure.code if failure else None)
         self.report = report
+
+
+class AlreadyAcknowledged(Interrupted):
+    """The backend acknowledged a success of this message before, which is never taken back; `status` is its."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(f"the backend acknowledged {status} already")
+        self.status = status

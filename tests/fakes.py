@@ -343,7 +343,8 @@ class FakeAttempt:
         self.last = last
         self.first = first
         self.transcoder = transcoder
-        self.progress = Progress(Job(21, 28, "m-1"), NOW, FakeJournals(), Metrics(), ManualClock())
+        self._journals = FakeJournals()
+        self.progress = Progress(Job(21, 28, "m-1"), NOW, self._journals, Metrics(), ManualClock())
         self.idle_now = False
         self.reports = False
         self.outages = 0
@@ -364,6 +365,10 @@ class FakeAttempt:
 
     def begin_report(self) -> None:
         self.reports = True
+
+    def lose_the_acknowledgement(self) -> None:
+        """Nobody knows that the backend acknowledged the report, so the job is done again."""
+        self._journals.journals.clear()
 
     def outlast(self, error: Unavailable) -> None:
         self.checkpoint()

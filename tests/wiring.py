@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from dataclasses import dataclass, field
 
 from adapters.message import parse_message
@@ -56,9 +57,14 @@ class Fakes:
         )
         outside = Outside(
             self.queue, self.journals, ports, parse_message, self.clock, random.Random(7), self.task, self.metrics,
-            Outages(self.clock, self.metrics),
+            Outages(self.clock, self.metrics), self.wait,
         )  # fmt: skip
         return assemble(outside, concurrency, VISIBILITY, job_timeout)
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """`Event.wait`, of which only the fakes' clock takes notice."""
+        self.clock.advance(seconds)
+        return event.is_set()
 
     def reports(self) -> list[Status]:
         return [report.status for report in self.backend.reports]

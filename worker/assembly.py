@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from domain.model import Job
 from domain.ports import Ports
 from domain.protection import TaskProtection
 from domain.queue import Message, Queue
+from worker.deletion import Deletion
 from worker.handler import Handler
 from worker.health import Health
 from worker.in_flight import InFlight
@@ -42,6 +44,7 @@ class Outside:
     task: TaskProtection
     metrics: Metrics
     outages: Outages
+    wait: Callable[[threading.Event, float], bool] = threading.Event.wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,8 @@ def assemble(outside: Outside, concurrency: int, visibility_timeout: int, job_ti
     watcher = Watcher(ports.transcoder, clock, outside.rng, outages.noticed)
     waiting = Waiting(slots, outages, watcher, Protection(outside.task, slots, metrics, clock), metrics)
     in_flight = InFlight(leases, outside.journals, waiting, metrics, job_timeout, clock)
-    settler = Settler(outside.queue, leases, ports.backend, metrics, ports.now)
+    deletion = Deletion(outside.queue, leases, clock, outside.wait)
+    settler = Settler(outside.queue, leases, deletion, ports.backend, metrics, ports.now)
     handler = Handler(outside.parse, in_flight, settler, ports, outside.rng)
     poller = Poller(leases, slots, handler, metrics, clock, outside.rng)
     service = Service(poller, leases, waiting, in_flight, handler, clock)

@@ -23,7 +23,11 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-v
 
 
 class Attempt:
-    """The `Attempt` port. `deadline` is in seconds of the clock, `timeout` in seconds from now."""
+    """The `Attempt` port. `deadline` is in seconds of the clock, `timeout` in seconds from now.
+
+    `settled` is set when its message is deleted or left to the queue; `ends`, when the process is about to end, so
+    that even a callback isn't tried again.
+    """
 
     def __init__(
         self,
@@ -40,7 +44,7 @@ class Attempt:
         self.reporting = False
         self._last_call = clock() + LAST_CALL
         self._last_words = False
-        self._cut_off = threading.Event()
+        self.ends = threading.Event()
         self._affected = Affected(progress.job.listing_id)
         self._leases = leases
         self._waiting = waiting
@@ -49,6 +53,7 @@ class Attempt:
         self._hands_over = False
         self._stopped = threading.Event()
         self._claim = threading.Lock()
+        self.settled = threading.Event()
 
     @property
     def job(self) -> Job:
@@ -66,6 +71,16 @@ class Attempt:
     @property
     def last(self) -> bool:
         return self.lease.last
+
+    @property
+    def before_last(self) -> bool:
+        """Whether the next receive is the last one, so that it asks how this one ended."""
+        return self.lease.before_last
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the process shuts down and the time for this attempt is over."""
+        return self._stopped.is_set()
 
     def claim_settlement(self) -> bool:
         """True for the first caller alone: the job's own thread, or the one that shuts the process down."""
@@ -87,18 +102,20 @@ class Attempt:
 
     def cut_off(self) -> None:
         """Let the next checkpoint end the callback, too: the process is about to end."""
-        self._cut_off.set()
+        self.ends.set()
 
     def checkpoint(self) -> None:
         self.progress.note()
-        if self._cut_off.is_set():
+        if self.ends.is_set():
             raise Stopped("the worker is shutting down and can't wait for the callback any longer")
         if not self._last_words:
             if not self._leases.holds(self.lease):
                 raise LeaseLost("another worker may have the message by now")
             if self._stopped.is_set():
                 raise Stopped("the worker is shutting down")
-        if self._clock() >= (self._last_call if self.last and self.reporting else self.deadline):
+        if self._clock() >= (
+            self._last_call if self._last_words or (self.last and self.reporting) else self.deadline
+        ):
             raise TimedOut("the attempt took longer than JOB_TIMEOUT")
 
     def step(self, name: str) -> AbstractContextManager[dict[str, int]]:
@@ -110,7 +127,7 @@ class Attempt:
 
     def begin_last_words(self) -> None:
         """The failure callback of the last receive, which goes out whether the lease holds or not."""
-        self.reporting = self._last_words = True
+        self._last_words = True
 
     def outlast(self, error: Unavailable) -> None:
         def look() -> None:

@@ -54,12 +54,15 @@ def build(settings: Settings) -> Worker:
 
 def _outside(settings: Settings) -> Outside:
     asset_threads = 2 * settings.image_threads + 2
+    # A shutdown waits for the open poll: half of its time is left for what that brings.
+    half_of_the_grace = max(1, settings.shutdown_grace // 2)
+    long_poll = min(LONGEST_POLL, longest_poll(settings.visibility_timeout), half_of_the_grace)
     clients = connect(
         settings.aws_region,
         emulated=settings.aws_endpoint_url is not None,
         connections=asset_threads + TRANSFERS + settings.worker_concurrency,
         jobs=settings.worker_concurrency + MOST_WAITING,
-        long_poll=min(LONGEST_POLL, longest_poll(settings.visibility_timeout)),
+        long_poll=long_poll,
         videos=settings.mediaconvert_role_arn is not None,
     )
     metrics = Metrics()
@@ -68,7 +71,7 @@ def _outside(settings: Settings) -> Outside:
     hear(clients.s3, partial(outages.answered, Dependency.BUCKET))
     if clients.mediaconvert:
         hear(clients.mediaconvert, partial(outages.answered, Dependency.MEDIACONVERT))
-    queue = SqsQueue(clients.poll, clients.lease, settings.queue_url)
+    queue = SqsQueue(clients.poll, clients.lease, settings.queue_url, long_poll)
     queue.require()
     objects = S3Objects(clients.s3, settings.media_bucket, metrics.count_bytes)
     objects.require()

@@ -8,18 +8,23 @@ from collections.abc import Callable
 import structlog
 
 from domain.errors import Interrupted, MediaError, Stopped
+from domain.journal import Begun
 from domain.model import Job, Report
 from domain.outlast import outlasting
 from domain.pipeline import process
 from domain.ports import Ports
 from domain.queue import Message
-from domain.rejections import Malformed
-from domain.settlement import refuse_poison, settle
+from domain.rejections import AlreadyAcknowledged, Malformed
+from domain.settlement import refuse_done, refuse_poison, settle
 from worker.attempt import Attempt
+from worker.beside import beside
 from worker.in_flight import InFlight
 from worker.lease import Lease
 from worker.logs import naming
 from worker.settler import Settler
+
+LAST_LOOK = 2.0
+"""Seconds for reading the journal when the process is about to end."""
 
 
 class Handler:
@@ -69,9 +74,7 @@ class Handler:
     def _run(self, attempt: Attempt) -> Report | Exception:
         log = structlog.get_logger()
         try:
-            if not attempt.first:
-                outlasting(attempt.outlast, attempt.progress.load)
-                refuse_poison(attempt.progress.journal, attempt.receive, attempt.last)
+            self._look_back(attempt)
             log.info("attempt begun", kind=attempt.job.kind, last=attempt.last, assets=len(attempt.job.assets))
             return process(attempt.job, attempt, self._ports)
         except (MediaError, Interrupted) as error:
@@ -80,11 +83,43 @@ class Handler:
             log.exception("unexpected error in the job")
             return error
 
+    def _look_back(self, attempt: Attempt) -> None:
+        """Read what earlier attempts left, and write down that this one began, where a later one will ask."""
+        if not attempt.first:
+            journal = outlasting(attempt.outlast, attempt.progress.load)
+            refuse_done(journal)
+            refuse_poison(journal, attempt.receive, attempt.last, attempt.lease.message.sent_at)
+        if not attempt.first or attempt.before_last:
+            attempt.progress.begin(Begun(attempt.receive, self._ports.now()))
+
     def _settle(self, attempt: Attempt, outcome: Report | Exception) -> None:
-        settlement = settle(outcome, attempt.receive, attempt.last, self._rng.uniform(-1, 1))
+        last = attempt.last
+        if last and not isinstance(outcome, Report | AlreadyAcknowledged):
+            outcome = _last_look(attempt) or outcome
+            last = attempt.last  # the look may have waited for an outage's end
+        settlement = settle(outcome, attempt.receive, last, self._rng.uniform(-1, 1))
         self._settler.carry_out(settlement, outcome, attempt)
 
 
 def _stopped_by_shutdown(attempt: Attempt) -> Stopped:
     attempt.stop()
     return Stopped("the worker shut down before the job was done")
+
+
+def _last_look(attempt: Attempt) -> AlreadyAcknowledged | None:
+    """Read the journal before a failure callback: an earlier delivery's success stays one.
+
+    A process that is about to end has only a moment for it; then what the attempt read when it began has to do.
+    """
+    attempt.begin_last_words()
+    try:
+        if attempt.stopped:
+            beside(attempt.progress.load, LAST_LOOK)
+        else:
+            outlasting(attempt.outlast, attempt.progress.load)
+        refuse_done(attempt.progress.journal)
+    except AlreadyAcknowledged as done:
+        return done
+    except Exception:
+        structlog.get_logger().exception("the journal can't be read before the failure callback")
+    return None

@@ -40,6 +40,7 @@ class InFlight:
         self._clock = clock
         self._attempts: dict[str, Attempt] = {}
         self._wait_until: float | None = None
+        self._stopping = False
 
     @property
     def attempts(self) -> list[Attempt]:
@@ -54,6 +55,8 @@ class InFlight:
         self._attempts[lease.message.receipt_handle] = attempt
         if self._wait_until is not None:
             attempt.end_waiting(self._wait_until)
+        if self._stopping:
+            attempt.stop()
         try:
             yield attempt
         finally:
@@ -66,10 +69,18 @@ class InFlight:
             attempt.end_waiting(wait_until)
 
     def stop(self) -> list[Attempt]:
-        """Let the next checkpoint of each attempt end it; returns those under way."""
+        """Let the next checkpoint of each attempt end it, of those to come, too; returns those under way."""
+        self._stopping = True
         attempts = self.attempts
         for attempt in attempts:
             attempt.stop()
+        return attempts
+
+    def cut_off(self) -> list[Attempt]:
+        """Let the next try at each callback not be made, either; returns the attempts under way."""
+        attempts = self.attempts
+        for attempt in attempts:
+            attempt.cut_off()
         return attempts
 
     def stuck(self) -> bool:

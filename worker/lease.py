@@ -38,6 +38,11 @@ class Lease:
         """Whether the message goes to the DLQ if it isn't deleted now, by the redrive policy seen last."""
         return self.message.receive_count >= self._queue.max_receive_count
 
+    @property
+    def before_last(self) -> bool:
+        """Whether the next receive is the last one."""
+        return self.message.receive_count + 1 == self._queue.max_receive_count
+
 
 class Leases:
     """All leases of the process.

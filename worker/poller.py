@@ -16,12 +16,8 @@ from worker.slots import Slots
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 10.0
-LONGEST_RECEIVE = 35.0
-"""Seconds that an open receive may still take: 3 to connect, 30 to read, 2 to spare."""
 LOOK_EVERY = 1.0
 """Seconds between two looks whether an ill heartbeat is well again."""
-LONGEST_RETURN = 25.0
-"""Seconds that the return of a message may take: a journal entry and a call of the queue on slow wires."""
 
 
 class Poller:
@@ -44,7 +40,6 @@ class Poller:
         self._rng = rng
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
-        self._returning: list[threading.Thread] = []
         self.polled_at = clock()
         self._heartbeat_was_ill = False
         self.reachable = False
@@ -59,13 +54,13 @@ class Poller:
         self._thread.start()
 
     def stop(self) -> None:
-        """Begin no receive any more; wait until the open one has ended and what it brought is returned."""
+        """Begin no receive any more."""
         self._stopping.set()
         self._slots.close()
-        self._thread.join(LONGEST_RECEIVE)
-        end = self._clock() + LONGEST_RETURN
-        for thread in self._returning:
-            thread.join(max(0.0, end - self._clock()))
+
+    def wait_for_the_open_receive(self, timeout: float) -> None:
+        """Wait until the receive that `stop` found open has ended, or for so many seconds."""
+        self._thread.join(timeout)
 
     def wait_until_empty(self, timeout: float) -> None:
         """Wait until no message is in hand, or for so many seconds."""
@@ -122,20 +117,16 @@ class Poller:
         for number, lease in enumerate(leases):
             returned = self.stopping and not lease.last
             try:
-                thread = self._begin(self._handler.give_back if returned else self._handler.handle, lease)
+                self._begin(self._handler.give_back if returned else self._handler.handle, lease)
             except Exception:
                 self.failed = True
                 for left in sorted(leases[number:], key=lambda lease: lease.last):
                     self._work(self._handler.handle if left.last else self._handler.give_back, left)
                 raise
-            if returned:
-                self._returning.append(thread)
 
-    def _begin(self, work: Callable[[Lease], None], lease: Lease) -> threading.Thread:
+    def _begin(self, work: Callable[[Lease], None], lease: Lease) -> None:
         name = lease.message.message_id
-        thread = threading.Thread(target=self._work, args=(work, lease), name=name, daemon=True)
-        thread.start()
-        return thread
+        threading.Thread(target=self._work, args=(work, lease), name=name, daemon=True).start()
 
     def _work(self, work: Callable[[Lease], None], lease: Lease) -> None:
         self._metrics.in_flight.inc()

@@ -10,15 +10,19 @@ from datetime import datetime
 import structlog
 
 from domain.errors import excerpt
-from domain.journal import Ended, Journal, Journals
+from domain.journal import Acknowledged, Begun, Ended, Journal, Journals
 from domain.model import Derivatives, Job, Origin, Source, Transcoding
+from worker.beside import beside
 from worker.metrics import Metrics
+
+PATIENCE = 5.0
+"""Seconds that the message waits for the writing of the acknowledgement, before it is deleted all the same."""
 
 
 class Progress:
     """The `Progress` port: what this attempt and the earlier ones made and submitted.
 
-    `journal` is what earlier attempts left, once it is loaded. `current_step` and `moved_at` (seconds of the
+    `journal` is what earlier attempts left, once it is `loaded`. `current_step` and `moved_at` (seconds of the
     clock) say where the attempt is and when it was last seen to move.
     """
 
@@ -28,6 +32,7 @@ class Progress:
         self.job = job
         self.started_at = started_at
         self.journal = Journal()
+        self.loaded = False
         self.current_step = ""
         self.moved_at = clock()
         self._journals = journals
@@ -101,9 +106,23 @@ class Progress:
             # It is tried again when the attempt ends, and the claim names it.
             log.exception("a transcoding couldn't be written to the journal yet")
 
-    def load(self) -> None:
-        """Read what earlier attempts left; raises Transient where the journal can't be read."""
+    def load(self) -> Journal:
         self.journal = self._journals.load(self.job)
+        self.loaded = True
+        return self.journal
+
+    def begin(self, begun: Begun) -> None:
+        """Write down that the attempt began, so that its silence would say that the process died."""
+        try:
+            self._journals.add(self.job, Journal(begun=(begun,)))
+        except Exception:
+            structlog.get_logger().exception("the journal wasn't written: nobody knows that this attempt began")
+
+    def acknowledge(self, acknowledged: Acknowledged) -> None:
+        try:
+            beside(lambda: self._journals.add(self.job, Journal(acknowledged=acknowledged)), PATIENCE)
+        except Exception:
+            structlog.get_logger().exception("the acknowledgement wasn't written to the journal")
 
     def save(self, ended: Ended) -> None:
         """Write down how the attempt ended and what is done, so that the next one doesn't repeat it."""

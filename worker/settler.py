@@ -8,43 +8,50 @@ from datetime import datetime
 import structlog
 
 from domain.errors import Code, Transient
-from domain.journal import Ended
+from domain.journal import Acknowledged, Ended
 from domain.model import Failure, Report
 from domain.ports import Backend
 from domain.queue import Queue
+from domain.rejections import AlreadyAcknowledged
 from domain.settlement import Settlement
 from domain.steps.consolidate import give_up
 from worker.attempt import Attempt
+from worker.deletion import Deletion
 from worker.lease import Lease, Leases
 from worker.metrics import MALFORMED, Metrics
-
-DELETE_TRIES = 3
 
 
 class Settler:
     """Deletes the message as the last act of an attempt that succeeded; every other one leaves it to the queue."""
 
     def __init__(
-        self, queue: Queue, leases: Leases, backend: Backend, metrics: Metrics, now: Callable[[], datetime]
+        self,
+        queue: Queue,
+        leases: Leases,
+        deletion: Deletion,
+        backend: Backend,
+        metrics: Metrics,
+        now: Callable[[], datetime],
     ) -> None:
         self._queue = queue
         self._leases = leases
+        self._deletion = deletion
         self._backend = backend
         self._metrics = metrics
         self._now = now
 
     def carry_out(self, settlement: Settlement, outcome: Report | Exception, attempt: Attempt) -> None:
         """Delete the message or leave it to the queue, if no other thread has settled the attempt already."""
-        claimed = attempt.claim_settlement()
-        if claimed:
-            self._metrics.attempts.labels(settlement.ending).inc()
-        if isinstance(outcome, Report):
-            if claimed:
-                self._delete(settlement, outcome, attempt)
-            else:
-                structlog.get_logger().warning("settled by the shutdown already; the callback will be repeated")
-        elif claimed:
-            self._leave(settlement, outcome, attempt)
+        if not attempt.claim_settlement():
+            if isinstance(outcome, Report):
+                structlog.get_logger().warning(
+                    "settled by the shutdown already; it comes back and is deleted then"
+                )
+            return
+        try:
+            self._settle(settlement, outcome, attempt)
+        finally:
+            attempt.settled.set()
 
     def leave_unnamed(self, lease: Lease, why: str) -> None:
         """Leave a message that names no job to the redrive policy: there is nobody to report it to."""
@@ -55,31 +62,38 @@ class Settler:
             self._metrics.dead_lettered.labels(Code.VALIDATION_ERROR, "no").inc()
         self._show_again(lease, 0)
 
-    def _delete(self, settlement: Settlement, report: Report, attempt: Attempt) -> None:
-        self._note_assets(report)
-        self._leases.close(attempt.lease)
-        for _ in range(DELETE_TRIES):
-            # On the last receive nobody else can have the message, so deleting it late can only help.
-            if not self._leases.holds(attempt.lease) and not attempt.last:
-                structlog.get_logger().warning("lease lost before the deletion; the callback will be repeated")
-                return
-            try:
-                self._queue.delete(attempt.lease.message.receipt_handle)
-            except Transient as error:
-                structlog.get_logger().warning("message not deleted", why=str(error))
-            else:
-                self._metrics.count_job(report.status, attempt.lease.message, self._now())
-                structlog.get_logger().info("message deleted", status=settlement.why)
-                return
-        structlog.get_logger().error("message not deleted; it comes back and its callback is repeated")
+    def _settle(self, settlement: Settlement, outcome: Report | Exception, attempt: Attempt) -> None:
+        self._metrics.attempts.labels(settlement.ending).inc()
+        if isinstance(outcome, Report):
+            self._note_assets(outcome)
+        if isinstance(outcome, Report | AlreadyAcknowledged):
+            self._delete(settlement, attempt)
+        elif settlement.final:
+            # Whether the lease holds or not: nobody gets the message any more, the queue moves it to its DLQ.
+            self._report_failure(outcome, attempt)
+            self._leave(settlement, attempt)
+        else:
+            self._leave(settlement, attempt)
 
-    def _leave(self, settlement: Settlement, error: Exception, attempt: Attempt) -> None:
+    def _delete(self, settlement: Settlement, attempt: Attempt) -> None:
+        """Whichever receive deletes the message counts its job, or the last one."""
+        deleted = self._deletion.delete(attempt)
+        if deleted or attempt.last:
+            self._metrics.count_job(settlement.why, attempt.lease.message, self._now())
+        if deleted:
+            structlog.get_logger().info("message deleted", status=settlement.why)
+        elif attempt.last:
+            structlog.get_logger().error("message not deleted; it goes to the DLQ, though its job is done")
+        else:
+            structlog.get_logger().error("message not deleted; it comes back and is deleted then")
+
+    def _leave(self, settlement: Settlement, attempt: Attempt) -> None:
+        """Show the message again. Its journal is written before that, or else within the delay."""
+        if settlement.delay:
+            self._show_again(attempt.lease, settlement.delay)
         attempt.progress.save(
             Ended(attempt.receive, self._now(), settlement.ending, settlement.why, settlement.code)
         )
-        if settlement.final:
-            # Whether the lease holds or not: nobody gets the message any more, the queue moves it to its DLQ.
-            self._report_failure(error, attempt)
         structlog.get_logger().warning(
             "attempt failed; message left to the queue",
             ending=settlement.ending,
@@ -87,24 +101,37 @@ class Settler:
             last=settlement.final,
             comes_back_in=settlement.delay,
         )
-        self._show_again(attempt.lease, settlement.delay)
+        if not settlement.delay:
+            self._show_again(attempt.lease, 0)
 
     def _report_failure(self, error: Exception, attempt: Attempt) -> None:
-        attempt.begin_last_words()
         progress = attempt.progress
         progress.current_step = "callback"
         report = give_up(attempt.job, error, progress.derivatives, progress.started_at, self._now())
-        told = "no"
-        try:
-            self._backend.notify(report, attempt)
-        except Exception:
-            structlog.get_logger().exception("the failure callback wasn't acknowledged", status=report.status)
-        else:
-            told = "yes"
-            self._note_assets(report)
+        told = "yes" if self._told(report, attempt) else "no"
         code = report.error.code if report.error else Code.PROCESSING_FAILED
         self._metrics.dead_lettered.labels(code, told).inc()
         self._metrics.count_job(report.status, attempt.lease.message, self._now())
+
+    def _told(self, report: Report, attempt: Attempt) -> bool:
+        """Have the backend acknowledge the failure, if it doesn't know of it already; returns whether it does."""
+        log = structlog.get_logger()
+        progress = attempt.progress
+        if progress.journal.acknowledged:
+            log.info("the backend knows of the failure already", status=progress.journal.acknowledged.status)
+            return True
+        if not progress.loaded and not attempt.first:
+            log.error("no failure callback: the job may be done, and the journal can't be read")
+            return False
+        attempt.begin_report()
+        try:
+            self._backend.notify(report, attempt)
+        except Exception:
+            log.exception("the failure callback wasn't acknowledged", status=report.status)
+            return False
+        progress.acknowledge(Acknowledged(report.status, self._now()))
+        self._note_assets(report)
+        return True
 
     def _note_assets(self, report: Report) -> None:
         self._metrics.count_report(report)

@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 
 from adapters.journal import MAX_BYTES
 from domain.errors import Code, Permanent, Transient
-from domain.journal import Ended, Ending, Journal, Journals
+from domain.journal import Acknowledged, Begun, Ended, Ending, Journal, Journals
 from domain.kinds import AssetType, Size
-from domain.model import Derivatives, Job, Transcoding
+from domain.model import Derivatives, Job, Status, Transcoding
 from tests.contract.aws import Bucket
 from tests.fakes import NOW, FakeJournals
 
@@ -24,6 +24,10 @@ PHOTO = Derivatives(
 PLAN = Derivatives("28/raw/project/doc/p.pdf", "e2", AssetType.PROJECT_DOC, {Size.ORIGINAL: "28/processed/p.pdf"})
 FIRST = Ended(1, NOW, Ending.TRANSIENT, "S3 was down", Code.ZIP_FAILED)
 SECOND = Ended(2, NOW, Ending.RELEASED, "shut down")
+
+BEGUN = Begun(1, NOW)
+DONE = Acknowledged(Status.SUCCEEDED, NOW)
+TOLD = Acknowledged(Status.PROCESSING_FAILED, NOW)
 
 VIDEO = Transcoding("28/raw/video/v.mp4", "e4", "t-1", 640, 360, True)
 
@@ -55,6 +59,8 @@ WRITTEN = {
     "attempts": [ATTEMPT],
     "derivatives": [MADE],
     "transcodings": [{**SUBMITTED, "resubmitted": True, "recipe": "video-1"}],
+    "begun": [],
+    "acknowledged": None,
 }
 """The journal of FIRST, PHOTO and VIDEO."""
 
@@ -68,8 +74,8 @@ OLD = {
 
 FROM_A_NEWER_WORKER = {
     **WRITTEN,
-    "acknowledged": {"status": "SUCCEEDED", "at": "2026-01-05T12:00:00Z"},
-    "begun": [{"number": 1, "at": "2026-01-05T12:00:00Z"}],
+    "acknowledged": {"status": "SUCCEEDED", "at": "2026-01-05T12:00:00Z", "webhookId": "msg_1"},
+    "begun": [{"number": 1, "at": "2026-01-05T12:00:00Z", "host": "i-1"}],
     "pictures": {"28/raw/photo/a.jpg": {"blurhash": "LEHV6nWB2yk8"}},
     "attempts": [{**ATTEMPT, "host": "i-1"}],
     "derivatives": [{**MADE, "recipe": {"photo": 7}}],
@@ -110,6 +116,17 @@ def test_a_transcoding_is_loaded_and_a_later_one_of_the_same_upload_replaces_it(
     second = replace(first, id="t-3", resubmitted=True)
     journals.add(JOB, Journal((FIRST,), (), (second,)))
     assert journals.load(JOB) == Journal((FIRST,), (), (second, other))
+
+
+def test_what_began_and_what_was_acknowledged_is_loaded_and_a_success_is_never_replaced(
+    journals: Journals,
+) -> None:
+    journals.add(JOB, Journal(begun=(BEGUN,)))
+    journals.add(JOB, Journal(acknowledged=TOLD))
+    assert journals.load(JOB) == Journal(begun=(BEGUN,), acknowledged=TOLD)
+    journals.add(JOB, Journal(begun=(Begun(2, NOW),), acknowledged=DONE))
+    journals.add(JOB, Journal((SECOND,), acknowledged=TOLD))
+    assert journals.load(JOB) == Journal((SECOND,), begun=(BEGUN, Begun(2, NOW)), acknowledged=DONE)
 
 
 def test_the_journal_of_another_message_for_the_same_job_is_not_its_own(journals: Journals) -> None:
@@ -181,9 +198,9 @@ def test_the_first_version_may_have_written_anothers_over_ours(bucket: Bucket, d
 @BUCKETS
 def test_what_only_a_newer_worker_knows_is_kept(bucket: Bucket) -> None:
     put(bucket, KEY, FROM_A_NEWER_WORKER)
-    known = Journal((FIRST,), (PHOTO,), (VIDEO,))
+    known = Journal((FIRST,), (PHOTO,), (VIDEO,), begun=(BEGUN,), acknowledged=DONE)
     assert bucket.journals.load(JOB) == known
-    bucket.journals.add(JOB, replace(known, attempts=(SECOND,)))
+    bucket.journals.add(JOB, replace(known, attempts=(SECOND,), begun=()))
     written = json.loads(content(bucket, KEY))
     assert written["attempts"].pop()["message"] == "shut down"
     assert written == FROM_A_NEWER_WORKER

@@ -9,10 +9,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.s3 import S3Objects
-from domain.errors import Conflict, NotFound, Transient
+from domain.errors import Conflict, Dependency, NotFound, Transient, Unavailable
+from domain.model import Asset, Job
 from domain.ports import Holds, Objects
+from domain.rendition_cache import RenditionCache
+from domain.run import Run
+from domain.steps.validate import validate
 from tests.contract.aws import Bucket
-from tests.fakes import FakeObjects
+from tests.fakes import FakeAttempt, FakeObjects, make_ports
 
 KEY = "28/raw/photo/vertical/a.jpg"
 MIB = 1024 * 1024
@@ -473,3 +477,32 @@ def test_what_is_another_one_by_now_is_not_deleted(store: Store) -> None:
     with pytest.raises(Conflict):
         store.objects.delete(KEY, old)
     assert read(store, KEY) == b"theirs"
+
+
+def test_an_object_that_is_missing_is_told_from_a_bucket_that_is(moto_bucket: Bucket) -> None:
+    objects = moto_bucket.objects
+    assert objects.head(KEY) is None
+    with pytest.raises(NotFound):
+        objects.copy(KEY, "etag", "28/processed/a.pdf", {})
+    moto_bucket.client.delete_bucket(Bucket=moto_bucket.name)
+    for ask in (
+        lambda: objects.head(KEY),
+        lambda: objects.copy(KEY, "etag", "28/processed/a.pdf", {}),
+        lambda: list(objects.read(KEY, "etag")),
+        lambda: list(objects.list("28/")),
+        lambda: objects.write(KEY, b"photo", "image/jpeg", {}),
+        lambda: objects.delete(KEY, "etag"),
+        lambda: objects.mark_processed(KEY, None),
+        lambda: objects.replace(KEY, None, "application/zip", {}).__enter__(),
+        lambda: moto_bucket.journals.load(Job(21, 28, "m-1")),
+    ):
+        with pytest.raises(Unavailable) as error:
+            ask()
+        assert (error.value.of, error.value.evident) == (Dependency.BUCKET, True)
+
+
+def test_validation_does_not_take_a_missing_bucket_for_missing_uploads(moto_bucket: Bucket) -> None:
+    moto_bucket.client.delete_bucket(Bucket=moto_bucket.name)
+    job = Job(21, 28, "m-1", assets=(Asset(KEY),))
+    with pytest.raises(Unavailable, match=moto_bucket.name):
+        validate(Run(job, FakeAttempt(), make_ports(objects=moto_bucket.objects), RenditionCache(100)))

@@ -99,7 +99,7 @@ def test_no_secret_is_in_logs_tracebacks_metrics_journals_callbacks_or_the_comma
         command = Path(f"/proc/{worker.process.pid}/cmdline").read_text()
         said = [worker.get(path)[1] for path in ("/metrics", "/livez", "/readyz", "/nowhere")]
         said += [worker.output(), command, json.dumps(world.journal(28, 21))]
-    world.receiver.plan(Answer(500), Answer(403))
+    world.receiver.plan(Answer(500), Answer(403), Answer(404))
     with world.worker(await_start=True, **secrets) as worker:
         worker.wait_for_event("attempt failed; message left to the queue", timeout=60)
         said.append(worker.output())

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,48 @@ def test_a_job_that_is_told_to_stop_before_its_callback_is_still_finished(world:
     assert len(world.receiver.callbacks) == 1
 
 
+def enqueue_photo(world: World, job_id: int) -> str:
+    photo = world.upload(f"{job_id}/raw/photo/horizontal/a.jpg", jpeg())
+    return world.enqueue({"jobId": job_id, "listingId": job_id, "assets": [photo]})
+
+
+@pytest.mark.timeout(240)
+def test_the_process_ends_in_time_though_bucket_and_backend_hang(world: World) -> None:
+    """And gives back what it can. Five jobs are on their last receive, eight aren't."""
+    settings = {"WORKER_CONCURRENCY": "13", "VISIBILITY_TIMEOUT": "120", "SHUTDOWN_GRACE": "3"}
+    with Proxy(world.endpoint) as s3, Proxy(world.receiver.url) as backend:
+        for job_id in range(1, 6):
+            enqueue_photo(world, job_id)
+        for _ in range(2):
+            messages = world.sqs.receive_message(
+                QueueUrl=world.queue_url, MaxNumberOfMessages=10, VisibilityTimeout=0
+            )["Messages"]
+            assert len(messages) == 5
+        s3.delay(0.5)
+        backend.stall()
+        urls = {"AWS_ENDPOINT_URL_S3": s3.url, "CALLBACK_URL": f"{backend.url}/callback"}
+        with world.worker(await_start=True, **settings, **urls) as worker:
+            worker.wait_for_event("attempt begun", 5)
+            others = {enqueue_photo(world, job_id) for job_id in range(6, 14)}
+            worker.wait_for_event("attempt begun", 13)
+            s3.stall()
+            worker.send(signal.SIGTERM)
+            began = time.monotonic()
+            back: set[str] = set()
+            while back < others and time.monotonic() < began + 60:
+                answer = world.sqs.receive_message(
+                    QueueUrl=world.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=1
+                )
+                back |= {message["MessageId"] for message in answer.get("Messages", [])}
+            shown = time.monotonic() - began
+            assert worker.wait(60) == 0
+            ended = datetime.fromisoformat(worker.lines()[-1]["timestamp"])
+            told = datetime.fromisoformat(worker.events("signal received")[0]["timestamp"])
+    assert back == others
+    assert shown < 3 + 7 + 1
+    assert (ended - told).total_seconds() < 3 + 10 + 1
+
+
 def test_an_attempt_that_takes_too_long_ends_and_its_place_is_free_again(world: World) -> None:
     world.upload(PHOTO, jpeg())
     world.upload("29/raw/photo/horizontal/b.jpg", jpeg())
@@ -85,6 +128,19 @@ def test_a_thread_that_cannot_be_stopped_ends_the_process_which_says_why(world: 
         world.wait_until_settled()
     assert len(world.receiver.callbacks) == 1
     assert world.receiver.callbacks[0].payload["status"] == "SUCCEEDED"
+
+
+def test_a_worker_that_can_start_no_thread_ends_and_gives_back_what_it_received(world: World) -> None:
+    world.upload(PHOTO, jpeg())
+    with world.worker("tests.faults.no_threads", VISIBILITY_TIMEOUT="600") as worker:
+        world.enqueue(JOB)
+        assert worker.wait(90) == 1
+        (why,) = worker.events("the poller failed; the process ends")
+        assert (why["level"], "can't start new thread" in why["exception"]) == ("critical", True)
+    with world.worker():
+        world.receiver.wait_for(1)
+        world.wait_until_settled()
+    assert [callback.payload["status"] for callback in world.receiver.callbacks] == ["SUCCEEDED"]
 
 
 @contextmanager

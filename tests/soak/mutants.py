@@ -80,16 +80,15 @@ MUTANTS = (
     ),
     Mutant(
         "callback twice",
-        "domain/pipeline.py",
-        "ports.backend.notify(report, attempt.checkpoint)",
-        "[ports.backend.notify(report, attempt.checkpoint) for _ in range(1 + FIFTH.of(job.message_id))]",
+        "domain/steps/callback.py",
+        "ports.backend.notify(report, attempt)",
+        "[ports.backend.notify(report, attempt) for _ in range(1 + FIFTH.of(report.job.message_id))]",
     ),
     Mutant(
         "skip the deletion",
-        "worker/settler.py",
-        "self._queue.delete(attempt.lease.message.receipt_handle)",
-        "attempt.first and FIFTH.of(attempt.job.message_id) or "
-        "self._queue.delete(attempt.lease.message.receipt_handle)",
+        "worker/deletion.py",
+        "self._queue.delete(lease.message.receipt_handle)",
+        "attempt.first and FIFTH.of(attempt.job.message_id) or self._queue.delete(lease.message.receipt_handle)",
     ),
     Mutant(
         "give up good jobs",
@@ -134,9 +133,9 @@ MUTANTS = (
     Mutant(
         "POISON for a job that failed normally",
         "worker/handler.py",
-        "refuse_poison(attempt.progress.journal,",
-        "refuse_poison(FIFTH.of(attempt.job.message_id) and type(attempt.progress.journal)() "
-        "or attempt.progress.journal,",
+        "refuse_poison(journal,",
+        "refuse_poison(FIFTH.of(attempt.job.message_id) "
+        "and __import__('dataclasses').replace(journal, attempts=()) or journal,",
     ),
     Mutant(
         "failure callback before the last receive",

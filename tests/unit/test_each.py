@@ -190,3 +190,30 @@ def test_an_outage_that_outlives_the_attempt_ends_it() -> None:
 
     with pytest.raises(TimedOut):
         each([1], work, SameThread(), run_of(attempt), CODE)
+
+
+def test_nothing_is_begun_while_it_is_out_and_what_is_under_way_ends_before_the_wait() -> None:
+    begun: list[int] = []
+    ended: list[int] = []
+    looked = threading.Event()
+
+    class Attempt(FakeAttempt):
+        def outlast(self, error: Unavailable) -> None:
+            assert sorted(ended) == list(range(1, WINDOW))
+            assert sorted(begun) == list(range(WINDOW))
+            super().outlast(error)
+
+    attempt = Attempt()
+    attempt.outages = 1
+    attempt.before_checkpoint = looked.set
+
+    def work(item: int) -> int:
+        begun.append(item)
+        if begun.count(item) == 1 and item == 0:
+            raise out()
+        assert looked.wait(30)
+        ended.append(item)
+        return item
+
+    with threads(WINDOW) as pool:
+        assert len(each(range(WINDOW + 4), work, pool, run_of(attempt), CODE)) == WINDOW + 4

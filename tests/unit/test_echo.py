@@ -11,6 +11,7 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from adapters.callback import CallbackForm
+from adapters.mediaconvert import MediaConvert
 from domain.errors import LONGEST_TEXT, Code, Dependency, Permanent, Transient, Unavailable
 from domain.model import Failure
 from tests.fakes import JPEG
@@ -134,3 +135,15 @@ def test_what_a_bug_says_is_cut_too() -> None:
             worker.handler.handle(worker.leases.open(message, around.clock()))
     assert [len(line["why"]) for line in log if "why" in line] == [LONGEST_TEXT] * 2, "of the step and the attempt"
     assert max(len(text) for text in texts(log)) <= LONGEST_TEXT
+
+
+def test_what_mediaconvert_says_is_cut() -> None:
+    class Client:
+        def get_job(self, Id: str) -> Mapping[str, Any]:  # noqa: N803 - as boto3 calls it
+            return {"Job": {"Status": "ERROR", "ErrorCode": 1010, "ErrorMessage": "x" * LONG}}
+
+    client: Any = Client()
+    result = MediaConvert(client, "media-bucket", "role", None).result("t-1")
+    assert result
+    assert result.message.startswith("MediaConvert job t-1 failed: 1010, xxx")
+    assert len(result.message) == LONGEST_TEXT

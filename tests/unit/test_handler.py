@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import math
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -10,23 +12,32 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from adapters.message import parse_message
-from domain.errors import Code, Transient
-from domain.journal import Ended, Ending, Journal
+from domain.errors import Code, Dependency, Permanent, Transient, Unavailable
+from domain.journal import Acknowledged, Begun, Ended, Ending, Journal
 from domain.model import Failure, Report, Status, Transcoding
-from domain.settlement import retry_delay
+from domain.settlement import RELEASE_DELAY, retry_delay
 from tests.fakes import JPEG, MP4, NOW
 from tests.wiring import JOB_TIMEOUT, MAX_RECEIVES, VISIBILITY, fakes
+from worker import progress
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 VIDEO = "28/raw/video/vertical/v.mp4"
 MISSING = "28/raw/photo/horizontal/missing.jpg"
 
 
+DONE = Acknowledged(Status.SUCCEEDED, NOW)
+DELETED = "message deleted"
+
+
+class Died(BaseException):
+    """The process dies here: no `except Exception` sees it."""
+
+
 class World:
     """A queue, a handler and everything between them."""
 
-    def __init__(self) -> None:
-        around = fakes()
+    def __init__(self, max_receives: int = MAX_RECEIVES) -> None:
+        around = fakes(max_receives)
         self.clock, self.queue, self.objects = around.clock, around.queue, around.objects
         self.images, self.backend, self.journals = around.images, around.backend, around.journals
         self.metrics, self.transcoder = around.metrics, around.transcoder
@@ -54,6 +65,43 @@ class World:
             if not self.receive():
                 self.clock.advance(1)
 
+    def die(self) -> None:
+        """Handle one message in a process that dies as soon as it works on it; its visibility timeout ends."""
+
+        def before(method: str, key: str) -> None:
+            raise Died
+
+        self.objects.before = before
+        with pytest.raises(Died):
+            self.receive()
+        self.objects.before = lambda method, key: None
+        self.clock.advance(VISIBILITY)
+
+    def acknowledge(self, message_id: str, status: Status) -> None:
+        """What an earlier delivery's worker wrote down."""
+        self.journals.journals[message_id] = Journal(acknowledged=Acknowledged(status, NOW))
+
+    def refuse(self, method: str, error: BaseException | None = None) -> list[float]:
+        """Have the queue fail a method from now on; returns the times of the calls, as they come."""
+        times: list[float] = []
+
+        def before(called: str) -> None:
+            if called == method:
+                times.append(self.clock())
+                raise error or Transient("SQS is down")
+
+        self.queue.before = before
+        return times
+
+    def counted(self, outcome: str) -> float:
+        """How many jobs had this final outcome."""
+        line = next(
+            line
+            for line in self.metrics.render().decode().splitlines()
+            if line.startswith(f'media_worker_jobs_total{{outcome="{outcome}"}}')
+        )
+        return float(line.split()[-1])
+
     def comes_back_in(self) -> float:
         """Seconds until the one message is visible again."""
         (held,) = self.queue.held
@@ -80,13 +128,31 @@ def world() -> World:
     return World()
 
 
-def test_work_done_and_acknowledged_deletes_the_message_and_writes_no_journal(world: World) -> None:
+@contextmanager
+def ticking(world: World) -> Iterator[None]:
+    """Time passes by itself meanwhile, a hundred times as fast."""
+    over = threading.Event()
+
+    def tick() -> None:
+        while not over.wait(0.01):
+            world.clock.advance(1)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_work_done_and_acknowledged_is_written_down_and_deletes_the_message(world: World) -> None:
     message_id = world.send()
     world.receive()
     assert world.reports() == [Status.SUCCEEDED]
     assert world.queue.deleted == [message_id]
-    assert world.journals.journals == {}
-    assert world.journals.loads == 0, "the first receive reads no journal"
+    assert world.journals.journals == {message_id: Journal(acknowledged=DONE)}
+    assert world.journals.loads == 1, "before the callback"
 
 
 def test_partial_success_deletes_the_message_too(world: World) -> None:
@@ -274,27 +340,26 @@ def test_a_deletion_that_fails_is_tried_again(world: World) -> None:
     assert world.queue.deleted == [message_id]
 
 
-def test_a_crash_between_acknowledgement_and_deletion_repeats_the_same_callback(world: World) -> None:
+def test_a_crash_before_the_acknowledgement_is_written_repeats_the_same_callback(world: World) -> None:
     world.send()
 
     def crash(method: str) -> None:
-        if method == "delete":
-            raise KeyboardInterrupt
+        if method == "add":
+            raise Died
 
-    world.queue.before = crash
-    with pytest.raises(KeyboardInterrupt):
+    world.journals.before = crash
+    with pytest.raises(Died):
         world.receive()
-    world.queue.before = lambda method: None
+    world.journals.before = lambda method: None
     world.receive_until_settled()
     first, second = world.backend.reports
     assert (first.status, first.job, first.results) == (second.status, second.job, second.results)
 
 
-def test_a_message_whose_earlier_attempts_left_no_trace_is_poison(world: World) -> None:
+def test_a_message_whose_earlier_attempts_began_and_never_ended_is_poison(world: World) -> None:
     message_id = world.send()
     for _ in range(MAX_RECEIVES - 1):
-        world.queue.receive(1, 20, VISIBILITY)  # and the process dies
-        world.clock.advance(VISIBILITY)
+        world.die()
     world.receive()
     assert world.images.rendered == []
     (report,) = world.backend.reports
@@ -378,7 +443,7 @@ def test_only_one_of_two_threads_settles_an_attempt(world: World) -> None:
     world.handler.handle(world.leases.open(message, world.clock()))
     assert world.queue.deleted == []
     assert world.endings("m-1") == [(1, Ending.RELEASED)]
-    assert world.comes_back_in() == 0
+    assert world.comes_back_in() == RELEASE_DELAY
 
 
 def test_a_job_released_on_its_last_receive_is_reported_since_it_goes_to_the_dlq(world: World) -> None:
@@ -414,7 +479,7 @@ def test_a_message_that_came_too_late_is_given_back_with_a_trace(world: World) -
     message_id = world.send()
     message = world.queue.receive(1, 20, VISIBILITY)[0]
     world.handler.give_back(world.leases.open(message, world.clock()))
-    assert world.comes_back_in() == 0
+    assert world.comes_back_in() == RELEASE_DELAY
     assert world.endings(message_id) == [(1, Ending.RELEASED)]
     assert world.reports() == []
 
@@ -462,7 +527,9 @@ def test_a_transcoding_that_could_not_be_written_down_at_once_is_when_the_attemp
 def test_a_process_that_died_each_time_leaves_poison_though_a_transcoding_is_written_down(world: World) -> None:
     message_id = world.send(VIDEO)
     world.queue.held[0].receive_count = MAX_RECEIVES - 1
-    world.journals.journals[message_id] = Journal(transcodings=(Transcoding(VIDEO, "e", "t-0"),))
+    world.journals.journals[message_id] = Journal(
+        transcodings=(Transcoding(VIDEO, "e", "t-0"),), begun=(Begun(2, NOW),)
+    )
     world.receive()
     assert world.backend.reports[0].error
     assert world.backend.reports[0].error.code is Code.POISON_MESSAGE
@@ -496,7 +563,7 @@ def test_a_deletion_that_failed_is_not_tried_again_once_the_lease_is_over(world:
     world.queue.before = lambda method: None
     world.receive()
     assert world.queue.deleted == [message_id]
-    assert world.reports() == [Status.SUCCEEDED] * 2, "as after a crash, the callback is repeated"
+    assert world.reports() == [Status.SUCCEEDED]
 
 
 def extended(world: World) -> list[str]:
@@ -532,10 +599,12 @@ def test_a_failure_callback_is_progress(world: World) -> None:
     for _ in range(MAX_RECEIVES - 1):
         world.receive()
     world.journals.before = lambda method: world.clock.advance(7)
-    moved: list[float] = []
-    world.backend.before = lambda report: moved.append(world.in_flight.attempts[0].progress.moved_at)
+    since: list[float] = []
+    world.backend.before = lambda report: since.append(
+        world.clock() - world.in_flight.attempts[0].progress.moved_at
+    )
     world.receive()
-    assert moved == [world.clock()]
+    assert since == [0]
 
 
 def test_a_malformed_message_that_came_too_late_is_given_back_with_a_trace_too(world: World) -> None:
@@ -544,3 +613,309 @@ def test_a_malformed_message_that_came_too_late_is_given_back_with_a_trace_too(w
     world.handler.give_back(world.leases.open(message, world.clock()))
     assert world.comes_back_in() == 0
     assert world.endings(message_id) == [(1, Ending.PERMANENT)]
+
+
+def test_a_first_receive_writes_down_that_it_began_only_where_the_second_is_the_last() -> None:
+    for max_receives, begun in ((2, [1]), (3, [])):
+        world = World(max_receives)
+        message_id = world.send()
+        world.die()
+        journal = world.journals.journals.get(message_id, Journal())
+        assert [one.number for one in journal.begun] == begun
+
+
+def test_where_the_second_receive_is_the_last_a_death_in_the_first_is_poison() -> None:
+    world = World(max_receives=2)
+    world.send()
+    world.die()
+    world.receive()
+    (report,) = world.backend.reports
+    assert report.error
+    assert report.error.code is Code.POISON_MESSAGE
+
+
+def test_an_attempt_that_cannot_write_down_that_it_began_goes_on_and_is_no_reason_to_cry_poison(
+    world: World,
+) -> None:
+    message_id = world.send()
+
+    def down(method: str) -> None:
+        if method == "add":
+            raise Transient("S3 is down")
+
+    world.journals.before = down
+    for _ in range(MAX_RECEIVES - 1):
+        world.die()
+    world.receive()
+    assert world.reports() == [Status.SUCCEEDED]
+    assert world.queue.deleted == [message_id]
+
+
+def test_a_success_that_was_acknowledged_only_deletes_the_message(world: World) -> None:
+    message_id = world.send()
+    world.refuse("delete")
+    world.receive()
+    assert world.counted("SUCCEEDED") == 0, "the receive that deletes it counts it"
+    world.queue.before = lambda method: None
+    world.clock.advance(VISIBILITY)
+    with capture_logs() as logs:
+        assert world.receive()
+    assert world.queue.deleted == [message_id]
+    assert world.reports() == [Status.SUCCEEDED]
+    assert world.images.rendered == [JPEG]
+    assert world.counted("SUCCEEDED") == 1
+    assert [log["status"] for log in logs if log["event"] == "message deleted"] == ["SUCCEEDED"]
+    assert b'media_worker_attempts_total{ending="done"} 2.0' in world.metrics.render()
+
+
+def test_on_a_first_receive_too_the_callback_is_not_repeated(world: World) -> None:
+    """SQS delivered the message twice, and the other one was faster."""
+    message_id = world.send()
+    world.images.before = lambda data: world.acknowledge(message_id, Status.PARTIAL_SUCCESS)
+    world.receive()
+    assert world.reports() == []
+    assert world.queue.deleted == [message_id]
+    assert world.counted("PARTIAL_SUCCESS") == 1
+
+
+def stopped(world: World) -> None:
+    (attempt,) = world.in_flight.attempts
+    attempt.stop()
+
+
+ENDS: dict[str, Callable[[World], object]] = {
+    "a failure": lambda world: world.objects.stored.pop(PHOTO) and None,
+    "a bug": lambda world: world.fail_writes(ZeroDivisionError()),
+    "its time is over": lambda world: setattr(world.in_flight.attempts[0], "deadline", 0),
+    "a shutdown": stopped,
+    "its lease is lost": lambda world: world.clock.advance(VISIBILITY),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_whatever_ends_the_last_receive_a_success_that_was_acknowledged_stays_one(
+    world: World, end: Callable[[World], object]
+) -> None:
+    """Another delivery's callback was under way when this one began."""
+    message_id = world.send()
+    world.fail_until_the_last_receive()
+
+    def before(method: str, key: str) -> None:
+        world.objects.before = lambda method, key: None
+        world.acknowledge(message_id, Status.SUCCEEDED)
+        end(world)
+
+    world.objects.before = before
+    world.receive()
+    assert world.reports() == []
+    assert world.queue.deleted == [message_id]
+    assert world.counted("SUCCEEDED") == 1
+    assert world.counted("PROCESSING_FAILED") == 0
+
+
+def test_a_job_that_was_done_is_not_poison(world: World) -> None:
+    message_id = world.send()
+    for _ in range(MAX_RECEIVES - 1):
+        world.die()
+    world.journals.add(
+        parse_message(world.queue.receive(1, 0, 0)[0]), Journal(acknowledged=Acknowledged(Status.SUCCEEDED, NOW))
+    )
+    world.queue.held[0].receive_count = MAX_RECEIVES - 1
+    world.receive()
+    assert world.reports() == []
+    assert world.queue.deleted == [message_id]
+
+
+def test_a_malformed_message_whose_success_was_acknowledged_is_deleted(world: World) -> None:
+    """As an older worker, which took it for well-formed, left it."""
+    message_id = world.send(assets=[])
+    world.acknowledge(message_id, Status.SUCCEEDED)
+    world.queue.held[0].receive_count = MAX_RECEIVES - 1
+    world.receive()
+    assert world.reports() == []
+    assert world.queue.deleted == [message_id]
+
+
+def test_a_failure_that_was_acknowledged_is_not_told_again(world: World) -> None:
+    message_id = world.send(MISSING)
+    world.acknowledge(message_id, Status.VALIDATION_FAILED)
+    world.receive_until_settled()
+    assert world.reports() == []
+    assert world.queue.dead == [message_id]
+    told = b'media_worker_dead_lettered_total{code="VALIDATION_ERROR",told="yes"} 1.0'
+    assert told in world.metrics.render()
+
+
+def test_a_success_after_an_acknowledged_failure_is_told(world: World) -> None:
+    message_id = world.send()
+    world.acknowledge(message_id, Status.PROCESSING_FAILED)
+    world.receive()
+    assert world.reports() == [Status.SUCCEEDED]
+    assert world.journals.journals[message_id].acknowledged == DONE
+    assert world.queue.deleted == [message_id]
+
+
+def test_a_failure_that_the_backend_acknowledges_is_written_down(world: World) -> None:
+    message_id = world.send(MISSING)
+    world.receive_until_settled()
+    acknowledged = world.journals.journals[message_id].acknowledged
+    assert acknowledged == Acknowledged(Status.VALIDATION_FAILED, NOW)
+
+
+def out() -> Unavailable:
+    return Unavailable("S3 is out", Dependency.BUCKET)
+
+
+def test_the_failure_callback_waits_until_the_journal_can_be_read(world: World) -> None:
+    world.send(MISSING)
+    world.receive()
+    world.receive()
+    outage = iter([out()] * 3)
+
+    def before(method: str) -> None:
+        if method == "load" and world.objects.called("head")[2:]:
+            for error in outage:
+                raise error
+
+    world.journals.before = before
+    with ticking(world):
+        world.receive()
+    assert world.reports() == [Status.VALIDATION_FAILED]
+    assert next(outage, None) is None
+
+
+def test_without_a_look_into_the_journal_no_failure_is_told(world: World) -> None:
+    """This job alone can't read it: whether it was done nobody knows."""
+    message_id = world.send()
+    world.queue.held[0].receive_count = MAX_RECEIVES - 1
+
+    def before(method: str) -> None:
+        raise Permanent("access denied")
+
+    world.journals.before = before
+    world.receive()
+    assert world.reports() == []
+    assert not world.receive()
+    assert world.queue.dead == [message_id]
+    told = b'media_worker_dead_lettered_total{code="PROCESSING_FAILED",told="no"} 1.0'
+    assert told in world.metrics.render()
+
+
+def test_what_the_attempt_read_at_its_beginning_has_to_do_where_the_journal_is_gone_later(world: World) -> None:
+    world.send(MISSING)
+    world.receive()
+    world.receive()
+
+    def before(method: str) -> None:
+        if method == "load" and world.objects.called("head")[2:]:
+            raise Permanent("access denied")
+
+    world.journals.before = before
+    world.receive()
+    assert world.reports() == [Status.VALIDATION_FAILED]
+
+
+def test_the_acknowledgement_is_written_while_the_lease_is_still_extended(world: World) -> None:
+    world.send()
+    kept: list[bool] = []
+
+    def before(method: str) -> None:
+        if method == "add":
+            world.clock.advance(VISIBILITY / 2)
+            world.leases.beat()
+            kept.append(world.comes_back_in() == VISIBILITY)
+
+    world.journals.before = before
+    world.receive()
+    assert kept == [True]
+
+
+def test_where_the_acknowledgement_cannot_be_written_the_message_is_deleted_all_the_same(world: World) -> None:
+    message_id = world.send()
+
+    def before(method: str) -> None:
+        if method == "add":
+            raise out()
+
+    world.journals.before = before
+    world.receive()
+    assert world.queue.deleted == [message_id]
+
+
+def test_an_acknowledgement_whose_writing_hangs_keeps_the_message_for_a_moment_only(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "PATIENCE", 0.05)
+    message_id = world.send()
+    release = threading.Event()
+
+    def hang(method: str) -> None:
+        if method == "add":
+            release.wait(30)
+
+    world.journals.before = hang
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        world.receive()
+    release.set()
+    assert world.queue.deleted == [message_id]
+    (line,) = [log for log in logs if log["event"] == "the acknowledgement wasn't written to the journal"]
+    assert line["job_id"] == 21
+
+
+def test_the_tries_at_a_deletion_are_spaced_over_the_lease(world: World) -> None:
+    world.send()
+    times = world.refuse("delete")
+    world.receive()
+    tries = [at - times[0] for at in times]
+    assert tries == [0, 0.25, 0.75, 1.75, 3.75, 7.75, 15.75, 23.75, 31.75, 39.75, 47.75, 55.75]
+    assert world.comes_back_in() > 0, "each of them came within the lease"
+
+
+def test_on_the_last_receive_a_deletion_is_tried_for_a_minute_with_the_lease_and_the_job_counted(
+    world: World,
+) -> None:
+    world.send()
+    world.queue.held[0].receive_count = MAX_RECEIVES - 1
+    times: list[float] = []
+
+    def before(method: str) -> None:
+        if method == "delete":
+            times.append(world.clock())
+            world.clock.advance(4)  # as a call that gets no answer
+            world.leases.beat()
+            assert world.comes_back_in() > 0
+            raise Transient("SQS is down")
+
+    world.queue.before = before
+    with capture_logs() as logs:
+        world.receive()
+    assert 45 < times[-1] - times[0] < 60
+    assert world.counted("SUCCEEDED") == 1
+    assert logs[-1]["event"] == "message not deleted; it goes to the DLQ, though its job is done"
+
+
+def test_a_process_that_ends_does_not_go_on_trying_to_delete(world: World) -> None:
+    world.send()
+    times = world.refuse("delete")
+    world.backend.before = lambda report: world.in_flight.attempts[0].cut_off()
+    world.receive()
+    assert len(times) == 1
+
+
+@pytest.mark.parametrize("asset", [PHOTO, MISSING], ids=["released", "permanent"])
+def test_a_message_that_is_shown_with_a_delay_is_shown_before_its_journal_is_written(
+    world: World, asset: str
+) -> None:
+    """A released one; what is shown at once has its journal before."""
+    world.send(asset)
+    calls: list[str] = []
+    world.queue.before = calls.append
+    world.journals.before = calls.append
+    (message,) = world.queue.receive(1, 20, VISIBILITY)
+    lease = world.leases.open(message, world.clock())
+    if asset == PHOTO:
+        world.handler.give_back(lease)
+        assert calls == ["receive", "change_visibility", "add"]
+    else:
+        world.handler.handle(lease)
+        assert calls == ["receive", "add", "change_visibility"]

@@ -245,7 +245,12 @@ def test_a_heartbeat_is_ill_when_one_of_several_extensions_failed(
     for number in range(25):
         opened(leases, clock, str(number))
     clock.now += 20
-    queue.during = lambda: fail() if len(queue.hidden[-1][0]) == 5 else None
+
+    def fail_for_five() -> None:
+        if len(queue.hidden[-1][0]) == 5:
+            fail()
+
+    queue.during = fail_for_five
     leases.beat()
     assert leases.ill == "SQS is down"
 
@@ -265,7 +270,11 @@ def test_a_hundred_leases_are_extended_side_by_side(leases: Leases, queue: Scrip
         opened(leases, clock, str(number))
     clock.now += 20
     all_of_them = threading.Barrier(10, timeout=30)
-    queue.during = lambda: all_of_them.wait() and None
+
+    def meet() -> None:
+        all_of_them.wait()
+
+    queue.during = meet
     leases.beat()
     assert leases.ill == ""
     assert len(queue.hidden) == 10

@@ -179,6 +179,15 @@ def test_an_outage_that_comes_back_at_once_is_an_outage_again(outage: Outage) ->
     assert outage.places(in_hand=True, now=3.5) == 0
 
 
+def test_a_new_outage_knows_nothing_of_the_one_before(outage: Outage) -> None:
+    begun(outage, unreachable(), count=2)
+    outage.succeeded("HeadObject", 1)
+    late = Affected(9)
+    assert outage.failed(late, throttled("PutObject"), 100)
+    assert outage.jobs == {late}
+    assert not outage.succeeded("HeadObject", 101), "this time the bucket can be reached"
+
+
 def test_a_job_that_leaves_gives_its_turn_to_the_next(outage: Outage) -> None:
     first, second = begun(outage, unreachable(), count=2)
     outage.leave(first)

@@ -4,9 +4,9 @@ import hashlib
 
 import pytest
 
-from domain.errors import Code, Permanent, Transient
+from domain.errors import Code, Dependency, Permanent, Transient, Unavailable
 from domain.kinds import Size
-from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Status
+from domain.model import Asset, Derivatives, Failure, Job, JobKind, Manifest, Report, Status
 from domain.pipeline import process
 from domain.ports import Ports
 from domain.rejections import NothingProcessed
@@ -152,9 +152,11 @@ def test_what_an_earlier_attempt_made_of_the_same_bytes_is_not_made_again(world:
     attempt = FakeAttempt()
     first = world.run(Asset(PHOTO), Asset(DOCUMENT), attempt=attempt)
     calls = len(world.objects.called("write")), len(world.objects.called("copy"))
+    attempt.lose_the_acknowledgement()
     second = world.run(Asset(PHOTO), Asset(DOCUMENT), attempt=attempt)
     assert (len(world.objects.called("write")), len(world.objects.called("copy"))) == calls
     assert second == first
+    attempt.lose_the_acknowledgement()
     world.objects.put(PHOTO, JPEG + b" uploaded again")
     world.run(Asset(PHOTO), attempt=attempt)
     assert world.images.rendered == [JPEG, JPEG + b" uploaded again"]
@@ -210,3 +212,33 @@ def test_what_is_no_picture_is_not_valid_under_an_unknown_type(world: World, key
     assert isinstance(outcome, Failure)
     assert outcome.code is Code.VALIDATION_ERROR
     assert world.transcoder.submitted == []
+
+
+@pytest.mark.parametrize("kind", list(JobKind))
+def test_whichever_request_an_outage_hits_the_job_waits_there_and_ends_as_without_it(kind: JobKind) -> None:
+    assets = tuple(Asset(key) for key in (PHOTO, DOCUMENT, VIDEO))
+
+    def run(hit: int) -> tuple[Report, FakeAttempt, World]:
+        """A job whose bucket is out at request number `hit`."""
+        world, attempt = World(), FakeAttempt()
+        attempt.transcoder = world.transcoder
+        attempt.outages = 1
+        if kind is JobKind.FINALIZE:
+            world.objects.put("28/processed/photo/horizontal/large/a.jpg", JPEG)
+
+        def out(method: str, key: str) -> None:
+            if len(world.objects.calls) == hit:
+                raise Unavailable(f"{method} {key}", Dependency.BUCKET)
+
+        world.objects.before = out
+        return process(Job(21, 28, "m-1", assets, kind=kind), attempt, world.ports), attempt, world
+
+    usual, _, undisturbed = run(hit=0)
+    requests = len(undisturbed.objects.calls)
+    for hit in range(1, requests + 1):
+        report, attempt, world = run(hit)
+        assert len(attempt.outlasted) == 1, undisturbed.objects.calls[hit - 1]
+        assert report == usual
+        assert len(world.backend.reports) == 1
+        assert len(world.transcoder.submitted) <= 1
+        assert not world.objects.open_uploads

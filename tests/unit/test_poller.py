@@ -14,6 +14,7 @@ from domain.errors import Transient
 from domain.journal import Ended, Ending, Journal
 from domain.model import Status
 from domain.queue import Message
+from domain.settlement import RELEASE_DELAY
 from tests.fakes import NOW
 from tests.unit.test_service import TIMEOUT, World, running
 from worker import poller
@@ -57,7 +58,7 @@ def test_a_thread_that_cannot_be_started_ends_the_process_and_gives_the_messages
         wait_until(lambda: len(world.ended()) == 2)
         assert world.ended() == {refused: [Ending.RELEASED], next_one: [Ending.RELEASED]}
         visible = {held.message_id: held.visible_at for held in world.queue.held}
-        assert visible[refused] == visible[next_one] == world.clock(), "another worker gets them at once"
+        assert visible[refused] == visible[next_one] == world.clock() + RELEASE_DELAY, "another worker gets them"
         world.clock.advance(25)
         world.leases.beat()
         assert visible[refused] == world.queue.held[1].visible_at, "nobody extends its lease"

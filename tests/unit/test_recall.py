@@ -124,6 +124,7 @@ def test_new_uploads_cost_no_request(world: World) -> None:
 def test_what_the_journal_knows_is_not_asked_about_again(world: World) -> None:
     attempt = FakeAttempt(transcoder=world.transcoder)
     world.run(PHOTO, attempt=attempt)
+    attempt.lose_the_acknowledgement()
     world.run(PHOTO, attempt=attempt)
     assert THUMBNAIL not in world.objects.called("head")
     assert world.writes() == []

@@ -12,9 +12,10 @@ import pytest
 from domain.errors import Transient
 from domain.journal import Ended, Ending, Journal
 from domain.model import Report, Status
+from domain.settlement import RELEASE_DELAY
 from tests.fakes import JPEG, MP4, NOW, FakeQueue, ManualClock
 from tests.wiring import Fakes
-from worker import service
+from worker import handler, service
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 VIDEO = "28/raw/video/vertical/v.mp4"
@@ -71,13 +72,21 @@ class PatientQueue(FakeQueue):
         return any(held.visible_at <= self._clock() for held in self.held)
 
 
+class RealClock(ManualClock):
+    """Seconds that pass by themselves."""
+
+    def __call__(self) -> float:
+        return time.monotonic()
+
+
 class World:
-    def __init__(self, concurrency: int = 2) -> None:
-        self.clock = ManualClock()
+    def __init__(self, concurrency: int = 2, clock: ManualClock | None = None) -> None:
+        self.clock = clock or ManualClock()
         self.queue = PatientQueue(self.clock)
         around = Fakes(self.clock, self.queue)
         self.objects, self.backend, self.journals = around.objects, around.backend, around.journals
         self.metrics, self.transcoder, self.task = around.metrics, around.transcoder, around.task
+        self.images = around.images
         worker = around.worker(concurrency)
         self.service, self.health, self.poller = worker.service, worker.health, worker.poller
         self.handler, self.in_flight, self.leases = worker.handler, worker.in_flight, worker.leases
@@ -193,13 +202,13 @@ def test_draining_waits_for_the_open_poll_and_gives_back_what_it_brings() -> Non
         drainer.join(TIMEOUT)
         assert not drainer.is_alive()
     (held,) = world.queue.held
-    assert held.visible_at == world.clock()
+    assert held.visible_at == world.clock() + RELEASE_DELAY
     assert world.queue.polls == 1, "no poll of ours could have got it again"
     assert world.journals.journals[message_id].attempts[0].ending is Ending.RELEASED
     assert world.backend.reports == []
 
 
-def test_draining_waits_until_what_the_open_poll_brought_is_returned_whatever_the_grace_period() -> None:
+def test_draining_waits_until_what_the_open_poll_brought_is_shown_and_written_down() -> None:
     world = World()
     writing, release = threading.Event(), threading.Event()
 
@@ -210,19 +219,106 @@ def test_draining_waits_until_what_the_open_poll_brought_is_returned_whatever_th
     world.journals.before = slow
     with running(world):
         world.queue.wait_for_poll(1)
-        stopper = threading.Thread(target=world.poller.stop, daemon=True)
-        stopper.start()
+        drainer = world.drain_in_background()
         while not world.poller.stopping:
             time.sleep(0)
-        world.send()
+        message_id = world.send()
         assert writing.wait(TIMEOUT)
-        stopper.join(0.2)
-        assert stopper.is_alive(), "the message isn't returned yet"
-        release.set()
-        stopper.join(TIMEOUT)
         (held,) = world.queue.held
-        assert held.visible_at == world.clock()
+        assert held.visible_at == world.clock() + RELEASE_DELAY
+        drainer.join(0.2)
+        assert drainer.is_alive(), "whoever gets it wants to read its journal"
+        release.set()
+        drainer.join(TIMEOUT)
+        assert not drainer.is_alive()
+    assert world.ended() == {message_id: [Ending.RELEASED]}
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes after the grace period, a twentieth of it."""
+    for module, name in ((service, "LAST_SECONDS"), (service, "LAST_CALLBACK"), (handler, "LAST_LOOK")):
+        monkeypatch.setattr(module, name, getattr(module, name) / 20)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_the_process_ends_in_time_whatever_hangs() -> None:
+    """The bucket, the backend and the open poll: the jobs on their last receive can't be reported."""
+    world = World(9, RealClock())
+    hang = threading.Event()
+    rendering = threading.Semaphore(0)
+
+    def bucket(method: str, key: str) -> None:
+        if method == "write":
+            rendering.release()
+            hang.wait(TIMEOUT)
+
+    def journals(method: str) -> None:
+        if rendering_began.is_set():
+            hang.wait(TIMEOUT)
+
+    rendering_began = threading.Event()
+    world.objects.before = bucket
+    world.journals.before = journals
+    ids = [world.send(number) for number in range(1, 9)]
+    for held in world.queue.held[:3]:
+        held.receive_count = 2
+    with running(world) as gate:
+        for _ in ids:
+            assert rendering.acquire(timeout=TIMEOUT)
+        rendering_began.set()
+        began = time.monotonic()
+        world.service.shut_down(0.1)
+        took = time.monotonic() - began
+        shown = [held.message_id for held in world.queue.held if held.visible_at <= world.clock() + RELEASE_DELAY]
+        gate.opened.set()
+        hang.set()
+    assert took < 0.1 + 10 / 20 + 1
+    assert shown == ids[3:]
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_failure_callback_has_what_is_left_of_the_time() -> None:
+    """Though the bucket hangs."""
+    world = World(2, RealClock())
+    hang, rendering = threading.Event(), threading.Event()
+
+    def bucket(method: str, key: str) -> None:
+        if method == "write":
+            rendering.set()
+            hang.wait(TIMEOUT)
+
+    def journal(method: str) -> None:
+        hang.wait(TIMEOUT)
+
+    world.objects.before = bucket
+    message_id = world.send()
+    world.queue.held[0].receive_count = 2
+    with running(world) as gate:
+        assert rendering.wait(TIMEOUT)
+        world.journals.before = journal
+        gate.opened.set()
+        world.queue.give_up()
         world.service.shut_down(0)
+        hang.set()
+    assert [report.status for report in world.backend.reports] == [Status.PROCESSING_FAILED]
+    assert world.queue.held[0].message_id == message_id
+
+
+def test_what_the_poll_brings_when_the_grace_period_is_over_is_not_begun() -> None:
+    world = World()
+    with running(world) as gate:
+        gate.opened.set()
+        world.queue.wait_for_poll(1)
+        world.poller.stop()
+        world.in_flight.stop()
+        with world.queue.changed:
+            message_id = world.send()
+            world.queue.held[0].receive_count = 2
+        world.service.shut_down(TIMEOUT)
+    assert world.images.rendered == []
+    assert [report.status for report in world.backend.reports] == [Status.PROCESSING_FAILED]
+    assert world.ended() == {message_id: [Ending.RELEASED]}
 
 
 def test_draining_tries_a_message_on_its_last_receive_instead_of_sending_it_to_the_dlq() -> None:
@@ -258,7 +354,7 @@ def test_draining_gives_back_what_only_waits_for_a_video_once_no_poll_of_ours_co
         drainer.join(TIMEOUT)
         assert not drainer.is_alive()
     (held,) = world.queue.held
-    assert held.visible_at == world.clock()
+    assert held.visible_at == world.clock() + RELEASE_DELAY
     assert world.ended()[message_id] == [Ending.RELEASED]
     assert world.backend.reports == []
 
@@ -373,8 +469,8 @@ def test_draining_lets_the_callback_of_a_failure_end_beyond_the_grace_period() -
     assert [report.status for report in world.backend.reports] == [Status.VALIDATION_FAILED]
 
 
-def test_a_callback_that_never_ends_is_given_back_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "LAST_REPORT", 0.2)
+@pytest.mark.usefixtures("hurried")
+def test_a_callback_that_never_ends_is_given_back_in_the_end() -> None:
     world = World()
     message_id = world.send()
     with running(world) as gate:
@@ -382,7 +478,7 @@ def test_a_callback_that_never_ends_is_given_back_in_the_end(monkeypatch: pytest
         world.queue.give_up()
         world.service.shut_down(0)
         (held,) = world.queue.held
-        assert held.visible_at == world.clock()
+        assert held.visible_at == world.clock() + RELEASE_DELAY
         assert world.ended() == {message_id: [Ending.RELEASED]}
 
 
@@ -424,7 +520,7 @@ def test_a_job_that_outlives_the_grace_period_is_given_back_at_once() -> None:
         world.queue.give_up()
         world.service.shut_down(0)
         (held,) = world.queue.held
-        assert held.visible_at == world.clock()
+        assert held.visible_at == world.clock() + RELEASE_DELAY
         release.set()
     assert world.journals.journals["m-1"].attempts[0].ending is Ending.RELEASED
     assert world.backend.reports == []
@@ -451,7 +547,7 @@ def test_a_stuck_job_does_not_wait_for_a_callback_under_way_to_be_given_back() -
         drainer = world.drain_in_background(grace=0)
         with world.queue.changed:
             given_back = world.queue.changed.wait_for(
-                lambda: any(held.visible_at == world.clock() for held in world.queue.held), TIMEOUT
+                lambda: any(held.visible_at == world.clock() + RELEASE_DELAY for held in world.queue.held), TIMEOUT
             )
         assert given_back
         assert world.queue.deleted == [], "the callback is still under way"

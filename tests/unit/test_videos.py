@@ -142,6 +142,7 @@ def test_a_transcoding_by_an_older_recipe_is_not_gone_on_with(
 def test_a_finished_video_is_not_asked_after_again(world: World) -> None:
     attempt = FakeAttempt()
     world.run(VIDEO, attempt=attempt)
+    attempt.lose_the_acknowledgement()
     world.run(VIDEO, attempt=attempt)
     assert world.transcoder.asked == ["t-1"]
 
@@ -149,6 +150,7 @@ def test_a_finished_video_is_not_asked_after_again(world: World) -> None:
 def test_an_upload_of_the_same_name_is_another_video(world: World) -> None:
     attempt = FakeAttempt()
     world.run(VIDEO, attempt=attempt)
+    attempt.lose_the_acknowledgement()
     world.objects.put(VIDEO, MP4 + b" uploaded again", "video/mp4")
     world.run(VIDEO, attempt=attempt)
     assert world.transcoder.submitted == [(VIDEO, False)] * 2
@@ -350,6 +352,21 @@ def test_a_resubmission_in_an_outage_is_made_when_it_is_over(world: World) -> No
 
     world.transcoder.before = refuse
     assert world.run(VIDEO, attempt=attempt).status is Status.SUCCEEDED
+    assert world.transcoder.submitted == [(VIDEO, False), (VIDEO, True)]
+    assert world.transcoder.asked.count("t-1") == 1
+
+
+def test_a_video_that_is_resubmitted_after_an_outage_isnt_submitted_a_third_time(world: World) -> None:
+    attempt, refusals = FakeAttempt(last=True), iter([throttled(), throttled()])
+    attempt.outages = 1
+    world.transcoder.results = {"t-1": CURABLE, "t-2": CURABLE}
+
+    def refuse(method: str) -> None:
+        if method == "submit" and world.transcoder.submitted and (error := next(refusals, None)):
+            raise error
+
+    world.transcoder.before = refuse
+    assert isinstance(outcome_of(world.run(PHOTO, VIDEO, attempt=attempt), VIDEO), Failure)
     assert world.transcoder.submitted == [(VIDEO, False), (VIDEO, True)]
 
 

@@ -38,7 +38,7 @@ def test_each_metric_of_ours_is_printed_with_these_dimensions() -> None:
 def test_so_is_each_metric_of_the_dashboard() -> None:
     body = service().properties("Dashboard")["DashboardBody"]
     found = re.findall(r"\{(\w+),([\w,]*)queue\} MetricName=..(\w+)", body)
-    assert len(found) == 4
+    assert len(found) == 5
     for namespace, labels, name in found:
         assert namespace == NAMESPACE
         wanted = {label for label in labels.split(",") if label}

@@ -56,8 +56,8 @@ def test_the_load_is_read_from_the_queue_the_tasks_and_the_worker(load: list[Any
         "hidden": ("AWS/SQS ApproximateNumberOfMessagesNotVisible", "Average", {"QueueName": QUEUE}),
         "waiting": ("MediaWorker media_worker_waiting", "Sum", {"queue": QUEUE}),
         "running": ("ECS/ContainerInsights RunningTaskCount", "Average", SERVICE),
-        "transient": ("MediaWorker media_worker_attempts_total", "Sum", {"ending": "transient", "queue": QUEUE}),
-        "done": ("MediaWorker media_worker_attempts_total", "Sum", {"ending": "done", "queue": QUEUE}),
+        "bucket": ("MediaWorker media_worker_outage", "Maximum", {"of": "bucket", "queue": QUEUE}),
+        "backend": ("MediaWorker media_worker_outage", "Maximum", {"of": "backend", "queue": QUEUE}),
         "unreachable": ("MediaWorker media_worker_receives_total", "Sum", {"result": "failed", "queue": QUEUE}),
     }
 
@@ -67,7 +67,7 @@ def test_the_load_is_read_from_the_queue_the_tasks_and_the_worker(load: list[Any
     [
         ({"visible": 40, "hidden": 8, "running": 2}, 24),
         ({"visible": 40, "hidden": 8, "running": 1}, 48),
-        ({"visible": 40, "hidden": 28, "waiting": 20, "running": 2, "done": 3}, 24),
+        ({"visible": 40, "hidden": 28, "waiting": 20, "running": 2, "bucket": 0}, 24),
         ({"visible": 40, "hidden": 0}, 40),
         ({"visible": 40, "hidden": 0, "running": 0}, 40),
         ({"visible": 0, "hidden": 0, "running": 3}, 0),
@@ -80,15 +80,15 @@ def test_the_load_is_the_backlog_of_each_task_without_what_waits_for_videos(
 
 
 @pytest.mark.parametrize(
-    "outage", [{"transient": 5}, {"transient": 5, "done": 0}, {"unreachable": 2}, {"unreachable": 2, "done": 3}]
+    "outage", [{"bucket": 1}, {"backend": 1}, {"unreachable": 2}, {"bucket": 0, "backend": 1, "unreachable": 2}]
 )
 def test_an_outage_never_scales_out_and_hinders_no_scale_in(load: list[Any], outage: dict[str, float]) -> None:
     assert evaluate(load, visible=400, hidden=8, running=2, **outage) == TARGET
     assert evaluate(load, visible=4, hidden=8, running=2, **outage) == 6
 
 
-def test_one_bad_job_among_good_ones_is_no_outage(load: list[Any]) -> None:
-    assert evaluate(load, visible=400, hidden=0, running=2, transient=5, done=1) == 200
+def test_an_outage_that_is_over_hinders_nothing(load: list[Any]) -> None:
+    assert evaluate(load, visible=400, hidden=0, running=2, bucket=0, backend=0) == 200
 
 
 def test_with_a_minimum_of_zero_the_first_job_starts_a_task() -> None:
