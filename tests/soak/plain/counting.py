@@ -43,6 +43,7 @@ class Counts:
     untold: int
     lost: int
     left: int
+    dead_all_the_same: int
     contradicted: int
     twice: int
     again: int
@@ -53,8 +54,8 @@ class Counts:
         """What isn't 0."""
         figures = {
             "done": self.done, "given up": self.given_up, "given up untold": self.untold, "lost": self.lost,
-            "left": self.left, "contradicted": self.contradicted, "told twice": self.twice,
-            "made twice": self.again,
+            "left": self.left, "in the DLQ all the same": self.dead_all_the_same,
+            "contradicted": self.contradicted, "told twice": self.twice, "made twice": self.again,
         }  # fmt: skip
         named = [f"{number} {name}" for name, number in figures.items() if number]
         return ", ".join([*named, f"still {self.still:.0f} s"]) + (
@@ -76,7 +77,8 @@ def count(evidence: Evidence) -> Counts:
         untold=len(dead - done - failed),
         lost=len(elsewhere & deleted),
         left=len(elsewhere - deleted),
-        contradicted=len(done & (dead | failed)),
+        dead_all_the_same=len(done & dead),
+        contradicted=len(done & failed),
         twice=sum(max(0, taken[job, True] - 1) for job in good),
         again=sum(times - 1 for times in written.values()),
         still=max((_lay_still(evidence, job, job in elsewhere - deleted) for job in good), default=0.0),
