@@ -52,6 +52,7 @@ class Deletion:
         lease = attempt.lease
         pause = FIRST_PAUSE
         while attempt.last or self._leases.holds(lease):
+            attempt.progress.note()
             try:
                 self._queue.delete(lease.message.receipt_handle)
             except Transient as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from domain.errors import Interrupted, MediaError, Stopped
+from domain.errors import Dependency, Interrupted, MediaError, Stopped, Unavailable
 from domain.journal import Begun
 from domain.model import Job, Report
 from domain.outlast import outlasting
@@ -25,6 +25,8 @@ from worker.settler import Settler
 
 LAST_LOOK = 2.0
 """Seconds for reading the journal when the process is about to end."""
+LONGEST_LOOK = 30.0
+"""Seconds for reading it otherwise: past its deadline the attempt would soon be taken for stuck."""
 
 
 class Handler:
@@ -116,10 +118,18 @@ def _last_look(attempt: Attempt) -> AlreadyAcknowledged | None:
         if attempt.stopped:
             beside(attempt.progress.load, LAST_LOOK)
         else:
-            outlasting(attempt.outlast, attempt.progress.load)
+            outlasting(attempt.outlast, lambda: _look(attempt))
         refuse_done(attempt.progress.journal)
     except AlreadyAcknowledged as done:
         return done
     except Exception:
         structlog.get_logger().exception("the journal can't be read before the failure callback")
     return None
+
+
+def _look(attempt: Attempt) -> None:
+    try:
+        beside(attempt.progress.load, LONGEST_LOOK)
+    except TimeoutError:
+        why = f"the journal wasn't read within {LONGEST_LOOK:.0f} s"
+        raise Unavailable(why, Dependency.BUCKET) from None

@@ -81,8 +81,9 @@ class Leases:
         """
         with self._changed:
             held = [lease for lease in self._open.values() if not lease.lost]
-        if not held:
-            return ""
+            if not held:
+                self._failed = ""
+                return ""
         since = self._clock() - min(lease.renewed_at for lease in held)
         return self._failed or (f"one wasn't extended for {since:.0f} s" if since >= self._seconds / 2 else "")
 

@@ -17,6 +17,8 @@ from worker.metrics import Metrics
 
 PATIENCE = 5.0
 """Seconds that the message waits for the writing of the acknowledgement, before it is deleted all the same."""
+LONGEST_WRITE = 30.0
+"""Seconds that an attempt waits for the writing of its end: past its deadline it would soon be taken for stuck."""
 
 
 class Progress:
@@ -127,6 +129,7 @@ class Progress:
     def save(self, ended: Ended) -> None:
         """Write down how the attempt ended and what is done, so that the next one doesn't repeat it."""
         try:
-            self._journals.add(self.job, Journal((ended,), self.derivatives, self.transcodings))
+            news = Journal((ended,), self.derivatives, self.transcodings)
+            beside(lambda: self._journals.add(self.job, news), LONGEST_WRITE)
         except Exception:
             structlog.get_logger().exception("the journal wasn't written: this attempt leaves no trace")

@@ -17,7 +17,7 @@ def call_back(report: Report, attempt: Attempt, ports: Ports) -> None:
         Interrupted: the attempt must not go on; AlreadyAcknowledged, where another delivery was faster.
     """
     with attempt.step("callback"):
-        refuse_done(outlasting(attempt.outlast, attempt.progress.load))
         attempt.begin_report()
+        refuse_done(outlasting(attempt.outlast, attempt.progress.load))
         ports.backend.notify(report, attempt)
         attempt.progress.acknowledge(Acknowledged(report.status, ports.now()))

@@ -11,10 +11,10 @@ from worker.poller import Poller
 _start = threading.Thread.start
 
 
-def refuse(thread: threading.Thread) -> None:
-    if isinstance(getattr(getattr(thread, "_target", None), "__self__", None), Poller) and thread.name != "poller":
+def refuse(self: threading.Thread) -> None:
+    if isinstance(getattr(getattr(self, "_target", None), "__self__", None), Poller) and self.name != "poller":
         raise RuntimeError("can't start new thread")
-    _start(thread)
+    _start(self)
 
 
 if __name__ == "__main__":

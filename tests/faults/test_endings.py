@@ -116,11 +116,12 @@ def test_an_attempt_that_takes_too_long_ends_and_its_place_is_free_again(world: 
     assert {callback.payload["status"] for callback in callbacks} == {"SUCCEEDED"}
 
 
+@pytest.mark.timeout(300)
 def test_a_thread_that_cannot_be_stopped_ends_the_process_which_says_why(world: World) -> None:
     world.upload(PHOTO, jpeg())
     with world.worker("tests.faults.hangs", JOB_TIMEOUT="2", SHUTDOWN_GRACE="1") as worker:
         world.enqueue(JOB)
-        assert worker.wait(90) == 1
+        assert worker.wait(200) == 1
         (why,) = worker.events("a job is stuck; the process ends")
         assert (why["level"], why["job_id"], why["step"]) == ("critical", 21, "thumbnails")
     with world.worker():
@@ -181,3 +182,15 @@ def test_a_picture_that_takes_the_process_beyond_its_memory_each_time_is_poison(
     (poison,) = world.receiver.callbacks
     assert poison.payload["error"]["code"] == "POISON_MESSAGE"
     assert poison.payload["status"] == "PROCESSING_FAILED"
+
+
+def test_an_open_poll_leaves_half_of_the_grace_period_for_what_it_may_bring(world: World) -> None:
+    with world.worker(VISIBILITY_TIMEOUT="60", SHUTDOWN_GRACE="8") as worker:
+        worker.wait_ready(lambda: worker.get("/readyz")[0] == 200, 30)
+        worker.send(signal.SIGTERM)
+        assert worker.wait(30) == 0
+        drained, told = (
+            datetime.fromisoformat(worker.events(event)[0]["timestamp"])
+            for event in ("drained", "signal received")
+        )
+    assert (drained - told).total_seconds() < 7, "the poll took 4 s at most"

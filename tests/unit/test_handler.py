@@ -18,7 +18,7 @@ from domain.model import Failure, Report, Status, Transcoding
 from domain.settlement import RELEASE_DELAY, retry_delay
 from tests.fakes import JPEG, MP4, NOW
 from tests.wiring import JOB_TIMEOUT, MAX_RECEIVES, VISIBILITY, fakes
-from worker import progress
+from worker import handler, progress
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 VIDEO = "28/raw/video/vertical/v.mp4"
@@ -784,6 +784,46 @@ def test_the_failure_callback_waits_until_the_journal_can_be_read(world: World) 
     assert next(outage, None) is None
 
 
+def test_a_look_into_the_journal_that_hangs_is_an_outage_and_not_a_stuck_job(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handler, "LONGEST_LOOK", 0.05)
+    world.send(MISSING)
+    world.receive()
+    world.receive()
+    hang = threading.Event()
+    hanging = iter([hang])
+
+    def before(method: str) -> None:
+        if method == "load" and world.objects.called("head")[2:]:
+            for one in hanging:
+                one.wait(30)
+
+    world.journals.before = before
+    with ticking(world), capture_logs() as logs:
+        world.receive()
+    hang.set()
+    assert world.reports() == [Status.VALIDATION_FAILED]
+    assert [log["of"] for log in logs if log["event"] == "outage begun"] == [Dependency.BUCKET]
+
+
+def test_an_end_whose_writing_hangs_does_not_keep_the_attempt(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "LONGEST_WRITE", 0.05)
+    world.send(MISSING)
+    hang = threading.Event()
+
+    def before(method: str) -> None:
+        if method == "add":
+            hang.wait(30)
+
+    world.journals.before = before
+    world.receive()
+    assert world.comes_back_in() == 0
+    hang.set()
+
+
 def test_without_a_look_into_the_journal_no_failure_is_told(world: World) -> None:
     """This job alone can't read it: whether it was done nobody knows."""
     message_id = world.send()
@@ -864,8 +904,18 @@ def test_an_acknowledgement_whose_writing_hangs_keeps_the_message_for_a_moment_o
 
 def test_the_tries_at_a_deletion_are_spaced_over_the_lease(world: World) -> None:
     world.send()
-    times = world.refuse("delete")
+    idle: list[float] = []
+    times: list[float] = []
+
+    def before(method: str) -> None:
+        if method == "delete":
+            times.append(world.clock())
+            idle.append(world.clock() - world.in_flight.attempts[0].progress.moved_at)
+            raise Transient("SQS is down")
+
+    world.queue.before = before
     world.receive()
+    assert set(idle) == {0}, "each try is progress"
     tries = [at - times[0] for at in times]
     assert tries == [0, 0.25, 0.75, 1.75, 3.75, 7.75, 15.75, 23.75, 31.75, 39.75, 47.75, 55.75]
     assert world.comes_back_in() > 0, "each of them came within the lease"

@@ -220,6 +220,8 @@ def test_a_heartbeat_is_ill_until_no_lease_is_left(leases: Leases, queue: Script
     clock.now += 40
     assert not leases.holds(lost)
     assert leases.ill == ""
+    opened(leases, clock, "c")
+    assert leases.ill == "", "nothing has failed since"
 
 
 def test_a_heartbeat_stays_ill_while_a_new_lease_is_not_due(

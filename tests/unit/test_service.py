@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from adapters.backend import PATIENCE, TRY_SECONDS
 from domain.errors import Transient
 from domain.journal import Ended, Ending, Journal
 from domain.model import Report, Status
@@ -16,6 +17,7 @@ from domain.settlement import RELEASE_DELAY
 from tests.fakes import JPEG, MP4, NOW, FakeQueue, ManualClock
 from tests.wiring import Fakes
 from worker import handler, service
+from worker.in_flight import STUCK_AFTER
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 VIDEO = "28/raw/video/vertical/v.mp4"
@@ -585,10 +587,14 @@ def test_a_job_that_hangs_past_its_deadline_is_stuck() -> None:
     world.send()
     with running(world) as gate:
         gate.wait_for(1)
-        world.clock.advance(659)
+        world.clock.advance(600 + STUCK_AFTER - 1)
         assert not world.service.stuck()
         world.clock.advance(1)
         assert world.service.stuck()
+
+
+def test_a_try_at_the_callback_and_the_pause_after_it_are_over_before_a_job_is_stuck() -> None:
+    assert STUCK_AFTER > TRY_SECONDS + PATIENCE
 
 
 def test_a_job_past_its_deadline_that_still_tells_the_backend_why_is_not_stuck() -> None:
