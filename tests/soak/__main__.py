@@ -6,10 +6,11 @@ import argparse
 import secrets
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from devstack.moto import moto_server
-from tests.soak.plan import Profile
+from tests.soak.plan import long
 from tests.soak.soak import run
 
 
@@ -21,7 +22,7 @@ def main() -> int:
     print(f"seed {options.seed}, {options.minutes:g} minutes of faults", flush=True)
     scratch = Path(tempfile.mkdtemp(prefix="soak-"))
     with moto_server() as endpoint:
-        outcome = run(endpoint, scratch, options.seed, Profile(options.minutes * 60), code={})
+        outcome = run(endpoint, scratch, options.seed, long(options.minutes * 60), {}, partial(print, flush=True))
     print(outcome.table())
     for wrong in outcome.found.wrong:
         print(f"WRONG: {wrong}")

@@ -10,13 +10,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from devstack.scripted import SQS, AwsAnswer, AwsError, ScriptedEndpoint, operation_of
-from tests.soak.record import COMPLETE, DELETE, EXTEND, LEASE, RETURN, Delivery, Record, Request
+from devstack.scripted import INTERNAL_ERROR, SQS, AwsAnswer, AwsError, ScriptedEndpoint, operation_of
+from tests.soak.record import COMPLETE, DELETE, EXTEND, LEASE, NOTE, RETURN, Delivery, Record, Request
 
 NO_SUCH_UPLOAD = AwsError(404, "NoSuchUpload")
 NO_SUCH_KEY = AwsError(404, "NoSuchKey")
 PRECONDITION_FAILED = AwsError(412, "PreconditionFailed")
 INCOMPLETE_BODY = AwsError(400, "IncompleteBody")
+BETWEEN_POLLS = 0.2
+"""Seconds."""
 OK = 200
 AS_PLANNED = b"as ordered"  # what an AwsError says
 OWN = {error.code.encode() for error in (NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITION_FAILED, INCOMPLETE_BODY)}
@@ -26,13 +28,19 @@ OWN = {error.code.encode() for error in (NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITI
 class WatchedEndpoint(ScriptedEndpoint):
     """moto takes a stale ETag and half a body for good, and stumbles over an aborted upload: these are refused.
 
-    Noted are the deliveries, what becomes of leases, and each planned refusal with the request that it hit.
+    It also stumbles over two receives that find the same dead letter, having counted what it then doesn't hand
+    out: so receives come one by one, without its long poll.
+
+    Noted are the deliveries, what becomes of leases, acknowledgements that reached the bucket, and each planned
+    refusal with the request that it hit. Messages that are `kept` can't be deleted.
     """
 
     def __init__(self, target: str, record: Record) -> None:
         super().__init__(target)
         self._completing = threading.Lock()
+        self._receiving = threading.Lock()
         self._record = record
+        self.kept: set[str] = set()
 
     def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AwsAnswer:
         since = time.time()
@@ -53,17 +61,37 @@ class WatchedEndpoint(ScriptedEndpoint):
             self._record.requests.append(
                 Request(process, "S3", operation, listing, since, time.time(), answer[0], planned)
             )
+        elif (message_id := noted_in(path, body)) and answer[0] == OK:
+            self._record.requests.append(Request(process, "S3", NOTE, message_id, since, time.time()))
         return answer
 
     def _answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> AwsAnswer:
         operation = operation_of(method, path, headers)
         if len(body) < int(headers.get("Content-Length", 0)):  # moto would keep what came until the wire was cut
             return INCOMPLETE_BODY.answer(operation)
+        if operation == f"{SQS}ReceiveMessage":
+            return self._receive(path, headers, json.loads(body))
+        if operation == f"{SQS}{DELETE}" and self._is_kept(body):
+            return INTERNAL_ERROR.answer(operation)
         if operation in {"UploadPart", "CompleteMultipartUpload"}:
             with self._completing:  # between look and completion nobody else completes
                 refusal = self._refusal(operation, path, headers)
                 return refusal.answer(operation) if refusal else super().answer(method, path, headers, body)
         return super().answer(method, path, headers, body)
+
+    def _receive(self, path: str, headers: Mapping[str, str], request: dict[str, Any]) -> AwsAnswer:
+        until = time.monotonic() + request.get("WaitTimeSeconds", 0)
+        body = json.dumps({**request, "WaitTimeSeconds": 0}).encode()
+        while True:
+            with self._receiving:
+                answer = super().answer("POST", path, headers, body)
+            if answer[0] != OK or json.loads(answer[2]).get("Messages") or time.monotonic() >= until:
+                return answer
+            threading.Event().wait(BETWEEN_POLLS)
+
+    def _is_kept(self, body: bytes) -> bool:
+        mine = (each for each in self._record.deliveries if each.message_id in self.kept)
+        return any(f'"{each.handle}"'.encode() in body for each in mine)
 
     def _refusal(self, operation: str, path: str, headers: Mapping[str, str]) -> AwsError | None:
         parts = urlsplit(path)
@@ -91,6 +119,12 @@ def listing_of(text: bytes) -> str:
     """The listing whose object this names, "" where it names none."""
     found = re.search(rb"/(\d+)/(raw|processed|work)/", text)
     return found[1].decode() if found else ""
+
+
+def noted_in(path: str, body: bytes) -> str:
+    """The message whose acknowledgement this journal notes, "" where it is none or notes none."""
+    journal = re.search(r"/work/\d+/([^/?]+)\.json$", path)
+    return journal[1] if journal and re.search(rb'"acknowledged":\s*\{', body) else ""
 
 
 def _is_blind(operation: str, headers: Mapping[str, str]) -> bool:

@@ -7,7 +7,7 @@ elsewhere excuses nothing.
 from __future__ import annotations
 
 from tests.soak.plan import FREEZE, KILL, SERVICES, TERMINATE, WIRE_FAULTS
-from tests.soak.record import DELETE, EXTEND, LEASE, OK, PUT, SUBMIT, Delivery, Record, Request
+from tests.soak.record import DELETE, EXTEND, GET, LEASE, NOTE, OK, OUT, PUT, SUBMIT, Delivery, Record, Request
 
 GRACE = 3.0
 """Seconds that a busy machine may take between two things of which one follows the other at once."""
@@ -17,7 +17,8 @@ EVER = float("-inf")
 BREAKS = {service: {f"{service}: {fault}" for fault in ("cut", "reset", "stalled")} for service in SERVICES}
 """What loses a request or its answer; a wire that is only slow or delayed loses neither."""
 SLOWED = {"SQS: delayed", "SQS: slow"}
-ANY_BREAK = set().union(*BREAKS.values())
+SUBMITTING = BREAKS["MediaConvert"] | BREAKS["S3"] | {OUT["MediaConvert"], OUT["S3"]}
+"""What keeps a submission from being known, or from being written down."""
 
 
 class Excuses:
@@ -27,22 +28,41 @@ class Excuses:
         self._record = record
         self._last = last
 
-    def of_a_repeat(self, acknowledged: Request) -> str:
-        """Why the message of an acknowledged callback came again: it was not deleted."""
+    def of_a_repeat(self, acknowledged: Request, repeat: Request) -> str:
+        """Why an acknowledged callback was repeated: whoever did it couldn't know."""
         receive = self._record.receive_of(acknowledged)
         if receive is None:
             return ""
         process, since, until = receive.process, acknowledged.until, acknowledged.until + GRACE
-        lost = self._record.befell(process, BREAKS["receiver"], since, until)
-        lost = lost or self.of_a_lost_lease(receive, until)
-        deletions = [each for each in self._record.asked(DELETE, receive.handle) if each.since >= since]
-        if lost or any(each.status == OK and each.since <= until for each in deletions):
+        noted = [each.since for each in self._record.asked(NOTE, acknowledged.about)]
+        if noted and noted[0] + LATE < repeat.since:
+            return self._held_up(repeat)
+        lost = self._record.befell(process, BREAKS["receiver"] | {OUT["receiver"]}, since, until)
+        if lost or self._record.receive_of(repeat) == receive:
             return lost
+        return self.of_a_lost_lease(receive, until) or self._not_noted(receive, since, until)
+
+    def of_no_deletion(self, acknowledged: Request) -> str:
+        """Why the message of an acknowledged callback wasn't deleted by who called back."""
+        receive = self._record.receive_of(acknowledged)
+        if receive is None:
+            return ""
+        process, since, until = receive.process, acknowledged.until, acknowledged.until + LEASE
+        if self._record.asked(DELETE, receive.handle):
+            return "it was tried"
         return (
-            next((f"{each.status} on {DELETE}" for each in deletions if each.planned), "")
-            or self._record.died(process, until)
+            self._record.befell(process, {KILL, TERMINATE}, EVER, until)
+            or self._record.befell(process, BREAKS["receiver"] | {OUT["receiver"]}, since, since + GRACE)
             or self._record.befell(process, BREAKS["SQS"] | {FREEZE}, since, until)
+            or self.of_a_lost_lease(receive, since + GRACE)
         )
+
+    def of_staying(self, message_id: str, acknowledged: Request) -> str:
+        """Why an acknowledged message is in the DLQ: whoever received it from then on couldn't delete it."""
+        first = self._record.receive_of(acknowledged)
+        since = [each for each in self._record.received(message_id) if first and each.count >= first.count]
+        faults = [self._undeleted(each) for each in since]
+        return ", ".join(faults) if faults and since[-1].count >= self._last and all(faults) else ""
 
     def of_a_lost_lease(self, receive: Delivery, at: float) -> str:
         """Why a lease was over at this time, as its process had to see it."""
@@ -68,13 +88,13 @@ class Excuses:
         return self._held_up(request)
 
     def of_a_receive(self, receive: Delivery) -> str:
-        """Why a receive of a good job came to nothing: a fault of its own."""
+        """Why a receive of a good job came to nothing: a fault of its own, and of a kind that is no outage."""
         process, since, until = receive.process, receive.asked_at, self._record.held_until(receive)
-        abouts = {receive.message_id, receive.handle, receive.listing}
         return (
             self._record.befell(process, {KILL, TERMINATE}, EVER, until)
-            or self._record.befell(process, ANY_BREAK | {FREEZE}, since, until)
-            or self._record.refused(process, abouts, since, until)
+            or self._record.befell(process, BREAKS["SQS"] | {FREEZE}, since, until)
+            or self._record.refused(process, {receive.handle}, since, until)
+            or self._record.failed(process, {receive.message_id, receive.listing}, since, until)
         )
 
     def of_giving_up(self, message_id: str) -> str:
@@ -88,10 +108,10 @@ class Excuses:
         receives = self._record.received(message_id)
         return next(filter(None, map(self.of_a_receive, receives)), "") if len(receives) >= self._last else ""
 
-    def of_no_trace(self, message_id: str) -> str:
-        """Why no earlier receive of a message was written to its journal: POISON_MESSAGE says so."""
+    def of_poison(self, message_id: str) -> str:
+        """Why POISON_MESSAGE is said: the process died with the message on every earlier receive."""
         earlier = [each for each in self._record.received(message_id) if each.count < self._last]
-        faults = [self._left_no_trace(each) for each in earlier]
+        faults = [self._record.died(each.process, self._record.held_until(each)) for each in earlier]
         return ", ".join(faults) if faults and all(faults) else ""
 
     def of_silence(self, message_id: str) -> str:
@@ -107,7 +127,7 @@ class Excuses:
         process, since, until = first.process, first.since, first.until + GRACE
         return (
             self._record.died(process, until)
-            or self._record.befell(process, BREAKS["MediaConvert"] | BREAKS["S3"] | {FREEZE}, since, until)
+            or self._record.befell(process, SUBMITTING | {FREEZE}, since, until)
             or self._record.refused(process, {first.about}, since, until, {PUT, SUBMIT})
             or self._held_up(second)
         )
@@ -116,16 +136,18 @@ class Excuses:
         faults = {FREEZE, *(f"{request.service}: {fault}" for fault in WIRE_FAULTS)}
         return self._record.befell(request.process, faults, request.since - LATE, request.since)
 
-    def _left_no_trace(self, receive: Delivery) -> str:
-        process, since, until = receive.process, receive.asked_at, self._record.held_until(receive)
+    def _not_noted(self, receive: Delivery, since: float, until: float) -> str:
+        """Why an acknowledgement isn't in the bucket."""
         return (
-            self._undelivered(receive)
-            or self._record.died(process, until)
-            or self._record.befell(process, BREAKS["S3"] | {FREEZE}, since, until)
-            or self._record.refused(process, {receive.listing}, since, until, {PUT})
-            # A success leaves no trace: where its deletion is refused, that is the hole of `checks.HOLE`.
-            or self._record.refused(process, {receive.handle}, since, until, {DELETE})
+            self._record.died(receive.process, until)
+            or self._record.befell(receive.process, BREAKS["S3"] | {OUT["S3"], FREEZE}, since, until)
+            or self._record.refused(receive.process, {receive.listing}, since, until, {PUT, GET})
         )
+
+    def _undeleted(self, receive: Delivery) -> str:
+        until = self._record.held_until(receive)
+        refused = self._record.refused(receive.process, {receive.handle}, receive.at, until, {DELETE})
+        return refused or self.of_a_receive(receive)
 
     def _undelivered(self, receive: Delivery) -> str:
         return self._record.befell(receive.process, BREAKS["SQS"], receive.asked_at, receive.at + GRACE)

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tests.e2e.world import Worker
-from tests.soak.plan import FREEZE, FROZEN, KILL, SIGNALS, TERMINATE, Fault, wire
+from tests.soak.plan import FREEZE, FROZEN, KILL, SIGNALS, TERMINATE, Fault, Outage, wire
 from tests.soak.record import LEASE, Record, access_key, place_of
 from tests.soak.services import Services
 from tests.soak.wires import Wires
@@ -18,7 +18,7 @@ from tests.soak.wires import Wires
 WORKERS = 3
 SETTINGS = {
     "VISIBILITY_TIMEOUT": f"{LEASE:.0f}",
-    "JOB_TIMEOUT": "120",
+    "JOB_TIMEOUT": "600",
     "SHUTDOWN_GRACE": "5",
     "WORKER_CONCURRENCY": "4",
     "IMAGE_THREADS": "1",
@@ -51,7 +51,7 @@ class Fleet:
         """The workers run until the block ends; what is left of them then is stopped."""
         with ExitStack() as stack:
             for place in range(WORKERS):
-                wires = Wires(place_of(access_key(place, 0)), self._services.targets(), self._record)
+                wires = Wires(place_of(access_key(place, 0)), self._services.switchboard.targets(), self._record)
                 self._wires.append(stack.enter_context(wires))
                 self._workers.append(self._start(place))
             try:
@@ -79,6 +79,7 @@ class Fleet:
 
     def tend(self) -> None:
         """Heal the wires and thaw the processes whose time it is, and start a worker where one has ended."""
+        self._services.switchboard.tend()
         for wires in self._wires:
             wires.tend()
         now = time.time()
@@ -105,6 +106,11 @@ class Fleet:
             self._wires[fault.worker].break_(*which, fault.seconds)
         else:
             self._services.refuse(fault)
+
+    def go_out(self, outage: Outage) -> None:
+        """Have it happen."""
+        self.faults[outage.name] += 1
+        self._services.switchboard.begin(outage)
 
     def _thaw(self, worker: Worker) -> None:
         worker.send(signal.SIGCONT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from tests.e2e.world import World, jpeg
@@ -37,19 +37,21 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A message on the queue; one without a listing names no job."""
+    """A message on the queue; one without a listing names no job. Nobody can delete one that is `kept`."""
 
     message_id: str
     job_id: int
     listing_id: int
     assets: tuple[Asset, ...]
+    kept: bool = False
 
 
 class Backend:
-    """Uploads and enqueues as the backend does, with a seed of its own."""
+    """Uploads and enqueues as the backend does, with a seed of its own. `kept` is told which messages are."""
 
-    def __init__(self, world: World, seed: int, profile: Profile, video: bytes) -> None:
+    def __init__(self, world: World, kept: set[str], seed: int, profile: Profile, video: bytes) -> None:
         self._world = world
+        self._kept = kept
         self._profile = profile
         self._rng = random.Random(seed + 1)
         self._video = video
@@ -74,9 +76,24 @@ class Backend:
                 first.append(self._upload(Asset(f"{listing}/raw/photo/vertical/broken.jpg", Kind.BROKEN)))
             case 3:
                 self.sent.append(Sent(self._world.enqueue("no job at all"), 0, 0, ()))
-        for job_id, assets in ((2 * listing, first), (2 * listing + 1, second)):
-            body = {"jobId": job_id, "listingId": listing, "assets": [asset.key for asset in assets]}
-            self.sent.append(Sent(self._world.enqueue(body), job_id, listing, tuple(assets)))
+        # Who receives one last tries to delete it for a minute; the queue is to be empty soon after the faults.
+        in_time = self._listings * self._profile.listing_every < self._profile.seconds / 2
+        kept = self._rng.randrange(self._profile.kept) == 0 and in_time
+        self._send(Sent("", 2 * listing, listing, tuple(first), kept))
+        self._send(Sent("", 2 * listing + 1, listing, tuple(second)))
+
+    def progress(self) -> str:
+        """How many were sent, and how many the backend has acknowledged by now."""
+        jobs = {callback.payload["jobId"] for callback in self._world.receiver.acknowledged}
+        return f"{len(self.sent)} messages sent, {len(jobs)} jobs acknowledged"
+
+    def _send(self, job: Sent) -> None:
+        keys = [asset.key for asset in job.assets]
+        body = {"jobId": job.job_id, "listingId": job.listing_id, "assets": keys}
+        message_id = self._world.enqueue(body)
+        if job.kept:
+            self._kept.add(message_id)
+        self.sent.append(replace(job, message_id=message_id))
 
     def _photo(self, listing: int, name: str) -> Asset:
         colour = (self._rng.randrange(256), self._rng.randrange(256), self._rng.randrange(256))

@@ -23,7 +23,7 @@ def of(name):
 class Mutant:
     """One replacement of text in one file, whose `old` is there exactly once; `FIFTH` stands for the chooser.
 
-    `seed` is that of its soak.
+    `seed` is that of its soak, in which processes are `frozen` or not.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Mutant:
     old: str
     new: str
     seed: int = 1
+    frozen: bool = True
 
 
 class StaleMutant(Exception):
@@ -142,5 +143,29 @@ MUTANTS = (
         "worker/settler.py",
         "if settlement.final:",
         "if settlement.final or FIFTH.of(attempt.job.message_id):",
+    ),
+    Mutant(
+        "an outage not noticed",
+        "worker/waiting.py",
+        "if not self._outages.failed(job, error):",
+        "if FIFTH.of(f'listing {job.listing_id}') or not self._outages.failed(job, error):",
+        seed=9,  # S3 is out, and most processes live to give back their jobs
+        frozen=False,
+    ),
+    Mutant(
+        "an acknowledgement not read",
+        "domain/settlement.py",
+        "if journal.acknowledged and journal.done:",
+        "if journal.acknowledged and journal.done and not FIFTH.of(str(journal.acknowledged.at)):",
+    ),
+    Mutant(
+        "a failure callback after an acknowledgement",
+        "worker/settler.py",
+        "        if isinstance(outcome, Report | AlreadyAcknowledged):\n",
+        "        fifth = FIFTH.of(f'listing {attempt.job.listing_id}')\n"
+        "        if isinstance(outcome, AlreadyAcknowledged) and attempt.last and fifth:\n"
+        "            attempt.progress.journal = type(attempt.progress.journal)()\n"
+        "            self._report_failure(outcome, attempt)\n"
+        "        if isinstance(outcome, Report | AlreadyAcknowledged):\n",
     ),
 )

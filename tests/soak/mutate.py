@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from devstack.moto import moto_server
@@ -24,6 +24,8 @@ PROFILE = Profile(
     listing_every=1.25,
     videos=1,
     odd=4,
+    kept=3,
+    outage_every=60,
     held=50,
     freeze_every=14,
     repeats=25,
@@ -33,7 +35,7 @@ PROFILE = Profile(
 """Fewer receives, so that the retries' delays end within the three minutes; more of what a mutant must meet."""
 SEEDS = (1, 2, 3)
 """Of the soaks without a mutant."""
-LONGEST = 180.0
+LONGEST = 300.0
 SIDE_BY_SIDE = 2
 
 
@@ -60,9 +62,10 @@ def soak(mutant: Mutant | None, seed: int) -> Run:
     """One soak against an AWS of its own. Raises StaleMutant."""
     scratch = Path(tempfile.mkdtemp(prefix="mutant-"))
     code = plant(mutant, scratch / "code") if mutant else {}
+    profile = replace(PROFILE, freeze_every=0.0) if mutant and not mutant.frozen else PROFILE
     with moto_server() as endpoint:
         started = time.monotonic()
-        outcome = run(endpoint, scratch, seed, PROFILE, code)
+        outcome = run(endpoint, scratch, seed, profile, code)
         seconds = time.monotonic() - started
     (scratch / "outcome.txt").write_text("\n".join([outcome.table(), *outcome.found.wrong]))
     result = Run(mutant, seed, seconds, tuple(outcome.found.wrong))

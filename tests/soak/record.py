@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
-from tests.soak.plan import KILL, TERMINATE
+from tests.soak.plan import KILL, SERVICES, TERMINATE
 
 LEASE = 9.0
 """Seconds that a delivery or an extension gives: the workers' VISIBILITY_TIMEOUT."""
-DELETE, EXTEND, RETURN, CALLBACK, SUBMIT, PUT, COMPLETE = (
-    "DeleteMessage", "extend a lease", "return a message", "callback", "CreateJob", "PutObject",
-    "complete an upload without a condition",
+DELETE, EXTEND, RETURN, CALLBACK, SUBMIT, PUT, GET, COMPLETE, NOTE = (
+    "DeleteMessage", "extend a lease", "return a message", "callback", "CreateJob", "PutObject", "GetObject",
+    "complete an upload without a condition", "note an acknowledgement in the journal",
 )  # fmt: skip
+EVERYBODY = ""
+"""Whom an outage befalls."""
+OUT = {service: f"{service}: out" for service in SERVICES}
 OK = 200
+INTERNAL_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,8 @@ class Delivery:
 class Request:
     """A request that reached its service, with the answer given; `planned` where that answer was a fault's.
 
-    `about` is the receipt handle for SQS, the message id for the receiver, the listing for S3 and MediaConvert.
+    `about` is the receipt handle for SQS, the message id for the receiver and the noting of an acknowledgement,
+    the listing for S3 and MediaConvert otherwise.
     `status` is an HTTP status, 0 where the connection was closed without an answer.
     """
 
@@ -53,7 +58,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A fault that lasted: to one process (its access key), or to a place's wire, whatever process runs there."""
+    """A fault that lasted: to one process (its access key), to a place's wire, whatever process runs there, or
+    to everybody."""
 
     name: str
     whom: str
@@ -108,7 +114,7 @@ class Record:
 
     def befell(self, process: str, names: Collection[str], since: float, until: float) -> str:
         """The first of these troubles that hit the process in this time, "" where none did."""
-        whom = {process, place_of(process)}
+        whom = {process, place_of(process), EVERYBODY}
         hits = (
             each for each in self.troubles if each.whom in whom and each.since <= until and each.until >= since
         )
@@ -130,7 +136,15 @@ class Record:
         self, process: str, abouts: Collection[str], since: float, until: float, operations: Collection[str] = ()
     ) -> str:
         """The first planned answer that the process got to a request about this in this time, "" where none."""
-        own = (each for each in self.requests if each.planned and each.process == process and each.about in abouts)
-        hits = (each for each in own if since <= each.until and each.since <= until)
+        hits = self._refusals(process, abouts, since, until)
         named = (each for each in hits if not operations or each.operation in operations)
         return next((f"{each.status} on {each.operation}" for each in named), "")
+
+    def failed(self, process: str, abouts: Collection[str], since: float, until: float) -> str:
+        """The same, of plain 500s alone, which nobody takes for an outage at once."""
+        hits = self._refusals(process, abouts, since, until)
+        return next((f"500 on {each.operation}" for each in hits if each.status == INTERNAL_ERROR), "")
+
+    def _refusals(self, process: str, abouts: Collection[str], since: float, until: float) -> Iterator[Request]:
+        own = (each for each in self.requests if each.planned and each.process == process and each.about in abouts)
+        return (each for each in own if since <= each.until and each.since <= until)

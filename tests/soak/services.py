@@ -10,7 +10,7 @@ from devstack.receiver import DROP, Answer, Plan
 from tests.e2e.world import World
 from tests.soak.endpoint import WatchedEndpoint
 from tests.soak.plan import ANSWERS, REFUSALS, TRANSCODER_THROTTLED, Fault
-from tests.soak.transcoder import WatchedTranscoder
+from tests.soak.switchboard import Switchboard
 
 ANSWER: Mapping[str, Plan] = {
     ANSWERS[0]: Answer(500),
@@ -22,17 +22,12 @@ THROTTLED = ("CreateJob", "GetJob")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The emulators. `transcoder` stands before `emulator`, which refuses what it is told to."""
+    """The emulators, which refuse what they are told to, and what stands between them and the workers."""
 
     world: World
     aws: WatchedEndpoint
-    transcoder: WatchedTranscoder
     emulator: MediaConvertEmulator
-
-    def targets(self) -> dict[str, str]:
-        """The URL of each service."""
-        receiver = self.world.receiver.url
-        return {"S3": self.aws.url, "SQS": self.aws.url, "MediaConvert": self.transcoder.url, "receiver": receiver}
+    switchboard: Switchboard
 
     def refuse(self, fault: Fault) -> None:
         """The next requests, of whichever worker."""
@@ -46,7 +41,8 @@ class Services:
             self.world.receiver.plan(*[ANSWER[fault.name]] * fault.times)
 
     def accept(self) -> None:
-        """Forget what is left of that."""
+        """Forget what is left of that, and end what is out."""
+        self.switchboard.end()
         self.aws.forgive()
         self.world.receiver.drop_plan()
         for operation in THROTTLED:

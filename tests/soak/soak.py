@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +14,17 @@ from devstack.clips import clip
 from devstack.mediaconvert import MediaConvertEmulator
 from devstack.receiver import Receiver
 from tests.e2e.world import SECRET, World
-from tests.soak.checks import check_endings, check_order
+from tests.soak.checks import check_endings, check_order, check_receives
 from tests.soak.endpoint import WatchedEndpoint
 from tests.soak.evidence import Evidence
 from tests.soak.findings import Findings
 from tests.soak.fleet import WORKERS, Fleet
-from tests.soak.jobs import VIDEO_SIZE, Backend
+from tests.soak.jobs import VIDEO_SIZE, Backend, Sent
 from tests.soak.outputs import check_bundles, check_left_overs, check_outputs, check_videos
-from tests.soak.plan import Profile, freezes, plan
+from tests.soak.plan import Profile, freezes, outages, plan
 from tests.soak.record import Record
 from tests.soak.services import Services
+from tests.soak.switchboard import Switchboard
 from tests.soak.transcoder import WatchedTranscoder
 
 QUIET = 900.0
@@ -57,40 +59,64 @@ class Outcome:
         )  # fmt: skip
 
 
-def run(endpoint: str, scratch: Path, seed: int, profile: Profile, code: Mapping[str, str]) -> Outcome:
+def run(
+    endpoint: str,
+    scratch: Path,
+    seed: int,
+    profile: Profile,
+    code: Mapping[str, str],
+    say: Callable[[str], None] = lambda _: None,
+) -> Outcome:
     """Let three workers live through the seed's faults for so long, and see what became of the jobs.
 
-    `code` is what the workers' environment says of where their code is.
+    `code` is what the workers' environment says of where their code is; `say` hears of each minute.
     """
     video = clip(scratch / "tour.mp4", VIDEO_SIZE, seconds=1, sound=True).read_bytes()
     record = Record()
-    with Receiver(SECRET) as receiver, WatchedEndpoint(endpoint, record) as aws:
+    with ExitStack() as stack:
+        receiver = stack.enter_context(Receiver(SECRET))
+        aws = stack.enter_context(WatchedEndpoint(endpoint, record))
         world = World(endpoint, receiver, scratch, profile.max_receive_count)
-        with MediaConvertEmulator(world.s3) as emulator, WatchedTranscoder(emulator.url, record) as transcoder:
-            backend = Backend(world, seed, profile, video)
-            fleet = Fleet(Services(world, aws, transcoder, emulator), record, scratch, code)
-            started = time.time()
-            with fleet.running():
-                _live_through(seed, profile, backend, fleet, emulator)
-                fleet.calm()
-                _wait_until_empty(world, fleet)
-                lasted = time.time() - started
-            evidence = Evidence(record, receiver.callbacks, _dead_letters(world), profile.max_receive_count)
-            found = Findings()
-            found.must(EXITS.issuperset(fleet.exits), f"workers ended with other statuses: {Counter(fleet.exits)}")
-            check_order(evidence, found)
-            check_endings(backend.sent, evidence, found)
-            check_outputs(world, backend.sent, evidence, found, scratch)
-            check_bundles(world, backend.sent, evidence, found)
-            check_left_overs(world, backend.sent, evidence, found)
-            check_videos(backend.sent, evidence, emulator, found)
-            found.check_budgets(profile, fleet.faults.total())
-            found.wrong.extend(fleet.unexpected_errors())
+        emulator = stack.enter_context(MediaConvertEmulator(world.s3))
+        transcoder = stack.enter_context(WatchedTranscoder(emulator.url, record))
+        switchboard = stack.enter_context(Switchboard(world, aws, transcoder, emulator, record))
+        backend = Backend(world, aws.kept, seed, profile, video)
+        fleet = Fleet(Services(world, aws, emulator, switchboard), record, scratch, code)
+        started = time.time()
+        with fleet.running():
+            _live_through(seed, profile, backend, fleet, emulator, say)
+            fleet.calm()
+            _wait_until_empty(world, fleet)
+            lasted = time.time() - started
+        evidence = Evidence(record, receiver.callbacks, _dead_letters(world), profile.max_receive_count)
+        found = _reckon(world, backend.sent, evidence, emulator, scratch)
+        found.must(EXITS.issuperset(fleet.exits), f"workers ended with other statuses: {Counter(fleet.exits)}")
+        found.check_budgets(profile, fleet.faults.total())
+        found.wrong.extend(fleet.unexpected_errors())
     return Outcome(seed, lasted, fleet.faults, Counter(fleet.exits), found)
 
 
+def _reckon(
+    world: World, sent: Sequence[Sent], evidence: Evidence, emulator: MediaConvertEmulator, scratch: Path
+) -> Findings:
+    found = Findings()
+    check_order(evidence, found)
+    check_endings(sent, evidence, found)
+    check_receives(sent, evidence, found)
+    check_outputs(world, sent, evidence, found, scratch)
+    check_bundles(world, sent, evidence, found)
+    check_left_overs(world, sent, evidence, found)
+    check_videos(sent, evidence, emulator, found)
+    return found
+
+
 def _live_through(
-    seed: int, profile: Profile, backend: Backend, fleet: Fleet, emulator: MediaConvertEmulator
+    seed: int,
+    profile: Profile,
+    backend: Backend,
+    fleet: Fleet,
+    emulator: MediaConvertEmulator,
+    say: Callable[[str], None],
 ) -> None:
     events: list[tuple[float, Callable[[], None]]] = [
         (number * profile.listing_every, backend.send_listing)
@@ -98,7 +124,12 @@ def _live_through(
     ]
     faults = [*plan(seed, profile, WORKERS), *freezes(profile, WORKERS)]
     events += [(fault.at, lambda fault=fault: fleet.cause(fault)) for fault in faults]  # type: ignore[misc]
+    events += [(outage.at, lambda outage=outage: fleet.go_out(outage)) for outage in outages(seed, profile)]  # type: ignore[misc]
     events += [(0.0, emulator.hold), (profile.held, emulator.release)]
+    events += [
+        (minute * 60, lambda minute=minute: say(f"{minute} min: {backend.progress()}"))  # type: ignore[misc]
+        for minute in range(1, int(profile.seconds / 60) + 1)
+    ]
     started = time.monotonic()
     for at, happen in sorted(events, key=lambda event: event[0]):
         while (left := started + at - time.monotonic()) > 0:

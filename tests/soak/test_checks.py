@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from devstack.receiver import Callback
-from tests.soak.checks import check_endings, check_order
+from tests.soak.checks import check_endings, check_order, check_receives
 from tests.soak.evidence import Evidence
 from tests.soak.findings import Findings
 from tests.soak.jobs import Asset, Kind, Sent
 from tests.soak.plan import KILL
-from tests.soak.record import COMPLETE, DELETE, PUT, RETURN, Delivery, Record, Request, Trouble
+from tests.soak.record import COMPLETE, DELETE, EVERYBODY, OUT, PUT, RETURN, Delivery, Record, Request, Trouble
 
 LAST = 2
 GOOD = Sent("m", 10, 5, (Asset("5/raw/photo/a.jpg", Kind.PHOTO),))
@@ -48,6 +48,7 @@ def reckoned(
     evidence, found = Evidence(record, callbacks, {"m"} if dead else set(), LAST), Findings()
     check_order(evidence, found)
     check_endings([sent], evidence, found)
+    check_receives([sent], evidence, found)
     return "\n".join(found.wrong)
 
 
@@ -79,10 +80,11 @@ def test_a_failure_before_the_last_receive_is_wrong(code: str) -> None:
     assert "before the last" in reckoned(BAD, delivery(1, 1), delivery(2, 11), callbacks=early, dead=True)
 
 
-def test_poison_that_left_a_trace_is_wrong() -> None:
+def test_poison_is_wrong_unless_the_process_died_each_time() -> None:
     poison = (callback("PROCESSING_FAILED", 12, code="POISON_MESSAGE"),)
     receives = (delivery(1, 1), delivery(2, 11))
-    assert "left a trace" in reckoned(BAD, *receives, callbacks=poison, dead=True)
+    assert "not only deaths" in reckoned(BAD, *receives, callbacks=poison, dead=True)
+    assert not reckoned(BAD, *receives, Trouble(KILL, "SOAK0N1", 2), callbacks=poison, dead=True)
     assert not reckoned(BAD, *receives, Trouble(KILL, "SOAK0N1", 2), callbacks=poison[:0], dead=True)
 
 
@@ -90,7 +92,7 @@ def test_a_good_job_in_the_dlq_is_wrong_unless_each_receive_met_a_fault() -> Non
     failed = (callback("PROCESSING_FAILED", 12, "SOAK1N2", code="PROCESSING_FAILED"),)
     receives = (delivery(1, 1), delivery(2, 11, "SOAK1N2"), Trouble(KILL, "SOAK0N1", 2))
     assert "was given up" in reckoned(GOOD, *receives, callbacks=failed, dead=True)
-    refused = Request("SOAK1N2", "S3", PUT, "5", 11.5, 11.6, 503, planned=True)
+    refused = Request("SOAK1N2", "S3", PUT, "5", 11.5, 11.6, 500, planned=True)
     assert not reckoned(GOOD, *receives, refused, callbacks=failed, dead=True)
 
 
@@ -113,16 +115,29 @@ def test_acknowledged_and_in_the_dlq_is_wrong_unless_its_deletion_was_lost() -> 
     assert "though it was acknowledged" in reckoned(GOOD, *receives, callbacks=done, dead=True)
     assert not reckoned(GOOD, *receives, Trouble(KILL, "SOAK0N1", 12), callbacks=done, dead=True)
     early, killed = (callback("SUCCEEDED", 2),), Trouble(KILL, "SOAK0N1", 2)
-    assert "though it was acknowledged" in reckoned(GOOD, *receives, killed, callbacks=early, dead=True)
+    elsewhere = (delivery(1, 1), delivery(2, 11, "SOAK1N2"), killed)
+    assert "though it was acknowledged" in reckoned(GOOD, *elsewhere, callbacks=early, dead=True)
 
 
-def test_acknowledged_and_reported_as_failed_is_wrong_unless_each_receive_met_a_fault() -> None:
+def test_acknowledged_and_reported_as_failed_is_wrong_whatever_happened() -> None:
     failed = callback("PROCESSING_FAILED", 12, "SOAK1N2", code="PROCESSING_FAILED")
     both, receives = (callback("SUCCEEDED", 2), failed), (delivery(1, 1), delivery(2, 11, "SOAK1N2"))
-    killed, cut = Trouble(KILL, "SOAK0N1", 2), Trouble("S3: cut", "SOAK1", 11, 12)
-    assert "was given up" in reckoned(GOOD, *receives, killed, callbacks=both, dead=True)
-    assert "acknowledged and reported as failed" in reckoned(GOOD, *receives, cut, callbacks=both, dead=True)
-    assert not reckoned(GOOD, *receives, killed, cut, callbacks=both, dead=True)
+    killed, again = Trouble(KILL, "SOAK0N1", 2), Trouble(KILL, "SOAK1N2", 12.5)
+    found = reckoned(GOOD, *receives, killed, again, callbacks=both, dead=True)
+    assert found.endswith("acknowledged and reported as failed")
+
+
+def test_an_acknowledged_job_whose_deletion_nobody_tried_is_wrong() -> None:
+    assert "wasn't deleted for no reason" in reckoned(GOOD, delivery(1, 1), callbacks=(callback("SUCCEEDED", 2),))
+
+
+def test_a_job_that_is_given_back_in_an_outage_for_no_other_reason_is_wrong() -> None:
+    back, done = replace(deletion(5), operation=RETURN), callback("SUCCEEDED", 22, "SOAK1N2")
+    rest = (delivery(1, 1), back, delivery(2, 21, "SOAK1N2"), deletion(23, "h2", "SOAK1N2"))
+    out = Trouble(OUT["S3"], EVERYBODY, 4, 20)
+    assert "gave it back for no reason but S3: out" in reckoned(GOOD, *rest, out, callbacks=(done,))
+    assert not reckoned(GOOD, *rest, out, Trouble(KILL, "SOAK0N1", 4.5), callbacks=(done,))
+    assert not reckoned(GOOD, *rest, Trouble(OUT["S3"], EVERYBODY, 6, 20), callbacks=(done,))
 
 
 def test_a_callback_a_deletion_or_a_return_after_the_lease_is_wrong() -> None:

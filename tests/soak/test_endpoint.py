@@ -9,9 +9,10 @@ import pytest
 
 from devstack.scripted import INTERNAL_ERROR, SLOW_DOWN, SQS, AwsAnswer
 from tests.soak.endpoint import WatchedEndpoint
-from tests.soak.record import COMPLETE, DELETE, EXTEND, RETURN, SUBMIT, Record
+from tests.soak.record import COMPLETE, DELETE, EXTEND, NOTE, RETURN, SUBMIT, Delivery, Record
 from tests.soak.transcoder import WatchedTranscoder
 
+ME = "SOAK1N7"
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=SOAK1N7/20261121/eu/sqs/aws4_request"}
 
 
@@ -66,11 +67,54 @@ def test_a_delivery_is_noted_with_its_process_and_listing(endpoint: Endpoint, re
     assert first.asked_at <= first.at
 
 
+def test_a_long_poll_ends_with_the_first_message_or_when_its_time_is_over(
+    endpoint: Endpoint, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, message = (
+        [],
+        {"MessageId": "m", "ReceiptHandle": "h", "Body": "", "Attributes": {"ApproximateReceiveCount": "1"}},
+    )
+
+    def forward(method: str, path: str, headers: Mapping[str, str], body: bytes) -> AwsAnswer:
+        asked.append(json.loads(body))
+        return 200, {}, json.dumps({"Messages": [message]} if len(asked) == 2 else {}).encode()
+
+    monkeypatch.setattr(endpoint, "forward", forward)
+    endpoint.ask("ReceiveMessage", {"WaitTimeSeconds": 20, "MaxNumberOfMessages": 4})
+    assert asked == [{"WaitTimeSeconds": 0, "MaxNumberOfMessages": 4}] * 2
+    endpoint.ask("ReceiveMessage", {"WaitTimeSeconds": 0.3})
+    assert [each.message_id for each in record.deliveries] == ["m"]
+
+
 def test_deletions_are_noted_with_the_answer_given(endpoint: Endpoint, record: Record) -> None:
     endpoint.fail(f"{SQS}DeleteMessage", INTERNAL_ERROR, 1)
     for _ in range(2):
         endpoint.ask("DeleteMessage", {"ReceiptHandle": "h"})
     assert noted(record) == [("SOAK1N7", DELETE, "h", 500, True), ("SOAK1N7", DELETE, "h", 200, False)]
+
+
+def test_a_message_that_is_kept_is_deleted_by_no_handle_of_it(endpoint: Endpoint, record: Record) -> None:
+    endpoint.kept.add("m")
+    record.deliveries += [
+        Delivery(which, f"{which}{count}", "5", count, ME, 0, 0) for which in "mn" for count in (1, 2)
+    ]
+    for handle in ("m1", "m2", "n1"):
+        endpoint.ask("DeleteMessage", {"ReceiptHandle": handle})
+    assert [each[2:] for each in noted(record)] == [("m1", 500, True), ("m2", 500, True), ("n1", 200, False)]
+
+
+def test_an_acknowledgement_that_reached_the_bucket_is_noted_with_its_message(
+    endpoint: Endpoint, record: Record
+) -> None:
+    for path, body in (
+        ("/media-1/5/work/10/m.json", b'{"acknowledged": {"status": "SUCCEEDED"}}'),
+        ("/media-1/5/work/10/n.json", b'{"acknowledged": null}'),
+        ("/media-1/5/work/videos/v.json", b'{"acknowledged": {}}'),
+    ):
+        endpoint.answer("PUT", path, SIGNED, body)
+    endpoint.canned = (412, {})
+    endpoint.answer("PUT", "/media-1/5/work/10/o.json", SIGNED, b'{"acknowledged": {}}')
+    assert noted(record) == [(ME, NOTE, "m", 200, False)]
 
 
 def test_extensions_and_returns_are_told_apart_and_each_has_its_own_answer(

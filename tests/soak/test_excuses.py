@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.soak.plan import KILL, TERMINATE
-from tests.soak.record import CALLBACK, DELETE, EXTEND, PUT, RETURN, SUBMIT, Request, Trouble
-from tests.soak.records import ME, MY_PLACE, OTHER, delivery, excuses, request
+from tests.soak.record import CALLBACK, DELETE, EVERYBODY, EXTEND, OUT, PUT, RETURN, SUBMIT, Request, Trouble
+from tests.soak.records import ME, MY_PLACE, OTHER, TWIN, callback, delivery, excuses, request
 
 
 class TestGivingUp:
@@ -14,16 +14,15 @@ class TestGivingUp:
 
     RECEIVES = (delivery(1, 100), delivery(2, 120, OTHER), delivery(3, 140))
     RETURNS = (request(RETURN, 102), request(RETURN, 122, "h2", OTHER), request(RETURN, 142, "h3"))
-    FIRST, SECOND = request(PUT, 101, "5", status=503), Trouble("S3: stalled", "SOAK2", 119, 124)
+    FIRST, SECOND = request(PUT, 101, "5", status=500), Trouble("SQS: stalled", "SOAK2", 119, 124)
 
     @pytest.mark.parametrize(
         "third",
         [
             Trouble(KILL, ME, 141),
             Trouble("SQS: cut", MY_PLACE, 139.5, 139.7),
-            Trouble("receiver: cut", MY_PLACE, 141, 150),
-            request(SUBMIT, 141, "5", status=429),
             request(CALLBACK, 141, "m", status=500),
+            request(PUT, 141, "5", status=500),
             request(EXTEND, 141, "h3", status=400),
         ],
     )
@@ -39,10 +38,16 @@ class TestGivingUp:
             Trouble("S3: cut", MY_PLACE, 130, 138),
             Trouble("S3: cut", "SOAK2", 141, 150),
             Trouble("S3: delayed", MY_PLACE, 139, 150),
-            request(PUT, 141, "6", status=503),
-            request(PUT, 141, "5", OTHER, 503),
-            request(PUT, 130, "5", status=503),
+            Trouble("S3: cut", MY_PLACE, 141, 150),
+            Trouble("receiver: cut", MY_PLACE, 141, 150),
+            Trouble(OUT["S3"], EVERYBODY, 130, 150),
+            request(SUBMIT, 141, "5", status=429),
+            request(PUT, 141, "5", status=503),
+            request(PUT, 141, "6", status=500),
+            request(PUT, 141, "5", OTHER, 500),
+            request(PUT, 130, "5", status=500),
             request(CALLBACK, 141, "n", status=500),
+            request(CALLBACK, 141, "m", status=401),
         ],
     )
     def test_is_not_excused_where_one_receive_met_none(self, third: Request | Trouble) -> None:
@@ -54,31 +59,30 @@ class TestGivingUp:
         assert not found.of_giving_up("m")
 
 
-class TestNoTrace:
-    RECEIVES = (delivery(1, 100), delivery(2, 120), delivery(3, 140, OTHER))
+class TestPoison:
+    RECEIVES = (delivery(1, 100), delivery(2, 120, TWIN), delivery(3, 140, OTHER))
+    FIRST = Trouble(KILL, ME, 101)
 
-    def test_is_excused_where_each_earlier_process_died_or_could_not_write(self) -> None:
-        died, refused = Trouble(KILL, ME, 121), request(PUT, 101, "5", status=503)
-        assert excuses(*self.RECEIVES, refused, died).of_no_trace("m")
+    @pytest.mark.parametrize("second", [Trouble(KILL, TWIN, 121), Trouble(TERMINATE, TWIN, 118, 122)])
+    def test_is_excused_where_the_process_died_with_the_message_each_time(self, second: Trouble) -> None:
+        assert excuses(*self.RECEIVES, self.FIRST, second).of_poison("m")
 
     @pytest.mark.parametrize(
-        "fault",
-        [Trouble(KILL, ME, 130), Trouble("receiver: cut", MY_PLACE, 99, 123), Trouble(TERMINATE, ME, 121, 125)],
+        "second",
+        [
+            Trouble(KILL, TWIN, 130),
+            Trouble(KILL, ME, 121),
+            Trouble(TERMINATE, TWIN, 121, 125),
+            Trouble("S3: cut", MY_PLACE, 119, 130),
+            Trouble(OUT["S3"], EVERYBODY, 119, 130),
+            Trouble("SQS: cut", MY_PLACE, 119, 130),
+            request(PUT, 121, "5", TWIN, status=503),
+            request(DELETE, 121, "h2", TWIN, status=500),
+        ],
     )
-    def test_is_not_excused_where_one_of_them_could_write(self, fault: Trouble) -> None:
-        settled = request(RETURN, 102), request(RETURN, 122, "h2")
-        refused = request(PUT, 101, "5", status=503)
-        assert not excuses(*self.RECEIVES, *settled, refused, fault).of_no_trace("m")
-
-    @pytest.mark.parametrize(("handle", "excused"), [("h1", True), ("h9", False)])
-    def test_is_excused_by_a_success_whose_own_deletion_was_refused(self, handle: str, excused: bool) -> None:
-        refused, died = request(DELETE, 102, handle, status=500), Trouble(KILL, ME, 121)
-        settled = request(RETURN, 103)
-        assert bool(excuses(*self.RECEIVES, settled, refused, died).of_no_trace("m")) is excused
-
-    def test_is_not_excused_by_a_refusal_of_anything_but_a_write(self) -> None:
-        refused = request("GetObject", 101, "5", status=503)
-        assert not excuses(*self.RECEIVES, refused, Trouble(KILL, ME, 121)).of_no_trace("m")
+    def test_is_not_excused_by_anything_but_deaths(self, second: Request | Trouble) -> None:
+        returned = request(RETURN, 122, "h2", TWIN)
+        assert not excuses(*self.RECEIVES, self.FIRST, returned, second).of_poison("m")
 
 
 class TestAnOpenUpload:
@@ -90,6 +94,23 @@ class TestAnOpenUpload:
     def test_is_not_excused_without_a_fault_or_where_another_receive_could_follow(self) -> None:
         assert not excuses(*self.RECEIVES).of_leaving("m")
         assert not excuses(*self.RECEIVES[:2], Trouble(KILL, ME, 121)).of_leaving("m")
+
+
+class TestStaying:
+    """Acknowledged on the second receive of three."""
+
+    RECEIVES = (delivery(1, 100), delivery(2, 120), delivery(3, 140, OTHER))
+    REFUSED = request(DELETE, 122, "h2", status=500)
+
+    def test_is_excused_where_each_deletion_from_then_on_was_refused_or_cut_off(self) -> None:
+        for last in (request(DELETE, 141, "h3", OTHER, status=500), Trouble("SQS: cut", "SOAK2", 141, 150)):
+            assert excuses(*self.RECEIVES, self.REFUSED, last).of_staying("m", callback(121))
+
+    def test_is_not_excused_where_one_could_delete_or_before_the_last_receive(self) -> None:
+        assert not excuses(*self.RECEIVES, self.REFUSED).of_staying("m", callback(121))
+        assert not excuses(*self.RECEIVES[:2], self.REFUSED).of_staying("m", callback(121))
+        foreign = request(DELETE, 141, "h9", OTHER, status=500)
+        assert not excuses(*self.RECEIVES, self.REFUSED, foreign).of_staying("m", callback(121))
 
 
 class TestSilence:
@@ -118,11 +139,12 @@ class TestASecondSubmission:
             Trouble("MediaConvert: cut", MY_PLACE, 100, 101),
             Trouble("S3: stalled", MY_PLACE, 99, 104),
             request(PUT, 100.3, "5", status=503),
+            Trouble(OUT["S3"], EVERYBODY, 100.1, 130),
             Trouble("MediaConvert: stalled", "SOAK2", 112, 119.9),
         ]
         assert [excuses(each).of_a_second_submission(self.FIRST, self.SECOND) != "" for each in faults] == [
             True
-        ] * 5
+        ] * 6
 
     def test_is_not_excused_otherwise(self) -> None:
         faults: list[Request | Trouble] = [
