@@ -14,7 +14,7 @@ REVISION = $(shell git describe --always --dirty --exclude '*' --abbrev=12)
 PYTHON313 ?= $(shell for python in python3.13 $${PYENV_ROOT:-$(HOME)/.pyenv}/versions/3.13*/bin/python; do \
 	$$python -c 'import sys; sys.version_info[:2] == (3, 13) or sys.exit(1); print(sys.executable)' 2>/dev/null && break; done)
 
-.PHONY: help setup fast check format schemas test test-faults soak mutants fuzz lint demo bench test-localstack test-containers test-3.13 ci image push deploy pythons checkov audit lock clean
+.PHONY: help setup fast check format schemas test test-faults soak mutants plain fuzz lint demo bench test-localstack test-containers test-3.13 ci image push deploy pythons checkov audit lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9.-]+:.*## / { printf "%-18s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ soak: setup  ## three workers under random faults: make soak [MINUTES=30] [SEED=
 
 mutants: setup  ## fifteen small faults in copies of the worker, each of which the soak must find (half an hour)
 	$(BIN)/python -m tests.soak.mutate $(if $(MUTANT),"$(MUTANT)")
+
+plain: setup  ## the soak's faults to plain consumers, too: make plain NODE=…/node_modules CELERY=…/bin/python [ONLY=row] (half an hour)
+	$(BIN)/python -m tests.soak.plain $(if $(NODE),--node "$(NODE)") $(if $(CELERY),--celery "$(CELERY)") $(if $(ONLY),--only "$(ONLY)")
 
 fuzz: setup  ## messages, keys and damaged pictures, 10,000 of each (minutes)
 	$(BIN)/pytest -n 2 --hypothesis-profile fuzz --timeout 1800 -m hypothesis

@@ -135,7 +135,7 @@ def _is_blind(operation: str, headers: Mapping[str, str]) -> bool:
 
 def _deliveries(answer: Mapping[str, Any], process: str, since: float) -> Iterator[Delivery]:
     for each in answer.get("Messages", []):
-        listing = re.search(r'"listingId": (\d+)', each["Body"])
+        listing = re.search(r"listingId\W+(\d+)", each["Body"])
         count = int(each["Attributes"]["ApproximateReceiveCount"])
         yield Delivery(
             each["MessageId"], each["ReceiptHandle"], listing[1] if listing else "", count, process, since,
