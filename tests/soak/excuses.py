@@ -19,6 +19,8 @@ BREAKS = {service: {f"{service}: {fault}" for fault in ("cut", "reset", "stalled
 SLOWED = {"SQS: delayed", "SQS: slow"}
 SUBMITTING = BREAKS["MediaConvert"] | BREAKS["S3"] | {OUT["MediaConvert"], OUT["S3"]}
 """What keeps a submission from being known, or from being written down."""
+REPORTING = BREAKS["receiver"] | BREAKS["S3"] | {OUT["receiver"], OUT["S3"]}
+"""What keeps a failure from being reported."""
 
 
 class Excuses:
@@ -115,12 +117,20 @@ class Excuses:
         return ", ".join(faults) if faults and all(faults) else ""
 
     def of_silence(self, message_id: str) -> str:
-        """Why nobody reported a job that is in the DLQ: its last receive was lost, or its process with it."""
+        """Why nobody reported a job that is in the DLQ: its last receive was lost, or its process with it.
+
+        Or the process was stopped when it could neither call back nor read whether somebody else had.
+        """
         receive = self._record.received(message_id)[-1]
         if receive.count < self._last:
             return ""
-        died = self._record.died(receive.process, self._record.held_until(receive))
-        return self._undelivered(receive) or died
+        process, since, until = receive.process, receive.asked_at, self._record.held_until(receive)
+        stopped = self._record.befell(process, {TERMINATE}, since, until)
+        return (
+            self._undelivered(receive)
+            or self._record.died(process, until)
+            or (stopped and self._record.befell(process, REPORTING, since, until))
+        )
 
     def of_a_second_submission(self, first: Request, second: Request) -> str:
         """Why a video was submitted again: nobody could know of the first time, or it was meant to come before."""

@@ -122,6 +122,21 @@ class TestSilence:
         refused = request(RETURN, 142, "h3", status=500)
         assert excuses(delivery(3, 140), refused, Trouble(KILL, ME, 150)).of_silence("m")
 
+    @pytest.mark.parametrize(
+        ("fault", "excused"),
+        [
+            (Trouble("receiver: cut", MY_PLACE, 139, 145), True),
+            (Trouble(OUT["S3"], EVERYBODY, 145, 160), True),
+            (Trouble("receiver: cut", "SOAK2", 139, 145), False),
+            (Trouble(OUT["S3"], EVERYBODY, 120, 138), False),
+            (Trouble(OUT["MediaConvert"], EVERYBODY, 139, 160), False),
+        ],
+    )
+    def test_is_excused_by_a_stop_where_nothing_could_be_said(self, fault: Trouble, excused: bool) -> None:
+        stopped, returned = Trouble(TERMINATE, ME, 143, 151), request(RETURN, 150, "h3")
+        assert bool(excuses(delivery(3, 140), stopped, returned, fault).of_silence("m")) is excused
+        assert not excuses(delivery(3, 140), returned, fault).of_silence("m")
+
     def test_is_not_excused_otherwise(self) -> None:
         assert not excuses(delivery(3, 140)).of_silence("m")
         assert not excuses(delivery(2, 140), Trouble(KILL, ME, 150)).of_silence("m")
