@@ -28,8 +28,8 @@ PROFILE = Profile(
     outage_every=60,
     held=50,
     freeze_every=14,
-    repeats=25,
-    given_up=30,
+    repeats=10,
+    given_up=15,
     weights={KILL: 4.0, TERMINATE: 6.0},
 )
 """Fewer receives, so that the retries' delays end within the three minutes; more of what a mutant must meet."""

@@ -71,7 +71,7 @@ class Profile:
     outage_every: float = 0.0
     held: float = 0.0
     freeze_every: float = 0.0
-    repeats: float = 6.0
+    repeats: float = 2.0
     given_up: float = 3.0
     weights: Mapping[str, float] = field(default_factory=lambda: {KILL: 6.0, TERMINATE: 4.0})
 
