@@ -173,7 +173,7 @@ def _run(name: str, delay: float, endpoint: str, clip: bytes, scratch: Path) -> 
 def _enqueue(world: World, clip: bytes | None) -> str:
     """Send all messages; returns the bad one's id."""
     ids = {}
-    for job in (BAD, *range(1, IN_HAND + QUEUED)):
+    for job in (*range(1, IN_HAND), BAD, *range(IN_HAND, IN_HAND + QUEUED)):
         assets = [world.upload(f"{job}/raw/photo/horizontal/a.jpg", jpeg(320, 240))]
         if clip and job in VIDEOS:
             assets.append(world.upload(f"{job}/raw/video/horizontal/v.mp4", clip, "video/mp4"))
