@@ -143,11 +143,16 @@ class _Patience:
         self._attempt = attempt
         self._now = now
         self._began = now()
+        self._failed_alone = False
 
     def outlast(self, error: Unavailable) -> None:
         began = self._now()
+        error.again = error.again or self._failed_alone
         try:
             self._attempt.outlast(error)
+        except Unavailable:
+            self._failed_alone = True
+            raise
         finally:
             self._began += self._now() - began
 

@@ -66,6 +66,7 @@ class _Batch(Generic[Item, Value]):
         self._running: dict[Future[Value], Item] = {}
         self._window = WINDOW
         self._away: list[Item] = []
+        self._again: set[Item] = set()
         self._out: Unavailable | None = None
         self._escaped: Exception | None = None
         self._results: dict[Item, Value | Failure] = {}
@@ -106,6 +107,7 @@ class _Batch(Generic[Item, Value]):
             raise
         except Unavailable as error:
             self._out = error.forgetting()
+            self._out.again = item in self._again
             self._away.append(item)
         except Exception as error:
             self._fail(item, error)
@@ -122,6 +124,7 @@ class _Batch(Generic[Item, Value]):
                 self._fail(item, error)
         else:
             self._todo.extendleft(reversed(away))
+            self._again.update(away)
             self._window = 1
 
     def _fail(self, item: Item, error: Exception) -> None:

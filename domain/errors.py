@@ -74,7 +74,7 @@ class Unavailable(Transient):
 
     `of` is the dependency; `operation` is what it was asked to do, empty where nothing of it can be reached.
     `evident`: one failure is enough to call it an outage, because its kind (throttling, a time-out, expired
-    credentials) is never about one job.
+    credentials) is never about one job. `again`: the very same thing failed so before, and was tried again.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class Unavailable(Transient):
         self.of = of
         self.operation = operation
         self.evident = evident
+        self.again = False
 
     def forgetting(self) -> Unavailable:
         """The same error without its traceback, whose frames hold the pictures that were in hand."""

@@ -16,9 +16,12 @@ def outlasting(outlast: Callable[[Unavailable], None], operation: Callable[[], V
     Raises:
         Unavailable: `outlast` says that the operation fails for this job alone; and whatever else they raise.
     """
+    again = False
     while True:
         try:
             return operation()
         except Unavailable as error:
             failed = error.forgetting()
+        failed.again = again
         outlast(failed)
+        again = True

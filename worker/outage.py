@@ -4,7 +4,7 @@
 |--------------------------------------------|----------------------------------|---------------------|
 | a job fails, evidently as everybody would  | the outage begins, the job waits | the job waits, too  |
 | a job fails, perhaps as everybody would    | the same at the third listing    | the job waits, too  |
-| a job fails again after somebody's success | it has failed alone              | the job waits, too  |
+| the same fails again after a success       | the job has failed alone         | the job waits, too  |
 | somebody succeeds in what failed           | its listings don't count anymore | the outage is over  |
 
 Jobs that wait try in turn, at growing intervals. When it is over they go on, one at first and twice as many every
@@ -56,7 +56,7 @@ class Outage:
     def failed(self, job: Affected, error: Unavailable, now: float) -> bool:
         """Note a failure; returns whether the job has to wait, not having failed alone as far as is known."""
         what, successes = (error.of, error.operation), self._succeeded[error.operation]
-        seen = job.seen.get(what, successes)
+        seen = job.seen.get(what, successes) if error.again else successes
         job.seen[what] = successes
         if not self.out:
             if successes > seen:

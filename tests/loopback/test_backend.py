@@ -369,6 +369,22 @@ def test_the_patience_is_not_spent_in_an_outage(backend: SignedCallback, receive
     assert PATIENCE <= sum(time.slept) <= PATIENCE + 21
 
 
+def test_once_the_job_has_failed_alone_its_further_tries_are_told_as_repeated(
+    backend: SignedCallback, receiver: Receiver
+) -> None:
+    """Or each of them would begin an outage anew, and nothing were received meanwhile."""
+    receiver.plan(*[Answer(503)] * 4)
+    told: list[bool] = []
+
+    def outlast(error: Unavailable) -> None:
+        told.append(error.again)
+        if len(told) > 1:
+            raise error
+
+    backend.notify(REPORT, Attempt(outlast))
+    assert told == [False, True, True, True]
+
+
 def test_an_attempt_that_may_not_go_on_in_an_outage_ends(backend: SignedCallback, receiver: Receiver) -> None:
     receiver.plan(Answer(503))
 

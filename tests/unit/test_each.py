@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections import Counter
 
 import pytest
 
@@ -217,3 +218,22 @@ def test_nothing_is_begun_while_it_is_out_and_what_is_under_way_ends_before_the_
 
     with threads(WINDOW) as pool:
         assert len(each(range(WINDOW + 4), work, pool, run_of(attempt), CODE)) == WINDOW + 4
+
+
+def test_an_item_that_fails_again_is_told_from_another_one_that_fails() -> None:
+    told: list[tuple[str, bool]] = []
+
+    class Attempt(FakeAttempt):
+        def outlast(self, error: Unavailable) -> None:
+            told.append((str(error), error.again))
+
+    tries = Counter[int]()
+
+    def work(item: int) -> int:
+        tries[item] += 1
+        if (item, tries[item]) in {(0, 1), (0, 2), (20, 1)}:
+            raise Unavailable(str(item), Dependency.BUCKET)
+        return item
+
+    each(range(21), work, SameThread(), run_of(Attempt()), CODE)
+    assert told == [("0", False), ("0", True), ("20", False)]

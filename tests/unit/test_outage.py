@@ -28,6 +28,12 @@ def forbidden(operation: str = "GetObject") -> Unavailable:
     return Unavailable("access denied", Dependency.BUCKET, operation, evident=False)
 
 
+def again(error: Unavailable) -> Unavailable:
+    """The same thing, tried again, failed with it."""
+    error.again = True
+    return error
+
+
 def jobs(count: int) -> list[Affected]:
     return [Affected(listing) for listing in range(count)]
 
@@ -88,14 +94,21 @@ def test_any_success_ends_it_where_nothing_could_be_reached(outage: Outage) -> N
 def test_a_job_that_fails_again_after_a_success_has_failed_alone(outage: Outage) -> None:
     (job,) = begun(outage, throttled())
     outage.succeeded("GetObject", 1)
-    assert not outage.failed(job, throttled(), 2)
+    assert not outage.failed(job, again(throttled()), 2)
     assert not outage.out, "nobody waits for a job that fails alone"
+
+
+def test_a_job_that_fails_in_the_same_way_later_on_has_met_another_outage(outage: Outage) -> None:
+    (job,) = begun(outage, throttled())
+    outage.may_try(job, 1)
+    outage.succeeded("GetObject", 1)
+    assert outage.failed(job, throttled(), 7), "what failed before went through meanwhile"
 
 
 def test_a_job_that_fails_in_something_new_after_a_success_has_not_failed_alone(outage: Outage) -> None:
     (job,) = begun(outage, throttled("GetObject"))
     outage.succeeded("GetObject", 1)
-    assert outage.failed(job, throttled("PutObject"), 2)
+    assert outage.failed(job, again(throttled("PutObject")), 2)
 
 
 def test_the_successes_of_one_dependency_say_nothing_about_another(outage: Outage) -> None:
@@ -105,7 +118,7 @@ def test_the_successes_of_one_dependency_say_nothing_about_another(outage: Outag
         backend.succeeded("", 0)
     (job,) = begun(outage, unreachable())
     backend.succeeded("", 1)
-    assert backend.failed(job, Unavailable("no route", Dependency.BACKEND), 2)
+    assert backend.failed(job, again(Unavailable("no route", Dependency.BACKEND)), 2)
 
 
 def test_the_jobs_try_in_turn_at_growing_intervals(outage: Outage) -> None:

@@ -19,7 +19,7 @@ def out() -> Unavailable:
 
 def test_an_operation_is_tried_again_after_each_outage() -> None:
     answers: Iterator[Unavailable | str] = iter([out(), out(), "done"])
-    waited: list[str] = []
+    waited: list[tuple[str, bool]] = []
 
     def operation() -> str:
         answer = next(answers)
@@ -27,8 +27,8 @@ def test_an_operation_is_tried_again_after_each_outage() -> None:
             raise answer
         return answer
 
-    assert outlasting(lambda error: waited.append(str(error)), operation) == "done"
-    assert waited == ["no route"] * 2
+    assert outlasting(lambda error: waited.append((str(error), error.again)), operation) == "done"
+    assert waited == [("no route", False), ("no route", True)]
 
 
 @pytest.mark.parametrize("error", [out(), LeaseLost("somebody else has it")])
