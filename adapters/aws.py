@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 def hear(client: BaseClient, answered: Callable[[str], None]) -> None:
     """Have `answered` called with the name of each operation that the service did, or refused rightly.
 
-    That a bucket isn't there is no right refusal.
+    Where a HEAD answers 404, without a body, the whole bucket may be gone.
     """
 
     def look(http_response: AWSResponse, parsed: Mapping[str, Any], model: OperationModel, **_: object) -> None:
         code = parsed.get("Error", {}).get("Code", "")
-        refused_rightly = code in NOT_FOUND | CONFLICT and model.name != "HeadBucket"
+        refused_rightly = code in NOT_FOUND | CONFLICT and model.http["method"] != "HEAD"
         if http_response.status_code < BAD_REQUEST or refused_rightly:
             answered(model.name)
 

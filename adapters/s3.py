@@ -71,7 +71,7 @@ class S3Objects:
                 self.require()
             except NotFound as error:
                 message = f"the bucket {self._bucket} isn't there any more: create it again, or mend MEDIA_BUCKET"
-                raise Unavailable(message, Dependency.BUCKET, "HeadBucket") from error
+                raise Unavailable(message, Dependency.BUCKET) from error
             raise
 
     def read(self, key: str, etag: str, first: int | None = None) -> Iterator[bytes]:

@@ -65,9 +65,8 @@ class _Batch(Generic[Item, Value]):
         self._todo = deque(items)
         self._running: dict[Future[Value], Item] = {}
         self._window = WINDOW
-        self._away: list[Item] = []
+        self._away: dict[Item, Unavailable] = {}
         self._again: set[Item] = set()
-        self._out: Unavailable | None = None
         self._escaped: Exception | None = None
         self._results: dict[Item, Value | Failure] = {}
 
@@ -77,8 +76,8 @@ class _Batch(Generic[Item, Value]):
             while self._todo or self._running:
                 self._submit()
                 self._collect()
-                if self._out and not self._running:
-                    self._outlast(self._out)
+                if self._away and not self._running:
+                    self._outlast()
         finally:
             for future in self._running:
                 future.cancel()
@@ -87,7 +86,7 @@ class _Batch(Generic[Item, Value]):
         return self._results
 
     def _submit(self) -> None:
-        while self._todo and not self._out and len(self._running) < self._window:
+        while self._todo and not self._away and len(self._running) < self._window:
             item = self._todo.popleft()
             self._running[self._pool.submit(copy_context().run, self._work, item)] = item
 
@@ -95,7 +94,7 @@ class _Batch(Generic[Item, Value]):
         ended = wait(self._running, LOOK_EVERY, FIRST_COMPLETED).done
         for future in ended:
             self._take(self._running.pop(future), future)
-        if ended and not self._out:
+        if ended and not self._away:
             self._window = WINDOW
         if ended or not any(future.running() for future in self._running):
             self._run.attempt.checkpoint()
@@ -106,21 +105,20 @@ class _Batch(Generic[Item, Value]):
         except Interrupted:
             raise
         except Unavailable as error:
-            self._out = error.forgetting()
-            self._out.again = item in self._again
-            self._away.append(item)
+            self._away[item] = error.forgetting()
+            error.again = item in self._again
         except Exception as error:
             self._fail(item, error)
 
-    def _outlast(self, out: Unavailable) -> None:
+    def _outlast(self) -> None:
         """Wait for the end of an outage and try one item again; or learn that the items fail on their own."""
-        away, self._away, self._out = self._away, [], None
+        away, self._away = self._away, {}
         if self._escaped is not None:
             return
         try:
-            self._run.outlast(out)
-        except Unavailable as error:
-            for item in away:
+            self._run.outlast(next(iter(away.values())))
+        except Unavailable:
+            for item, error in away.items():
                 self._fail(item, error)
         else:
             self._todo.extendleft(reversed(away))

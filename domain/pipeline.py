@@ -59,6 +59,7 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
         with attempt.step("zip") as counts, coded_as(Code.ZIP_FAILED):
             bundle = write_bundle(run)
             counts |= {"members": bundle.count, "bytes": bundle.size} if bundle else {}
+        run.renditions.clear()
     with attempt.step("consolidate"):
         report = consolidate(job, outcomes, bundle, started_at, ports.now())
     call_back(report, attempt, ports)

@@ -28,7 +28,7 @@ from worker.waiting import Waiting
 from worker.watcher import Watcher
 
 MOST_WAITING = 200
-"""How many jobs that only wait for a video are in hand beside the others."""
+"""How many jobs that only wait, for a video or the end of an outage, are in hand beside the others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ class Attempt:
         self.deadline = clock() + timeout
         self.reporting = False
         self._last_call = clock() + LAST_CALL
-        self._last_words = False
+        self._last_words: int | None = None
         self.ends = threading.Event()
         self._affected = Affected(progress.job.listing_id)
         self._leases = leases
@@ -53,6 +53,7 @@ class Attempt:
         self._hands_over = False
         self._stopped = threading.Event()
         self._claim = threading.Lock()
+        self._settler: int | None = None
         self.settled = threading.Event()
 
     @property
@@ -84,7 +85,10 @@ class Attempt:
 
     def claim_settlement(self) -> bool:
         """True for the first caller alone: the job's own thread, or the one that shuts the process down."""
-        return self._claim.acquire(blocking=False)
+        claimed = self._claim.acquire(blocking=False)
+        if claimed:
+            self._settler = threading.get_ident()
+        return claimed
 
     def stop(self) -> None:
         """Let the next checkpoint end the attempt."""
@@ -108,15 +112,16 @@ class Attempt:
         self.progress.note()
         if self.ends.is_set():
             raise Stopped("the worker is shutting down and can't wait for the callback any longer")
-        if not self._last_words:
-            if not self._leases.holds(self.lease):
-                raise LeaseLost("another worker may have the message by now")
-            if self._stopped.is_set():
-                raise Stopped("the worker is shutting down")
-        if self._clock() >= (
-            self._last_call if self._last_words or (self.last and self.reporting) else self.deadline
-        ):
-            raise TimedOut("the attempt took longer than JOB_TIMEOUT")
+        if self._settler not in (None, threading.get_ident()):
+            raise Stopped("the shutdown has settled it, and may have told the backend of it")
+        last_words = self._last_words == threading.get_ident()
+        last_callback = last_words or (self.last and self.reporting)
+        if not last_words and not self._leases.holds(self.lease):
+            raise LeaseLost("another worker may have the message by now")
+        if not last_callback and self._stopped.is_set():
+            raise Stopped("the worker is shutting down")
+        if self._clock() >= (self._last_call if last_callback else self.deadline):
+            raise TimedOut("the attempt took longer than JOB_TIMEOUT, or the last callback than 11 hours")
 
     def step(self, name: str) -> AbstractContextManager[dict[str, int]]:
         self.checkpoint()
@@ -126,8 +131,11 @@ class Attempt:
         self.reporting = True
 
     def begin_last_words(self) -> None:
-        """The failure callback of the last receive, which goes out whether the lease holds or not."""
-        self._last_words = True
+        """From now on this thread sends the failure callback of the last receive, whether the lease holds or not.
+
+        No other thread may go on for that: at a shutdown the job's own one must end.
+        """
+        self._last_words = threading.get_ident()
 
     def outlast(self, error: Unavailable) -> None:
         def look() -> None:

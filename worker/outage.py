@@ -25,7 +25,7 @@ LISTINGS = 3
 RAMP_SECONDS = 5.0
 RAMP_OVER = 60.0
 SECOND_OPINION = 60.0
-"""Seconds for which one job alone has failed until another message is received as a trial."""
+"""Seconds after which a message more is received as a trial, while fewer than LISTINGS have jobs that wait."""
 
 
 class Affected:
@@ -56,11 +56,10 @@ class Outage:
     def failed(self, job: Affected, error: Unavailable, now: float) -> bool:
         """Note a failure; returns whether the job has to wait, not having failed alone as far as is known."""
         what, successes = (error.of, error.operation), self._succeeded[error.operation]
-        seen = job.seen.get(what, successes) if error.again else successes
+        if error.again and not self.out and successes > job.seen.get(what, successes):
+            return False
         job.seen[what] = successes
         if not self.out:
-            if successes > seen:
-                return False
             self._listings[error.operation].add(job.listing_id)
             if not error.evident and len(self._listings[error.operation]) < LISTINGS:
                 return False
@@ -114,8 +113,8 @@ class Outage:
     def places(self, in_hand: bool, now: float) -> int | None:
         """How many jobs may work side by side so that messages are received; None where there is no limit."""
         if self.out:
-            alone = len(self.jobs) == 1 and now >= self.began_at + SECOND_OPINION
-            return 1 if alone or not in_hand else 0
+            few = len({job.listing_id for job in self._waiting}) < LISTINGS
+            return 1 if not in_hand or (few and now >= self.began_at + SECOND_OPINION) else 0
         if self._over_at is None or now >= self._over_at + RAMP_OVER:
             return None
         return self._ramp(now)

@@ -41,6 +41,7 @@ class Outages:
         """Wait until the job may try again what failed; `checkpoint` may raise meanwhile."""
         outage = self._outages[error.of]
         try:
+            checkpoint()  # where each try hangs, it is the job's turn at once, time after time
             while not self._may_try(outage, job):
                 checkpoint()
         finally:

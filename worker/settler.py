@@ -44,9 +44,7 @@ class Settler:
         """Delete the message or leave it to the queue, if no other thread has settled the attempt already."""
         if not attempt.claim_settlement():
             if isinstance(outcome, Report):
-                structlog.get_logger().warning(
-                    "settled by the shutdown already; it comes back and is deleted then"
-                )
+                structlog.get_logger().warning("settled by the shutdown already, though it is done")
             return
         try:
             self._settle(settlement, outcome, attempt)

@@ -245,7 +245,7 @@ def test_where_no_job_depends_on_it_nothing_is_out() -> None:
         (put, 503, error_body("SlowDown"), []),
         (put, 500, error_body("InternalError"), []),
         (head, 200, b"", ["HeadObject"]),
-        (head, 404, b"", ["HeadObject"]),
+        (head, 404, b"", []),
         (head, 400, b"", []),
         (head_bucket, 200, b"", ["HeadBucket"]),
         (head_bucket, 404, b"", []),

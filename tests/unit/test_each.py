@@ -237,3 +237,15 @@ def test_an_item_that_fails_again_is_told_from_another_one_that_fails() -> None:
 
     each(range(21), work, SameThread(), run_of(Attempt()), CODE)
     assert told == [("0", False), ("0", True), ("20", False)]
+
+
+def test_items_that_fail_on_their_own_keep_their_own_errors() -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    def work(item: str) -> str:
+        both.wait()
+        raise Unavailable(f"GET {item}", Dependency.BUCKET)
+
+    with threads(2) as pool:
+        results = each(["a", "b"], work, pool, run_of(FakeAttempt(last=True)), CODE)
+    assert results == {"a": Failure(CODE, "GET a"), "b": Failure(CODE, "GET b")}

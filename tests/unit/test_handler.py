@@ -971,3 +971,48 @@ def test_a_message_that_is_shown_with_a_delay_is_shown_before_its_journal_is_wri
     else:
         world.handler.handle(lease)
         assert calls == ["receive", "add", "change_visibility"]
+
+
+def test_a_job_that_the_shutdown_settles_on_its_last_receive_says_no_more_itself() -> None:
+    """Its thread was at work, and nothing hung: it must not tell of a success after the failure, nor before it."""
+    world = World(max_receives=1)
+    inside, go_on = threading.Event(), threading.Event()
+
+    def wait(method: str, key: str) -> None:
+        if method == "read" and not go_on.is_set():
+            inside.set()
+            assert go_on.wait(30)
+
+    world.objects.before = wait
+    world.send()
+    own = threading.Thread(target=world.receive)
+    own.start()
+    assert inside.wait(30)
+    (attempt,) = world.in_flight.stop()
+    world.handler.release(attempt)
+    go_on.set()
+    own.join(30)
+    assert world.reports() == [Status.PROCESSING_FAILED]
+
+
+def test_a_finished_job_that_waits_on_its_last_receive_is_told_of_when_the_backend_is_back_in_time() -> (
+    None
+):
+    world = World(max_receives=1)
+    refused, back = threading.Event(), threading.Event()
+
+    def backend(report: Report) -> None:
+        if not back.is_set():
+            refused.set()
+            raise Unavailable("503", Dependency.BACKEND)
+
+    world.backend.before = backend
+    world.send()
+    own = threading.Thread(target=world.receive)
+    own.start()
+    assert refused.wait(30)
+    world.in_flight.stop()
+    back.set()
+    world.clock.advance(10)
+    own.join(30)
+    assert world.reports() == [Status.SUCCEEDED]

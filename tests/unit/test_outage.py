@@ -174,12 +174,30 @@ def test_where_nothing_is_in_hand_one_message_is_received_as_a_trial(outage: Out
     assert outage.places(in_hand=False, now=1) == 1
 
 
-def test_where_one_job_alone_failed_for_a_minute_another_one_is_asked_for_its_opinion(outage: Outage) -> None:
+def test_while_few_listings_wait_another_job_is_asked_for_its_opinion_after_a_minute(outage: Outage) -> None:
     begun(outage, unreachable())
     assert outage.places(in_hand=True, now=SECOND_OPINION - 1) == 0
     assert outage.places(in_hand=True, now=SECOND_OPINION) == 1
-    outage.failed(Affected(2), unreachable(), SECOND_OPINION + 1)
-    assert outage.places(in_hand=True, now=SECOND_OPINION + 2) == 0
+    outage.failed(Affected(0), unreachable(), SECOND_OPINION)
+    assert outage.places(in_hand=True, now=SECOND_OPINION) == 1, "another job of the same listing"
+    outage.failed(Affected(1), unreachable(), SECOND_OPINION)
+    assert outage.places(in_hand=True, now=SECOND_OPINION) == 1
+    outage.failed(Affected(2), unreachable(), SECOND_OPINION)
+    assert outage.places(in_hand=True, now=SECOND_OPINION) == 0
+
+
+def test_jobs_that_have_ended_are_no_evidence_any_more(outage: Outage) -> None:
+    for job in begun(outage, unreachable(), count=3):
+        outage.leave(job)
+    assert outage.places(in_hand=True, now=SECOND_OPINION) == 1, "what is in hand only waits for videos"
+
+
+def test_a_job_that_failed_alone_has_failed_alone_at_its_next_try_too(outage: Outage) -> None:
+    (job,) = begun(outage, unreachable())
+    outage.succeeded("HeadObject", 60)
+    assert not outage.failed(job, again(unreachable()), 61)
+    assert not outage.failed(job, again(unreachable()), 62)
+    assert not outage.out
 
 
 def test_an_outage_that_comes_back_at_once_is_an_outage_again(outage: Outage) -> None:

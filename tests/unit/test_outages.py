@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,7 @@ from structlog.testing import capture_logs
 
 from domain.errors import Dependency, LeaseLost, Stopped, TimedOut, Unavailable
 from domain.model import Job
+from domain.outlast import outlasting
 from tests.fakes import NOW
 from tests.wiring import JOB_TIMEOUT, VISIBILITY, Fakes, fakes
 from worker.assembly import Worker
@@ -260,3 +262,22 @@ def test_a_mediaconvert_that_cant_be_asked_is_named_though_no_job_submits_anythi
         attempt.stop()
         with pytest.raises(Stopped):
             waits.result(30)
+
+
+def test_where_each_try_hangs_the_job_is_seen_to_live_and_can_be_stopped(stage: Stage) -> None:
+    attempt = stage.attempt()
+    tries = itertools.count(1)
+    stage.worker.outages.noticed(OUT)
+
+    def hang() -> None:
+        stage.let_pass(20)
+        stage.worker.leases.beat()
+        number = next(tries)
+        assert number <= 20, "nobody looked"
+        if number == 20:
+            attempt.stop()
+        raise OUT
+
+    with pytest.raises(Stopped):
+        outlasting(attempt.outlast, hang)
+    assert stage.around.clock() - attempt.progress.moved_at <= 20

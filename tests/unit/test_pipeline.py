@@ -4,12 +4,14 @@ import hashlib
 
 import pytest
 
+from domain import pipeline
 from domain.errors import Code, Dependency, Permanent, Transient, Unavailable
 from domain.kinds import Size
 from domain.model import Asset, Derivatives, Failure, Job, JobKind, Manifest, Report, Status
 from domain.pipeline import process
 from domain.ports import Ports
 from domain.rejections import NothingProcessed
+from domain.rendition_cache import RenditionCache
 from tests.fakes import (
     JPEG,
     NOW,
@@ -242,3 +244,24 @@ def test_whichever_request_an_outage_hits_the_job_waits_there_and_ends_as_withou
         assert len(world.backend.reports) == 1
         assert len(world.transcoder.submitted) <= 1
         assert not world.objects.open_uploads
+
+
+def test_a_finished_job_holds_no_picture_while_it_waits_for_the_backend(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caches: list[RenditionCache] = []
+
+    def noted(budget: int) -> RenditionCache:
+        caches.append(RenditionCache(budget))
+        return caches[-1]
+
+    monkeypatch.setattr(pipeline, "RenditionCache", noted)
+    kept: list[bytes | None] = []
+
+    def look(report: Report) -> None:
+        large = "28/processed/photo/horizontal/large/a.jpg"
+        kept.append(caches[0].get(large, world.objects.stored[large].etag))
+
+    world.backend.before = look
+    world.run(Asset(PHOTO))
+    assert kept == [None]
