@@ -43,7 +43,7 @@ class Attempt:
         self.deadline = clock() + timeout
         self.reporting = False
         self._last_call = clock() + LAST_CALL
-        self._last_words: int | None = None
+        self._last_words = False
         self.ends = threading.Event()
         self._affected = Affected(progress.job.listing_id)
         self._leases = leases
@@ -114,9 +114,8 @@ class Attempt:
             raise Stopped("the worker is shutting down and can't wait for the callback any longer")
         if self._settler not in (None, threading.get_ident()):
             raise Stopped("the shutdown has settled it, and may have told the backend of it")
-        last_words = self._last_words == threading.get_ident()
-        last_callback = last_words or (self.last and self.reporting)
-        if not last_words and not self._leases.holds(self.lease):
+        last_callback = self._last_words or (self.last and self.reporting)
+        if not self._last_words and not self._leases.holds(self.lease):
             raise LeaseLost("another worker may have the message by now")
         if not last_callback and self._stopped.is_set():
             raise Stopped("the worker is shutting down")
@@ -131,11 +130,8 @@ class Attempt:
         self.reporting = True
 
     def begin_last_words(self) -> None:
-        """From now on this thread sends the failure callback of the last receive, whether the lease holds or not.
-
-        No other thread may go on for that: at a shutdown the job's own one must end.
-        """
-        self._last_words = threading.get_ident()
+        """The failure callback of the last receive, which goes out whether the lease holds or not."""
+        self._last_words = True
 
     def outlast(self, error: Unavailable) -> None:
         def look() -> None:

@@ -995,9 +995,7 @@ def test_a_job_that_the_shutdown_settles_on_its_last_receive_says_no_more_itself
     assert world.reports() == [Status.PROCESSING_FAILED]
 
 
-def test_a_finished_job_that_waits_on_its_last_receive_is_told_of_when_the_backend_is_back_in_time() -> (
-    None
-):
+def test_a_finished_job_that_waits_on_its_last_receive_is_told_of_when_the_backend_is_back_in_time() -> None:
     world = World(max_receives=1)
     refused, back = threading.Event(), threading.Event()
 
