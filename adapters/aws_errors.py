@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError, ParamValidationError
+from urllib3.exceptions import HTTPError
 
 from domain.errors import Archived, Conflict, Dependency, NotFound, Permanent, Transient, Unavailable
 
@@ -52,7 +53,7 @@ def errors_mapped(what: str, of: Dependency | None = None) -> Iterator[None]:
         raise Transient(f"{what}: {error}") from error
     except (ParamValidationError, FlexibleChecksumError) as error:  # about this request, this object
         raise Transient(f"{what}: {error}") from error
-    except (BotoCoreError, OSError) as error:
+    except (BotoCoreError, HTTPError, OSError) as error:  # HTTPError: the connection broke within a short answer
         if of:
             raise Unavailable(f"{what}: {error}", of) from error
         raise Transient(f"{what}: {error}") from error

@@ -12,15 +12,16 @@ from botocore.exceptions import (
     NoCredentialsError,
     ReadTimeoutError,
 )  # fmt: skip
+from urllib3.exceptions import ProtocolError
 
 from adapters.aws import connect
-from adapters.aws_errors import errors_mapped
+from adapters.aws_errors import bucket_errors, errors_mapped
 from adapters.journal import S3Journals
 from adapters.s3 import S3Objects
 from adapters.sqs import SqsQueue
 from devstack.aws import session, variables
 from devstack.serving import LocalServer, QuietHandler
-from domain.errors import Archived, Conflict, NotFound, Permanent, Transient
+from domain.errors import Archived, Conflict, NotFound, Permanent, Transient, Unavailable
 from domain.journal import Ended, Ending, Journal
 from domain.model import Job
 from tests.fakes import NOW
@@ -180,3 +181,11 @@ def test_polls_and_leases_have_clients_and_patience_of_their_own() -> None:
     assert s3["_user_provided_options"]["max_pool_connections"] == 7
     assert clients.mediaconvert
     assert connect("us-east-1", False, 7, 3, 20, videos=False).mediaconvert is None, "it takes memory"
+
+
+def test_a_connection_that_breaks_within_a_short_answer_is_a_transient_error_too() -> None:
+    """botocore reads such a body itself, and lets urllib3's own error through."""
+    with pytest.raises(Unavailable), bucket_errors("GET a"):
+        raise ProtocolError("Connection broken")
+    with pytest.raises(Transient), errors_mapped("receive"):
+        raise ProtocolError("Connection broken")
