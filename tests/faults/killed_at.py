@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from adapters.s3 import S3Upload
+from domain.journal import Acknowledged
 from worker.attempt import Attempt
 from worker.cli import main
+from worker.progress import Progress
 
 POINTS = (
     "before:validate",
@@ -19,12 +21,15 @@ POINTS = (
     "within:zip",
     "after:zip",
     "after:consolidate",
+    "within:callback",
     "after:callback",
 )
 
 
 def die_at(point: str) -> None:
-    """Have the process killed, as by the kernel: before or after a step, or when the bundle's parts are sent."""
+    """Have the process killed, as by the kernel: before or after a step, when the bundle's parts are sent, or when
+    the callback is acknowledged and that isn't written down yet.
+    """
     step = Attempt.step
 
     @contextmanager
@@ -39,9 +44,14 @@ def die_at(point: str) -> None:
     def never_completed(self: S3Upload, etag: str | None) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def never_written(self: Progress, acknowledged: Acknowledged) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
     Attempt.step = deadly  # type: ignore[method-assign]
     if point == "within:zip":
         S3Upload.complete = never_completed  # type: ignore[method-assign]
+    if point == "within:callback":
+        Progress.acknowledge = never_written  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -21,12 +21,12 @@ def test_a_worker_killed_at_a_step_boundary_loses_nothing_and_doubles_nothing(wo
     with world.worker("tests.faults.killed_at", point, VISIBILITY_TIMEOUT="3") as first:
         world.enqueue({"jobId": 21, "listingId": 28, "assets": [PHOTO, PLAN]})
         assert first.wait(30) == -signal.SIGKILL
-    expected = 2 if point == "after:callback" else 1
+    expected = 2 if point == "within:callback" else 1
     with world.worker(VISIBILITY_TIMEOUT="3"):
         world.receiver.wait_for(expected)
         world.wait_until_settled()
     callbacks = world.receiver.callbacks
-    assert len(callbacks) == expected, "only a crash between acknowledgement and deletion repeats a callback"
+    assert len(callbacks) == expected, "only a crash before the acknowledgement is written repeats a callback"
     assert len({each.headers["webhook-id"] for each in callbacks}) == 1
     for callback in callbacks:
         assert callback.payload["status"] == "SUCCEEDED"
