@@ -38,7 +38,7 @@ def errors_mapped(what: str, of: Dependency | None = None) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
+        code = _code(error)
         if code in NOT_FOUND:
             raise NotFound(f"{what}: there is none") from error
         if code in CONFLICT:
@@ -68,17 +68,18 @@ def _evident(error: ClientError) -> bool | None:
 
     A HEAD has no body, so that all it says of expired credentials is 400.
     """
-    code = error.response.get("Error", {}).get("Code", "")
+    code = _code(error)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if _about_credentials(error) or code in _EVERYBODYS or "Throttl" in code or status in _EVERYBODYS_STATUS:
         return True
-    return (
-        False
-        if status == _FORBIDDEN or status >= _SERVER_ERROR or code == "400" or code.startswith("KMS.")
-        else None
-    )
+    if status == _FORBIDDEN or status >= _SERVER_ERROR or code == "400" or code.startswith("KMS."):
+        return False
+    return None
 
 
 def _about_credentials(error: ClientError) -> bool:
-    code = error.response.get("Error", {}).get("Code", "")
-    return code in _CREDENTIALS or error.operation_name.startswith("AssumeRole")
+    return _code(error) in _CREDENTIALS or error.operation_name.startswith("AssumeRole")
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")

@@ -118,7 +118,7 @@ def _delivery(message: MessageTypeDef) -> Message:
 
 
 def _sent_at(attributes: Mapping[MessageSystemAttributeNameType, str]) -> datetime | None:
-    """None, too, where it is no time: only the metrics want to know."""
+    """None, too, where it is no time: the job needs none."""
     try:
         return datetime.fromtimestamp(int(attributes["SentTimestamp"]) / 1000, UTC)
     except (KeyError, ValueError, OverflowError, OSError):

@@ -21,7 +21,7 @@ class JournalsRefused(ScriptedEndpoint):
     refuses = True
 
     def forward(self, method: str, path: str, headers: dict[str, str], body: bytes) -> AwsAnswer:  # type: ignore[override]
-        journal = "/work/21/" in path and operation_of(method, path, headers) == "PutObject"
+        journal = path.split("/")[-3:-1] == ["work", "21"] and operation_of(method, path, headers) == "PutObject"
         if journal and self.refuses:
             return INTERNAL_ERROR.answer("PutObject")
         return super().forward(method, path, headers, body)

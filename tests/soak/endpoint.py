@@ -123,7 +123,7 @@ def listing_of(text: bytes) -> str:
 
 def noted_in(path: str, body: bytes) -> str:
     """The message whose acknowledgement this journal notes, "" where it is none or notes none."""
-    journal = re.search(r"/work/\d+/([^/?]+)\.json$", path)
+    journal = re.search(r"(?<=/)work/\d+/([^/?]+)\.json$", path)
     return journal[1] if journal and re.search(rb'"acknowledged":\s*\{', body) else ""
 
 
