@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from domain import keys
 from domain.bundles import Bundles
@@ -33,6 +34,20 @@ NOW = datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC)
 JPEG = b"\xff\xd8\xff a photo"
 PDF = b"%PDF-1.7 a document"
 MP4 = b"\0\0\0\x18ftypmp42 a video"
+
+
+class Pixels:
+    """A picture in memory, which a weak reference can be had of."""
+
+
+def fail_holding(pictures: list[weakref.ref[Pixels]], error: Exception) -> NoReturn:
+    """Raise the error from a frame, and after another error, that hold a picture."""
+    pixels = Pixels()
+    pictures.append(weakref.ref(pixels))
+    try:
+        raise ConnectionError
+    except ConnectionError as cause:
+        raise error from cause
 
 
 class ManualClock:

@@ -11,7 +11,7 @@ from domain.errors import Code, Dependency, LeaseLost, Permanent, TimedOut, Tran
 from domain.model import Failure
 from domain.rendition_cache import RenditionCache
 from domain.run import Run
-from tests.fakes import FakeAttempt, SameThread, make_ports, threads
+from tests.fakes import FakeAttempt, Pixels, SameThread, fail_holding, make_ports, threads
 
 
 def run_of(attempt: FakeAttempt) -> Run:
@@ -97,10 +97,6 @@ def test_items_are_worked_on_side_by_side() -> None:
         assert each([1, 2], lambda _: both.wait() >= 0, pool, run_of(FakeAttempt()), CODE) == {1: True, 2: True}
 
 
-class Pixels:
-    """What a weak reference can be had of."""
-
-
 def out(of: Dependency = Dependency.BUCKET) -> Unavailable:
     return Unavailable("no route", of)
 
@@ -141,12 +137,8 @@ def test_an_outage_is_waited_for_without_a_thread_or_a_picture() -> None:
         if held:
             return item
         running.append(item)
-        pixels = Pixels()
-        held.append(weakref.ref(pixels))
         try:
-            raise ConnectionError
-        except ConnectionError as error:
-            raise out() from error
+            fail_holding(held, out())
         finally:
             running.remove(item)
 

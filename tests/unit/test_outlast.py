@@ -7,10 +7,7 @@ import pytest
 
 from domain.errors import Dependency, LeaseLost, Unavailable
 from domain.outlast import outlasting
-
-
-class Pixels:
-    """What a weak reference can be had of."""
+from tests.fakes import Pixels, fail_holding
 
 
 def out() -> Unavailable:
@@ -50,12 +47,7 @@ def test_what_the_operation_held_in_memory_isnt_held_in_the_meantime() -> None:
     def operation() -> None:
         if held:
             return
-        pixels = Pixels()
-        held.append(weakref.ref(pixels))
-        try:
-            raise ConnectionError
-        except ConnectionError as error:
-            raise out() from error
+        fail_holding(held, out())
 
     outlasting(lambda _: None if held[0]() is None else pytest.fail("the picture is still there"), operation)
     assert held
