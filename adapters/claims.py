@@ -15,7 +15,7 @@ from adapters.aws_errors import bucket_errors
 from adapters.conditional import put_work
 from domain import keys
 from domain.claims import Claim
-from domain.errors import Conflict, MediaError, NotFound
+from domain.errors import Conflict, MediaError, NotFound, Unavailable
 from domain.model import Origin, Source, Transcoding
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ class S3Claims:
     def name(self, source: Source, claim: Claim, transcoding: Transcoding) -> None:
         try:
             self.take(source, replace(claim, transcoding=transcoding), claim)
+        except Unavailable:
+            raise
         except MediaError as error:
             held = self.look(source) if isinstance(error, Conflict) else None
             if held and held.transcoding == transcoding:

@@ -44,4 +44,10 @@ class Claims(Protocol):
         """
 
     def name(self, source: Source, claim: Claim, transcoding: Transcoding) -> None:
-        """Write down what was submitted under the claim. An error is logged: the message's journal has it, too."""
+        """Write down what was submitted under the claim.
+
+        Any other error than these is logged: the message's journal has the transcoding, too.
+
+        Raises:
+            Unavailable: the bucket may be out.
+        """

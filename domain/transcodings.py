@@ -21,15 +21,22 @@ https://docs.aws.amazon.com/mediaconvert/latest/apireference/jobs.html
 
 
 def obtain(run: Run, source: Source, failed: Transcoding | None = None) -> Transcoding:
-    """The transcoding that the claim to the video names, or a new one that is submitted under a claim of ours.
+    """The transcoding that this message or the claim to the video knows, or a new one under a claim of ours.
 
-    `failed` is one whose failure another one may not share.
+    `failed` is one whose failure another one may not share. Called again after an outage it goes on from there:
+    what was submitted is named, and nothing is submitted twice.
 
     Raises:
+        Unavailable: the bucket or MediaConvert may be out.
         Transient: another job is about to submit it.
         Permanent: another upload owns the derivatives (VALIDATION_ERROR), or the video is refused for good.
     """
     claim = run.ports.claims.look(source)
+    known = run.attempt.progress.recall_transcoding(source)
+    if known and not (failed and known.id == failed.id):
+        if claim and claim.transcoding is None and claim.message_id == run.job.message_id:
+            run.ports.claims.name(source, claim, known)
+        return known
     if claim and claim.transcoding and _serves(run, source, claim, failed):
         run.attempt.progress.record_transcoding(claim.transcoding, submitted=False)
         return claim.transcoding
@@ -38,8 +45,10 @@ def obtain(run: Run, source: Source, failed: Transcoding | None = None) -> Trans
     taken = _take(run, source, ours, claim)
     submitted = run.ports.transcoder.submit(source, generation)
     transcoding = replace(submitted, resubmitted=failed is not None, recipe=source.origin.recipe)
-    run.ports.claims.name(source, taken, transcoding)
-    run.attempt.progress.record_transcoding(transcoding, submitted=True)
+    try:
+        run.ports.claims.name(source, taken, transcoding)
+    finally:
+        run.attempt.progress.record_transcoding(transcoding, submitted=True)
     return transcoding
 
 

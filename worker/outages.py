@@ -9,7 +9,7 @@ import structlog
 
 from domain.errors import Dependency, Unavailable
 from worker.metrics import Metrics
-from worker.outage import Affected, Outage
+from worker.outage import FORGET_AFTER, Affected, Outage
 
 LOOK_EVERY = 0.5
 """Seconds between two looks of a waiting job at whether it may try, or must end."""
@@ -74,9 +74,18 @@ class Outages:
 
         `in_hand` says whether there is any job that can try what is out.
         """
+        self._forget()
         with self._changed:
             limits = [self._outages[of].places(in_hand, self._clock()) for of in NEEDED_BY_ALL]
         return min((limit for limit in limits if limit is not None), default=None)
+
+    def _forget(self) -> None:
+        with self._changed:
+            forgotten = [of for of, outage in self._outages.items() if outage.forget(self._clock())]
+        for of in forgotten:
+            self._metrics.outage.labels(of).set(0)
+            why = f"no job has met it for {FORGET_AFTER:.0f} s"
+            structlog.get_logger().warning("outage forgotten", of=of, why=why)
 
     def named(self) -> dict[Dependency, str]:
         """What is out, with for how long and why."""

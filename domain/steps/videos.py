@@ -31,7 +31,7 @@ class Submission:
 
     @property
     def put_off(self) -> bool:
-        """Whether it can be submitted when an outage is over."""
+        """Whether it can be submitted, or named in its claim, when an outage is over."""
         return isinstance(self.error, Unavailable)
 
     def finished(self) -> Transcoding:
@@ -54,15 +54,14 @@ Submissions = Mapping[str, Submission | Failure]
 
 
 def submit(run: Run, sources: Iterable[Source]) -> Submissions:
-    """Submit a transcoding for each video that has none yet.
+    """Submit a transcoding for each video that has none yet, and name it in its claim.
 
     What goes wrong is kept for `wait` to raise, or to outlast: the photos of the job have nothing to do with it.
     """
 
     def one(source: Source) -> Submission:
         run.attempt.checkpoint()
-        known = run.attempt.progress.recall_transcoding(source)
-        return Submission(known) if known else _submit(run, source)
+        return _submit(run, source)
 
     unfinished = {source.raw.key: source for source in sources if run.attempt.progress.recall(source) is None}
     submitted = each(unfinished.values(), one, run.ports.assets, run, Kind.VIDEO.code)
@@ -94,7 +93,7 @@ def _submit(run: Run, source: Source, failed: Transcoding | None = None) -> Subm
 
 
 def _submit_put_off(run: Run, videos: Iterable[Source], submissions: Submissions) -> Submissions:
-    """Submit what couldn't be while MediaConvert or the bucket was out, waiting until it can be."""
+    """Submit, or name, what couldn't be while MediaConvert or the bucket was out, waiting until it can be."""
     put_off = {
         source: submission
         for source in videos
@@ -111,7 +110,7 @@ def _submit_put_off(run: Run, videos: Iterable[Source], submissions: Submissions
 
 def _obtain(run: Run, source: Source, failed: Transcoding | None) -> Submission:
     try:
-        if failed is None:
+        if run.attempt.progress.recall_transcoding(source) is None:
             check_sha256(run, source)
         return Submission(obtain(run, source, failed))
     except Unavailable:

@@ -103,7 +103,7 @@ def test_a_localstack_that_forgot_everything_is_deployed_anew_and_worked_on(stac
     stack.compose("restart", "--timeout", "0", "localstack")
     ask = ("exec", "-T", "worker", "sh", "-c", "media-worker health --ready || true")
     stack.wait_until(lambda: stack.lines("receive failed") != [], "failed poll")
-    stack.wait_until(lambda: stack.compose(*ask) == "ok\n", "queue")
     stack.up()
     check_told(stack, stack.photo(36), "SUCCEEDED")
+    stack.wait_until(lambda: stack.compose(*ask) == "ok\n", "backend that is no longer out")
     assert stack.inspect("worker")["State"]["StartedAt"] == started

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from adapters.claims import S3Claims, age_of
 from domain import keys
 from domain.claims import Claim, Claims
-from domain.errors import Conflict, Transient
+from domain.errors import Conflict, Unavailable
 from domain.kinds import AssetType
 from domain.model import Origin, Source, Transcoding
 from tests.contract.aws import Bucket
@@ -123,11 +123,20 @@ def test_one_that_expired_meanwhile_is_not_what_was_seen(bucket: Bucket) -> None
 
 
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
-def test_a_bucket_that_is_not_there_is_an_error_but_not_when_the_claim_is_named(bucket: Bucket) -> None:
+def test_a_bucket_that_is_not_there_is_an_outage(bucket: Bucket) -> None:
     claims = S3Claims(bucket.client, "no-such-bucket")
-    with pytest.raises(Transient):
+    with pytest.raises(Unavailable):
         claims.take(SOURCE, CLAIM, None)
-    with capture_logs() as logs:
+    with pytest.raises(Unavailable):
         claims.name(SOURCE, CLAIM, TRANSCODING)
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_that_a_claim_was_taken_over_is_said_when_it_is_named(bucket: Bucket) -> None:
+    claims = S3Claims(bucket.client, bucket.name)
+    first = claims.take(SOURCE, CLAIM, None)
+    claims.take(SOURCE, replace(CLAIM, message_id="m-2"), first)
+    with capture_logs() as logs:
+        claims.name(SOURCE, first, TRANSCODING)
     (line,) = logs
     assert (line["log_level"], line["transcoding"]) == ("warning", "t-1")

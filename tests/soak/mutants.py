@@ -101,10 +101,10 @@ MUTANTS = (
     Mutant(
         "forget a transcoding",
         "domain/steps/videos.py",
-        "known = run.attempt.progress.recall_transcoding(source)",
+        "return _submit(run, source)\n",
         "if FIFTH.of(run.job.message_id) and not run.attempt.first:  # neither journal nor claim is asked\n"
         "            return Submission(run.ports.transcoder.submit(source, 7))\n"
-        "        known = run.attempt.progress.recall_transcoding(source)",
+        "        return _submit(run, source)\n",
     ),
     Mutant(
         "no lease check",

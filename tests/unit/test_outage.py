@@ -6,6 +6,7 @@ import pytest
 
 from domain.errors import Dependency, Unavailable
 from worker.outage import (
+    FORGET_AFTER,
     LONGEST_INTERVAL,
     LONGEST_RETRY_AFTER,
     RAMP_OVER,
@@ -50,6 +51,16 @@ def begun(outage: Outage, error: Unavailable, count: int = 1) -> list[Affected]:
     return waiting
 
 
+def fails_twice_more(outage: Outage, job: Affected, error: Unavailable) -> bool:
+    """The job fails again after a success, and once more; returns whether it has failed alone."""
+    for trial in (1, 2):
+        outage.succeeded("GetObject", trial * LONGEST_INTERVAL)
+        tried = trial * LONGEST_INTERVAL + RAMP_SECONDS
+        assert outage.may_try(job, tried)
+        waits = outage.failed(job, again(error), tried)
+    return not waits
+
+
 def test_what_is_evident_counts_at_the_first_job(outage: Outage) -> None:
     begun(outage, unreachable())
     assert outage.out
@@ -91,11 +102,38 @@ def test_any_success_ends_it_where_nothing_could_be_reached(outage: Outage) -> N
     assert not outage.out
 
 
-def test_a_job_that_fails_again_after_a_success_has_failed_alone(outage: Outage) -> None:
+def test_a_job_that_fails_twice_more_each_time_after_a_success_has_failed_alone(outage: Outage) -> None:
     (job,) = begun(outage, throttled())
-    outage.succeeded("GetObject", 1)
-    assert not outage.failed(job, again(throttled()), 2)
+    assert fails_twice_more(outage, job, throttled())
     assert not outage.out, "nobody waits for a job that fails alone"
+
+
+def test_after_the_first_it_waits_and_nobody_with_it(outage: Outage) -> None:
+    (job,) = begun(outage, throttled())
+    outage.may_try(job, 1)
+    outage.succeeded("GetObject", 1)
+    assert outage.failed(job, again(throttled()), 2)
+    assert not outage.out
+    assert not outage.may_try(job, 2 + LONGEST_INTERVAL - 1)
+    assert outage.places(in_hand=True, now=2 + LONGEST_INTERVAL - 1)
+    assert outage.may_try(job, 2 + LONGEST_INTERVAL)
+
+
+def test_what_breaks_again_at_a_jobs_turn_is_an_outage_and_no_fault_of_the_job(outage: Outage) -> None:
+    (job,) = begun(outage, throttled())
+    outage.may_try(job, 1)
+    outage.succeeded("GetObject", 1)
+    assert outage.failed(job, again(throttled()), 2)
+    assert outage.may_try(job, 2 + LONGEST_INTERVAL)
+    assert outage.failed(job, again(throttled()), 13), "nobody has succeeded since"
+    assert outage.out
+
+
+def test_what_failed_in_one_job_alone_before_gets_no_second_chance(outage: Outage) -> None:
+    job = Affected(1)
+    assert not outage.failed(job, forbidden(), 0)
+    outage.succeeded("GetObject", 1)
+    assert not outage.failed(job, again(forbidden()), 2)
 
 
 def test_a_job_that_fails_in_the_same_way_later_on_has_met_another_outage(outage: Outage) -> None:
@@ -194,8 +232,7 @@ def test_jobs_that_have_ended_are_no_evidence_any_more(outage: Outage) -> None:
 
 def test_a_job_that_failed_alone_has_failed_alone_at_its_next_try_too(outage: Outage) -> None:
     (job,) = begun(outage, unreachable())
-    outage.succeeded("HeadObject", 60)
-    assert not outage.failed(job, again(unreachable()), 61)
+    assert fails_twice_more(outage, job, unreachable())
     assert not outage.failed(job, again(unreachable()), 62)
     assert not outage.out
 
@@ -223,3 +260,17 @@ def test_a_job_that_leaves_gives_its_turn_to_the_next(outage: Outage) -> None:
     first, second = begun(outage, unreachable(), count=2)
     outage.leave(first)
     assert outage.may_try(second, 1)
+
+
+def test_an_outage_that_no_job_meets_any_more_is_forgotten(outage: Outage) -> None:
+    (job,) = begun(outage, unreachable())
+    assert not outage.forget(FORGET_AFTER), "a job waits for its end"
+    outage.leave(job)
+    late = Affected(2)
+    assert outage.failed(late, unreachable(), 100)
+    outage.leave(late)
+    assert not outage.forget(100 + FORGET_AFTER - 1)
+    assert outage.out
+    assert outage.forget(100 + FORGET_AFTER)
+    assert not outage.out
+    assert not outage.forget(100 + FORGET_AFTER)

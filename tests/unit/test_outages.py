@@ -18,6 +18,7 @@ from tests.fakes import NOW
 from tests.wiring import JOB_TIMEOUT, VISIBILITY, Fakes, fakes
 from worker.assembly import Worker
 from worker.attempt import LAST_CALL, Attempt
+from worker.outage import FORGET_AFTER
 
 OUT = Unavailable("no route", Dependency.BUCKET)
 THROTTLED = Unavailable("slow down", Dependency.MEDIACONVERT, "CreateJob")
@@ -281,3 +282,14 @@ def test_where_each_try_hangs_the_job_is_seen_to_live_and_can_be_stopped(stage: 
     with pytest.raises(Stopped):
         outlasting(attempt.outlast, hang)
     assert stage.around.clock() - attempt.progress.moved_at <= 20
+
+
+def test_an_outage_that_no_job_meets_any_more_is_forgotten_and_that_is_said(stage: Stage) -> None:
+    stage.worker.outages.noticed(OUT)
+    assert stage.free() == 1, "a trial"
+    stage.around.clock.advance(FORGET_AFTER)
+    with capture_logs() as logs:
+        assert stage.free() == 1, "one at first, as when it is over"
+    assert [(line["event"], line["of"]) for line in logs] == [("outage forgotten", "bucket")]
+    assert not stage.worker.outages.named()
+    assert 'media_worker_outage{of="bucket"} 0.0' in stage.worker.metrics.render().decode()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from domain import keys
 from domain.claims import Claim
-from domain.errors import Conflict, Permanent, Transient
+from domain.errors import Conflict, Dependency, Permanent, Transient, Unavailable
 from domain.kinds import AssetType
 from domain.model import Job, Origin, Source, Transcoding, TranscodingResult
 from domain.rendition_cache import RenditionCache
@@ -60,6 +62,57 @@ def test_the_claim_is_written_before_the_submission_and_names_it_after(world: Wo
     assert [claim.transcoding for claim in seen] == [None]
     assert world.claim().transcoding == transcoding
     assert world.claim().origin == world.source().origin
+
+
+def out(at: str) -> Callable[[str], None]:
+    """The bucket is out at the claims' method `at`."""
+
+    def before(method: str) -> None:
+        if method == at:
+            raise Unavailable(method, Dependency.BUCKET)
+
+    return before
+
+
+def test_a_claim_that_could_not_be_named_is_named_by_the_next_try_and_nothing_is_submitted_twice(
+    world: World,
+) -> None:
+    attempt = FakeAttempt()
+    world.claims.before = out("name")
+    with pytest.raises(Unavailable):
+        world.obtain(attempt=attempt)
+    assert world.claim().transcoding is None
+    world.claims.before = lambda method: None
+    world.claims.age = CLAIM_SECONDS * 10
+    submitted = world.obtain(attempt=attempt)
+    assert world.claim().transcoding == submitted
+    assert len(world.transcoder.submitted) == 1
+    assert attempt.progress.transcodings == (submitted,)
+
+
+def test_a_second_submission_whose_claim_could_not_be_named_is_the_one_that_the_next_try_names(
+    world: World,
+) -> None:
+    attempt = FakeAttempt()
+    first = world.obtain(attempt=attempt)
+    world.transcoder.results[first.id] = CURABLE
+    world.claims.before = out("name")
+    with pytest.raises(Unavailable):
+        world.obtain(attempt=attempt, failed=first)
+    world.claims.before = lambda method: None
+    second = world.obtain(attempt=attempt, failed=first)
+    assert second.resubmitted
+    assert world.claim().transcoding == second
+    assert len(world.transcoder.submitted) == 2
+
+
+def test_the_claim_of_another_message_is_not_named_for_it(world: World) -> None:
+    attempt = FakeAttempt()
+    ours = world.obtain(attempt=attempt)
+    source = world.source()
+    world.claims.take(source, Claim(source.origin, 2, "m-2"), world.claim())
+    assert world.obtain(attempt=attempt) == ours
+    assert world.claim().transcoding is None
 
 
 def test_any_message_finds_it_and_writes_it_into_its_own_journal(world: World) -> None:

@@ -340,6 +340,28 @@ def test_a_video_that_cant_be_submitted_while_mediaconvert_is_out_is_submitted_a
     assert world.transcoder.submitted == [(VIDEO, False)]
 
 
+def test_a_claim_that_cant_be_named_while_the_bucket_is_out_is_named_before_its_video_is_waited_for(
+    world: World,
+) -> None:
+    attempt, refusals = FakeAttempt(), iter([1, 2])
+    attempt.outages = 1
+
+    def refuse(method: str) -> None:
+        if method == "name" and next(refusals, None):
+            raise Unavailable(method, Dependency.BUCKET)
+
+    def look(method: str) -> None:
+        if method == "result":
+            claims = [claim.transcoding and claim.transcoding.id for claim in world.claims.claims.values()]
+            assert claims == ["t-1"]
+
+    world.claims.before, world.transcoder.before = refuse, look
+    report = world.run(PHOTO, VIDEO, attempt=attempt)
+    assert report.status is Status.SUCCEEDED
+    assert attempt.outlasted == ["name"], "the first refusal isn't waited for: there are photos to render"
+    assert world.transcoder.submitted == [(VIDEO, False)]
+
+
 def test_a_resubmission_in_an_outage_is_made_when_it_is_over(world: World) -> None:
     attempt, refusals = FakeAttempt(), iter([throttled(), throttled()])
     attempt.outages = 1
