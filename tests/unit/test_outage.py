@@ -274,3 +274,14 @@ def test_an_outage_that_no_job_meets_any_more_is_forgotten(outage: Outage) -> No
     assert outage.forget(100 + FORGET_AFTER)
     assert not outage.out
     assert not outage.forget(100 + FORGET_AFTER)
+
+
+def test_another_thing_of_the_job_that_fails_has_its_second_chance_too(outage: Outage) -> None:
+    (job,) = begun(outage, throttled())
+    outage.succeeded("GetObject", 1)
+    assert outage.failed(job, again(throttled()), 7), "doubted"
+    assert outage.may_try(job, 17)
+    outage.succeeded("GetObject", 17)
+    assert outage.failed(job, throttled(), 100)
+    outage.succeeded("GetObject", 101)
+    assert outage.failed(job, again(throttled()), 107)
