@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from adapters.endpoint import Endpoint, NoAnswer
+from adapters.signature import standard_signature
 from domain.errors import Dependency, Transient, Unavailable
 from domain.model import Report
 from domain.outlast import outlasting
@@ -115,13 +115,11 @@ class SignedCallback:
         """The signature headers: the one that today's backend checks, and those of https://www.standardwebhooks.com."""
         webhook_id = webhook_id_of(report)
         timestamp = str(int(self._now().timestamp()))
-        signed = f"{webhook_id}.{timestamp}.".encode() + body
         return {
             "X-Toq-Signature": hmac.new(self._secret, body, hashlib.sha256).hexdigest(),
             "webhook-id": webhook_id,
             "webhook-timestamp": timestamp,
-            "webhook-signature": "v1,"
-            + base64.b64encode(hmac.new(self._secret, signed, hashlib.sha256).digest()).decode(),
+            "webhook-signature": standard_signature(self._secret, webhook_id, timestamp, body),
         }
 
     def _delay(self, retry_after: str) -> float:

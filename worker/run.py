@@ -25,7 +25,7 @@ WATCH_SECONDS = 1.0
 def run(signals: Signals) -> int:
     """Work until SIGTERM or SIGINT; 2 where settings are bad, 1 where the start failed or a job is stuck."""
     try:
-        settings = load_settings()
+        settings = load_settings(Settings)
     except BadSettings as error:
         print(error, file=sys.stderr)
         return 2

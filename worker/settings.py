@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from dotenv import load_dotenv
 from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError, ValidationInfo
@@ -56,15 +56,35 @@ def _under_a_key_of_their_own(contents: Contents, info: ValidationInfo) -> Conte
     return contents
 
 
-class Settings(BaseSettings):
-    """The contract's section 5; each field's environment variable is its name in capitals."""
+class _Environment(BaseSettings):
+    """Each field's environment variable is its name in capitals."""
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
+
+class Signing(_Environment):
+    """What a callback is signed with."""
+
+    callback_secret: Annotated[SecretStr, Field(min_length=16)]
+
+
+class Place(_Environment):
+    """Where the jobs are: enough to look at them."""
+
     queue_url: str
     media_bucket: str
+    aws_region: str | None = None
+    aws_endpoint_url: str | None = None
+
+    @property
+    def queue_name(self) -> str:
+        return self.queue_url.rpartition("/")[2]
+
+
+class Settings(Place, Signing):
+    """The contract's section 5."""
+
     callback_url: HttpUrl
-    callback_secret: Annotated[SecretStr, Field(min_length=16)]
     callback_provider: str = "STEP_FUNCTIONS"
     finalization_provider: str = "STEP_FUNCTIONS_FINALIZATION"
     callback_partial_as: Literal["PARTIAL_SUCCESS", "SUCCEEDED"] = "PARTIAL_SUCCESS"
@@ -89,12 +109,6 @@ class Settings(BaseSettings):
     max_video_bytes: Annotated[int, Field(ge=1)] = 20 * 1024 * MIB
     max_photo_pixels: Annotated[int, Field(ge=1)] = 100_000_000
     ecs_agent_uri: str | None = None
-    aws_region: str | None = None
-    aws_endpoint_url: str | None = None
-
-    @property
-    def queue_name(self) -> str:
-        return self.queue_url.rpartition("/")[2]
 
     @property
     def bundles(self) -> Bundles:
@@ -110,11 +124,14 @@ class Settings(BaseSettings):
         }
 
 
+Form = TypeVar("Form", bound=_Environment)
+
+
 class BadSettings(Exception):
     """Settings are missing or impossible: a line for each, naming its variable and never its value."""
 
 
-def load_settings() -> Settings:
+def load_settings(form: type[Form]) -> Form:
     """Read the environment, and `.env` for what isn't in it.
 
     Raises:
@@ -122,7 +139,7 @@ def load_settings() -> Settings:
     """
     load_dotenv(Path(".env"))
     try:
-        return Settings()
+        return form()
     except ValidationError as error:
         lines = (f"{'.'.join(map(str, bad['loc'])).upper()}: {_say(bad['msg'])}" for bad in error.errors())
         raise BadSettings("\n".join(lines)) from None

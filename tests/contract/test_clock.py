@@ -11,7 +11,7 @@ from domain.queue import Message
 from tests.contract.aws import Bucket, QueuePair
 from tests.linux import LINUX_ONLY
 from worker.bootstrap import build
-from worker.settings import load_settings
+from worker.settings import Settings, load_settings
 
 CLOCK_BOOTTIME = 7
 """Linux's number of it; the types of other systems lack the name."""
@@ -33,7 +33,7 @@ def test_a_lease_runs_out_while_the_machine_is_suspended(monkeypatch: pytest.Mon
     }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
-    leases = build(load_settings()).leases
+    leases = build(load_settings(Settings)).leases
     started = time.clock_gettime(CLOCK_BOOTTIME)
     lease = leases.open(Message("m-1", "handle", "{}", 1, {}), started)
     assert leases.holds(lease)

@@ -39,7 +39,7 @@ def _only_these(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_the_defaults_are_those_of_the_contract() -> None:
-    settings = load_settings()
+    settings = load_settings(Settings)
     assert settings.callback_provider == "STEP_FUNCTIONS"
     assert settings.zip_key_template == "{listing_id}/processed/zip/{listing_id}.zip"
     assert settings.worker_concurrency == 8
@@ -59,7 +59,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
 def test_a_missing_setting_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(name)
     with pytest.raises(BadSettings) as bad:
-        load_settings()
+        load_settings(Settings)
     assert str(bad.value) == f"{name}: is required"
 
 
@@ -92,7 +92,7 @@ def test_an_impossible_setting_is_named_in_one_line_and_its_value_is_not(
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(BadSettings) as bad:
-        load_settings()
+        load_settings(Settings)
     assert str(bad.value).startswith(f"{name}: ")
     assert "\n" not in str(bad.value)
     if name == "CALLBACK_SECRET":
@@ -103,7 +103,7 @@ def test_every_bad_setting_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("QUEUE_URL")
     monkeypatch.setenv("HTTP_PORT", "x")
     with pytest.raises(BadSettings) as bad:
-        load_settings()
+        load_settings(Settings)
     assert [line.partition(":")[0] for line in str(bad.value).splitlines()] == ["QUEUE_URL", "HTTP_PORT"]
 
 
@@ -114,7 +114,7 @@ def test_a_dotenv_file_fills_in_what_the_environment_lacks(
     monkeypatch.setenv("AWS_REGION", "")  # so that it is put back after the test
     monkeypatch.delenv("AWS_REGION")
     (tmp_path / ".env").write_text("MEDIA_BUCKET=from-the-file\nAWS_REGION=sa-east-1\n")
-    settings = load_settings()
+    settings = load_settings(Settings)
     assert settings.media_bucket == "from-the-environment"
     assert settings.aws_region == "sa-east-1"
 
@@ -131,12 +131,12 @@ def test_originals_need_a_key_that_no_processing_job_writes_to(
     template: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ZIP_KEY_TEMPLATE", template)
-    assert load_settings().bundles == Bundles(template, Contents.PROCESSED)
+    assert load_settings(Settings).bundles == Bundles(template, Contents.PROCESSED)
     monkeypatch.setenv("BUNDLE_CONTENTS", "originals")
     with pytest.raises(
         BadSettings, match=r"^BUNDLE_CONTENTS: originals need a ZIP_KEY_TEMPLATE of their own"
     ) as bad:
-        load_settings()
+        load_settings(Settings)
     assert "\n" not in str(bad.value)
 
 
@@ -144,7 +144,7 @@ def test_a_bad_template_is_named_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZIP_KEY_TEMPLATE", "all.zip")
     monkeypatch.setenv("BUNDLE_CONTENTS", "originals")
     with pytest.raises(BadSettings, match=r"^ZIP_KEY_TEMPLATE: ") as bad:
-        load_settings()
+        load_settings(Settings)
     assert "\n" not in str(bad.value)
 
 
@@ -155,7 +155,7 @@ def profile(name: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
         assert variable.lower() in Settings.model_fields
         assert value
         monkeypatch.setenv(variable, value)
-    return load_settings()
+    return load_settings(Settings)
 
 
 def test_the_profile_of_the_first_backend(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,7 +172,7 @@ def test_the_profile_of_the_newest_backend(monkeypatch: pytest.MonkeyPatch) -> N
 def test_every_kind_has_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     for number, kind in enumerate(Kind, start=1):
         monkeypatch.setenv(f"MAX_{kind.name}_BYTES", str(number))
-    assert load_settings().limits == {kind: number for number, kind in enumerate(Kind, start=1)}
+    assert load_settings(Settings).limits == {kind: number for number, kind in enumerate(Kind, start=1)}
 
 
 def test_without_affinity_or_control_groups_all_cpus_are_usable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +189,7 @@ def test_without_affinity_or_control_groups_all_cpus_are_usable(monkeypatch: pyt
 
 
 def test_the_secret_is_not_shown() -> None:
-    assert SECRET not in repr(load_settings())
+    assert SECRET not in repr(load_settings(Settings))
 
 
 def test_the_page_of_the_contract_names_every_setting_with_its_default() -> None:

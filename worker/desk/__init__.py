@@ -1,0 +1,1 @@
+"""The operators' commands. `run` and `health` import nothing of it."""
