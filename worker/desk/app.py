@@ -37,7 +37,6 @@ def _app(others: Mapping[str, str]) -> typer.Typer:
         "rich_markup_mode": None,
         "pretty_exceptions_enable": False,
         "add_completion": False,
-        "no_args_is_help": True,
     }
     app = typer.Typer(help="Processes a listing's uploads.", **options)
     for name, what in others.items():

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from tests.unit.desk.conftest import Command
@@ -38,10 +35,3 @@ def test_a_mistake_is_one_line_with_what_to_do(command: Command, arguments: tupl
 @pytest.mark.parametrize("words", [(), ("run",), ("health",), *ALL])
 def test_the_version_is_told_everywhere(command: Command, words: tuple[str, ...]) -> None:
     assert command(*words, "--version")[0] == 0
-
-
-@pytest.mark.parametrize("module", ["worker.run", "worker.probe", "worker.cli"])
-def test_the_service_imports_nothing_of_the_desk(module: str) -> None:
-    script = f"import sys, {module}; print(*(m for m in sys.modules if m in ('typer', 'rich', 'worker.desk')))"
-    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert said == "\n"
