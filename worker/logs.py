@@ -44,7 +44,9 @@ def configure(level: str, form: str) -> None:
         structlog.processors.format_exc_info,
     ]
     renderers: list[structlog.typing.Processor] = (
-        [_escape, structlog.dev.ConsoleRenderer()] if form == "console" else [structlog.processors.JSONRenderer()]
+        [_escape, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        if form == "console"
+        else [structlog.processors.JSONRenderer()]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

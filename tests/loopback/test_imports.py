@@ -8,8 +8,16 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["worker.run", "worker.probe", "worker.cli"])
-def test_the_service_imports_nothing_of_the_desk(module: str) -> None:
-    script = f"import sys, {module}; print(*(m for m in sys.modules if m in ('typer', 'rich', 'worker.desk')))"
+# structlog imports rich by itself, where it is installed
+@pytest.mark.parametrize(
+    ("module", "unwanted"),
+    [
+        ("worker.run", "typer worker.desk"),
+        ("worker.probe", "typer worker.desk rich"),
+        ("worker.cli", "typer rich"),
+    ],
+)
+def test_the_service_imports_nothing_of_the_desk(module: str, unwanted: str) -> None:
+    script = f"import sys, {module}; print(*sys.modules.keys() & set({unwanted!r}.split()))"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
     assert said == "\n"
