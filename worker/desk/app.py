@@ -9,6 +9,7 @@ import typer
 from typer.exceptions import TyperException
 
 from domain.errors import MediaError
+from worker.desk.check import check
 from worker.desk.errors import DeskError
 from worker.desk.verify import verify
 from worker.settings import BadSettings
@@ -41,6 +42,7 @@ def _app(others: Mapping[str, str]) -> typer.Typer:
     app = typer.Typer(help="Processes a listing's uploads.", **options)
     for name, what in others.items():
         app.command(name, help=what)(lambda: None)
+    app.command()(check)
     app.command()(verify)
     return app
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.desk.conftest import Command
 
-ALL = (("verify",),)
+ALL = (("check",), ("verify",))
 """Every command of typer's; a test of the help compares it."""
 
 
