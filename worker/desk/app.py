@@ -21,6 +21,8 @@ from worker.settings import BadSettings
 
 PROGRAM = "media-worker"
 FAILED, MISUSED = 1, 2
+CTRL_C = 130
+"""What typer makes of it."""
 
 
 def main(arguments: Sequence[str], others: Mapping[str, str]) -> int:
@@ -34,7 +36,9 @@ def main(arguments: Sequence[str], others: Mapping[str, str]) -> int:
         return _fail(str(error), MISUSED)
     except (DeskError, MediaError) as error:
         return _fail(str(error), FAILED)
-    except (KeyboardInterrupt, typer.Abort):
+    except typer.Abort:
+        return _fail("interrupted", FAILED)
+    if status == CTRL_C:
         return _fail("interrupted", FAILED)
     return status if isinstance(status, int) else 0
 
