@@ -36,6 +36,7 @@ class _Attempt(_Form):
     ending: Ending
     message: str
     code: Code | None
+    step: str = ""
 
 
 class _Derivatives(_Form):
@@ -111,7 +112,7 @@ class JournalForm(_Form):
     def journal(self) -> Journal:
         """What it says."""
         return Journal(
-            tuple(Ended(a.number, a.at, a.ending, a.message, a.code) for a in self.attempts),
+            tuple(Ended(a.number, a.at, a.ending, a.message, a.code, a.step) for a in self.attempts),
             tuple(Derivatives(d.raw_key, d.etag, d.type, d.keys, d.width, d.height) for d in self.derivatives),
             tuple(
                 Transcoding(t.raw_key, t.etag, t.id, t.width, t.height, t.resubmitted, t.recipe)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -28,6 +29,7 @@ from adapters.message_fields import (
     Text,
     Traceparent,
     TypeName,
+    message_id,
     traceparent,
 )
 from domain.errors import LONGEST_TEXT
@@ -135,7 +137,8 @@ def _named(body: Any, message: Message) -> Job:
         name = Name.model_validate(body, context=dropped)
     except ValidationError as error:
         raise Malformed(f"the message names no job: {_explain(error)}", None) from None
-    trace = _trace(message, dropped) or name.traceparent
+    trace = _attribute(message, "Traceparent", traceparent, dropped) or name.traceparent
+    original = _attribute(message, "OriginalMessageId", message_id, dropped)
     if dropped:
         structlog.get_logger().warning("bad optional fields dropped", fields=sorted(dropped))
     listing_id, other = name.listing_id or name.listing_identity_id, name.listing_identity_id
@@ -145,21 +148,21 @@ def _named(body: Any, message: Message) -> Job:
     return Job(
         name.job_id,
         listing_id,
-        message.message_id,
+        original or message.message_id,
         batch_id=name.batch_id,
         traceparent=trace,
         kind=kind,
     )
 
 
-def _trace(message: Message, dropped: set[str]) -> str | None:
+def _attribute(message: Message, name: str, check: Callable[[str], str], dropped: set[str]) -> str | None:
     """The attribute, where it is good; a bad one is added to what was dropped."""
     try:
-        return traceparent(message.attributes["Traceparent"])
+        return check(message.attributes[name])
     except KeyError:
         return None
     except ValueError:
-        dropped.add("Traceparent")
+        dropped.add(name)
         return None
 
 

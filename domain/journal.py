@@ -23,13 +23,14 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """One attempt that ended: `number` is its receive count."""
+    """One attempt that ended in `step`: `number` is its receive count. `step` is empty where none had begun."""
 
     number: int
     at: datetime
     ending: Ending
     message: str
     code: Code | None = None
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,7 +192,7 @@ class Attempt(Protocol):
 
     @property
     def first(self) -> bool:
-        """Whether this is the first receive."""
+        """Whether nothing was written for the message yet: its first receive, and it was never in the DLQ."""
 
     def step(self, name: str) -> AbstractContextManager[dict[str, int]]:
         """Time and log one step of the pipeline; what it counts goes into the mapping."""

@@ -67,7 +67,7 @@ class Attempt:
 
     @property
     def first(self) -> bool:
-        return self.receive == 1
+        return self.receive == 1 and self.lease.message.message_id == self.job.message_id
 
     @property
     def last(self) -> bool:

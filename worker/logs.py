@@ -18,6 +18,8 @@ def naming(message: Message, job: Job | None = None) -> AbstractContextManager[N
     if job:
         trace_id = job.traceparent.split("-")[1] if job.traceparent else None
         names |= {"job_id": job.job_id, "listing_id": job.listing_id, "trace_id": trace_id}
+        if job.message_id != message.message_id:
+            names["original_message_id"] = job.message_id
     return structlog.contextvars.bound_contextvars(**names)
 
 

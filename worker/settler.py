@@ -62,6 +62,7 @@ class Settler:
 
     def _settle(self, settlement: Settlement, outcome: Report | Exception, attempt: Attempt) -> None:
         self._metrics.attempts.labels(settlement.ending).inc()
+        step = attempt.progress.current_step
         if isinstance(outcome, Report):
             self._note_assets(outcome)
         if isinstance(outcome, Report | AlreadyAcknowledged):
@@ -69,9 +70,9 @@ class Settler:
         elif settlement.final:
             # Whether the lease holds or not: nobody gets the message any more, the queue moves it to its DLQ.
             self._report_failure(outcome, attempt)
-            self._leave(settlement, attempt)
+            self._leave(settlement, attempt, step)
         else:
-            self._leave(settlement, attempt)
+            self._leave(settlement, attempt, step)
 
     def _delete(self, settlement: Settlement, attempt: Attempt) -> None:
         """Whichever receive deletes the message counts its job, or the last one."""
@@ -85,12 +86,12 @@ class Settler:
         else:
             structlog.get_logger().error("message not deleted; it comes back and is deleted then")
 
-    def _leave(self, settlement: Settlement, attempt: Attempt) -> None:
+    def _leave(self, settlement: Settlement, attempt: Attempt, step: str) -> None:
         """Show the message again. Its journal is written before that, or else within the delay."""
         if settlement.delay:
             self._show_again(attempt.lease, settlement.delay)
         attempt.progress.save(
-            Ended(attempt.receive, self._now(), settlement.ending, settlement.why, settlement.code)
+            Ended(attempt.receive, self._now(), settlement.ending, settlement.why, settlement.code, step)
         )
         structlog.get_logger().warning(
             "attempt failed; message left to the queue",

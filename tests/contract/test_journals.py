@@ -23,7 +23,7 @@ PHOTO = Derivatives(
 )
 PLAN = Derivatives("28/raw/project/doc/p.pdf", "e2", AssetType.PROJECT_DOC, {Size.ORIGINAL: "28/processed/p.pdf"})
 FIRST = Ended(1, NOW, Ending.TRANSIENT, "S3 was down", Code.ZIP_FAILED)
-SECOND = Ended(2, NOW, Ending.RELEASED, "shut down")
+SECOND = Ended(2, NOW, Ending.RELEASED, "shut down", step="photos")
 
 BEGUN = Begun(1, NOW)
 DONE = Acknowledged(Status.SUCCEEDED, NOW)
@@ -33,13 +33,14 @@ VIDEO = Transcoding("28/raw/video/v.mp4", "e4", "t-1", 640, 360, True)
 
 KEY = "28/work/21/m-1.json"
 OLD_KEY = "28/work/21.json"
-ATTEMPT = {
+OLD_ATTEMPT = {
     "number": 1,
     "at": "2026-01-05T12:00:00Z",
     "ending": "transient",
     "message": "S3 was down",
     "code": "ZIP_FAILED",
 }
+ATTEMPT = {**OLD_ATTEMPT, "step": ""}
 MADE = {
     "rawKey": "28/raw/photo/a.jpg",
     "etag": "e1",
@@ -66,7 +67,7 @@ WRITTEN = {
 
 OLD = {
     "messageId": "m-1",
-    "attempts": [ATTEMPT],
+    "attempts": [OLD_ATTEMPT],
     "products": [MADE],
     "transcodings": [{**SUBMITTED, "second": True}],
 }

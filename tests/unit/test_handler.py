@@ -5,6 +5,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -382,6 +383,99 @@ def test_one_trace_is_enough_to_be_tried_a_last_time(world: World) -> None:
     world.receive()
     assert world.reports() == [Status.SUCCEEDED]
     assert world.queue.deleted == [message_id]
+
+
+def requeue(world: World, message_id: str, *assets: str) -> str:
+    """Send the job back as an operator does; returns the id of the new message."""
+    return world.queue.send(
+        json.dumps({"jobId": 21, "listingId": 28, "assets": assets or [PHOTO]}), OriginalMessageId=message_id
+    )
+
+
+def test_a_message_that_was_sent_back_though_its_job_is_done_is_only_deleted(world: World) -> None:
+    world.acknowledge("m-0", Status.SUCCEEDED)
+    again = requeue(world, "m-0")
+    world.receive()
+    assert world.queue.deleted == [again]
+    assert world.objects.calls == []
+    assert world.reports() == []
+
+
+def test_a_failure_that_was_told_is_not_told_again_when_the_message_is_sent_back(world: World) -> None:
+    message_id = world.send(MISSING)
+    world.receive_until_settled()
+    again = requeue(world, message_id, MISSING)
+    world.receive_until_settled()
+    assert world.queue.dead == [message_id, again]
+    assert world.reports() == [Status.VALIDATION_FAILED]
+    assert world.endings(message_id) == [(n, Ending.PERMANENT) for n in (1, 2, 3, 1, 2, 3)], "one journal"
+
+
+def test_a_success_after_a_failure_that_was_told_is_told_under_the_same_id(world: World) -> None:
+    message_id = world.send(MISSING)
+    world.receive_until_settled()
+    world.objects.put(MISSING, JPEG)
+    again = requeue(world, message_id, MISSING)
+    world.receive_until_settled()
+    assert world.queue.deleted == [again]
+    assert world.reports() == [Status.VALIDATION_FAILED, Status.SUCCEEDED]
+    assert {report.job.message_id for report in world.backend.reports} == {message_id}
+
+
+DIED_LONG_AGO = Journal(
+    (Ended(3, NOW - timedelta(hours=1), Ending.PERMANENT, "poison", Code.POISON_MESSAGE),),
+    begun=(Begun(2, NOW - timedelta(hours=1)),),
+    acknowledged=Acknowledged(Status.PROCESSING_FAILED, NOW - timedelta(hours=1)),
+)
+
+
+def test_what_died_before_a_message_was_sent_back_makes_no_poison_of_it(world: World) -> None:
+    world.journals.journals["m-0"] = DIED_LONG_AGO
+    again = requeue(world, "m-0")
+    world.queue.held[0].receive_count = MAX_RECEIVES - 1
+    world.receive()
+    assert world.reports() == [Status.SUCCEEDED]
+    assert world.queue.deleted == [again]
+
+
+def test_a_message_that_was_sent_back_and_only_dies_is_poison_again(world: World) -> None:
+    world.journals.journals["m-0"] = DIED_LONG_AGO
+    requeue(world, "m-0")
+    for _ in range(MAX_RECEIVES - 1):
+        world.die()
+    world.receive()
+    assert world.images.rendered == []
+    assert world.journals.journals["m-0"].attempts[-1].code is Code.POISON_MESSAGE
+    assert world.reports() == [], "that failure was told before"
+
+
+@pytest.mark.parametrize(
+    ("asset", "step"), [(PHOTO, "zip"), (MISSING, "consolidate")], ids=["bundling", "nothing valid"]
+)
+def test_the_journal_says_in_which_step_each_attempt_ended_the_last_one_too(
+    world: World, asset: str, step: str
+) -> None:
+    message_id = world.send(asset)
+
+    def before(method: str, key: str) -> None:
+        if method == "replace":
+            raise Transient("S3 is down")
+
+    world.objects.before = before
+    world.receive_until_settled()
+    assert [one.step for one in world.journals.journals[message_id].attempts] == [step] * MAX_RECEIVES
+
+
+def test_both_ids_of_a_message_that_was_sent_back_are_in_its_log(world: World) -> None:
+    again = requeue(world, "m-0")
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        world.receive()
+    (line,) = [line for line in logs if line["event"] == DELETED]
+    assert (line["message_id"], line["original_message_id"]) == (again, "m-0")
+    world.send()
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        world.receive()
+    assert not any("original_message_id" in line for line in logs)
 
 
 def test_what_names_no_job_is_only_left(world: World) -> None:

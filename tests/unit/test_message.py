@@ -185,6 +185,24 @@ def test_a_bad_attribute_is_named_in_the_same_warning() -> None:
     assert [line["fields"] for line in log] == [["Traceparent", "batchId"]]
 
 
+@pytest.mark.parametrize("original", ["m-0", "A" * 100, "8f14e45f-ea5e-4b1e-9d1a-1f0e7c2b7a55", "_"])
+def test_a_message_that_was_sent_back_keeps_its_id(original: str) -> None:
+    assert parse_message(message(body(), OriginalMessageId=original)).message_id == original
+    with pytest.raises(Malformed) as malformed:
+        parse_message(message(body(assets=[]), OriginalMessageId=original))
+    assert malformed.value.job
+    assert malformed.value.job.message_id == original
+
+
+@pytest.mark.parametrize("original", ["", "A" * 101, "m/0", "m.0", "m 0", "m-0\n", "\u00e4"])
+def test_any_other_original_id_is_dropped_and_named(original: str) -> None:
+    with capture_logs() as log:
+        assert parse_message(message(body(), OriginalMessageId=original)).message_id == "m-1"
+    assert log == [
+        {"event": "bad optional fields dropped", "fields": ["OriginalMessageId"], "log_level": "warning"}
+    ]
+
+
 def test_the_older_name_of_the_listing_stands_in_for_a_bad_newer_one() -> None:
     assert parse_message(message(body(listingId="abc", listingIdentityId=28))).listing_id == 28
 
