@@ -39,12 +39,12 @@ CHEAP_SECONDS = 10
 
 
 def cheap_checks(settings: Settings) -> Mapping[str, Check]:
-    """Those that a start can afford: four requests, and a name."""
+    """Those that a start can afford: three requests, and a name."""
     clients = _clients(settings)
     return {
         "queue": partial(_queue, clients, settings.queue_url),
         "backend": lambda: filter(None, [resolve(str(settings.callback_url))]),
-        **_of_the_machine(clients, settings),
+        **_of_clock_and_cpus(clients, settings),
     }
 
 
@@ -64,7 +64,8 @@ def all_checks(settings: Settings, callback: bool) -> Mapping[str, Check]:
     }
     if callback:
         checks["backend: callback"] = partial(_callback, settings)
-    return {**checks, **_of_the_machine(clients, settings)}
+    memory: dict[str, Check] = {"memory": lambda: [machine.judge_memory(_sizing(settings), usable_memory())]}
+    return {**checks, **_of_clock_and_cpus(clients, settings), **memory}
 
 
 def check_beside(settings: Settings) -> None:
@@ -128,10 +129,12 @@ def _callback(settings: Settings) -> Iterator[Finding]:
     yield judge_callback(*call_back_for_no_job(url, secret, form.body, CALLBACK_SECONDS))
 
 
-def _of_the_machine(clients: LookClients, settings: Settings) -> Mapping[str, Check]:
-    sizing = machine.Sizing(settings.worker_concurrency, settings.image_threads, settings.max_photo_pixels)
+def _of_clock_and_cpus(clients: LookClients, settings: Settings) -> Mapping[str, Check]:
     return {
         "clock": lambda: [machine.judge_clock(ahead_of_aws(clients, settings.queue_url))],
-        "CPUs": lambda: [machine.judge_cpus(sizing, usable_cpus())],
-        "memory": lambda: [machine.judge_memory(sizing, usable_memory())],
+        "CPUs": lambda: [machine.judge_cpus(_sizing(settings), usable_cpus())],
     }
+
+
+def _sizing(settings: Settings) -> machine.Sizing:
+    return machine.Sizing(settings.worker_concurrency, settings.image_threads, settings.max_photo_pixels)

@@ -66,7 +66,7 @@ def _what_is_wrong(spoiled: int, signed: int) -> tuple[str, str]:
         return "redirects aren't followed: no callback arrives", "set CALLBACK_URL to where the redirect leads"
     if signed in _SERVER_ERROR:
         return "the backend fails; such answers are taken for an outage of its own", "look at the backend's log"
-    if signed in _BAD:
+    if signed in _BAD and spoiled in {signed, *_REFUSED}:
         return (
             "no callback arrives: path, method or body isn't taken",
             "look at CALLBACK_URL and the backend's log",
