@@ -115,12 +115,22 @@ def processed_prefix(listing_id: int) -> str:
 
 
 def journal_key(listing_id: int, job_id: int, message_id: str) -> str:
-    return f"{listing_id}/work/{job_id}/{_UNSAFE.sub('-', message_id)}.json"
+    return f"{journals_prefix(listing_id, job_id)}{_UNSAFE.sub('-', message_id)}.json"
+
+
+def journals_prefix(listing_id: int, job_id: int) -> str:
+    """Where the journals of all messages of a job are, each under its message's id."""
+    return f"{listing_id}/work/{job_id}/"
 
 
 def old_journal_key(listing_id: int, job_id: int) -> str:
     """Until 0.1, where all messages of a job shared a journal, that of the last one to write."""
     return f"{listing_id}/work/{job_id}.json"
+
+
+def check_key(number: str) -> str:
+    """Of an object that a check puts, to see whether it may: of no listing, because there is no listing 0."""
+    return f"0/work/checks/{number}.json"
 
 
 def bundle_key(template: str, listing_id: int, batch_id: str | int | None, job_id: int) -> str:

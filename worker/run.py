@@ -19,6 +19,7 @@ from worker.metrics import Metrics
 from worker.service import Service
 from worker.settings import BadSettings, Logging, Settings, load_settings, misspelt
 from worker.signals import Signals
+from worker.surroundings import check_beside
 
 WATCH_SECONDS = 1.0
 """Between two looks for a stuck job."""
@@ -85,6 +86,7 @@ def _work(service: Service, settings: Settings, signals: Signals) -> int:
     )
     for variable, setting in misspelt().items():
         structlog.get_logger().warning("unknown setting", variable=variable, did_you_mean=setting)
+    check_beside(settings)
     service.start()
     status = None
     while status is None:

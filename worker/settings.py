@@ -101,7 +101,7 @@ class Place(_Environment):
         return self.queue_url.rpartition("/")[2]
 
 
-class Settings(Place, Signing, Logging):
+class Settings(Logging, Signing, Place):  # pydantic has the last one's fields first
     """The contract's section 5."""
 
     callback_url: HttpUrl

@@ -43,8 +43,8 @@ def test_missing_settings_stop_the_start_with_a_line_for_each() -> None:
     assert [(line["setting"], line["why"]) for line in lines] == [
         ("QUEUE_URL", "is required; there is QUEU_URL: did you mean QUEUE_URL?"),
         ("MEDIA_BUCKET", "is required"),
-        ("CALLBACK_URL", "is required"),
         ("CALLBACK_SECRET", "is required"),
+        ("CALLBACK_URL", "is required"),
     ]
     assert answer.stdout == ""
 
@@ -53,9 +53,9 @@ def test_so_they_do_in_plain_text_where_the_log_is_for_people() -> None:
     answer = command("run", environment={"LOG_FORMAT": "console", "CALLBACK_SECRET": "too-short"})
     assert answer.returncode == 2
     assert answer.stderr.splitlines() == [
-        "media-worker can't start: CALLBACK_SECRET: must have at least 16 characters, and has 9",
         "media-worker can't start: QUEUE_URL: is required",
         "media-worker can't start: MEDIA_BUCKET: is required",
+        "media-worker can't start: CALLBACK_SECRET: must have at least 16 characters, and has 9",
         "media-worker can't start: CALLBACK_URL: is required",
     ]
 
