@@ -152,6 +152,7 @@ def _named(body: Any, message: Message) -> Job:
         batch_id=name.batch_id,
         traceparent=trace,
         kind=kind,
+        sent_back_as=message.message_id if original else None,
     )
 
 

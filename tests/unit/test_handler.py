@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from adapters.message import parse_message
 from domain.errors import Code, Dependency, Permanent, Transient, Unavailable
 from domain.journal import Acknowledged, Begun, Ended, Ending, Journal
-from domain.model import Failure, Report, Status, Transcoding
+from domain.model import Failure, Report, Status, Transcoding, TranscodingResult
 from domain.settlement import RELEASE_DELAY, retry_delay
 from tests.fakes import JPEG, MP4, NOW
 from tests.wiring import JOB_TIMEOUT, MAX_RECEIVES, VISIBILITY, fakes
@@ -420,6 +420,17 @@ def test_a_success_after_a_failure_that_was_told_is_told_under_the_same_id(world
     assert world.queue.deleted == [again]
     assert world.reports() == [Status.VALIDATION_FAILED, Status.SUCCEEDED]
     assert {report.job.message_id for report in world.backend.reports} == {message_id}
+
+
+def test_a_video_that_failed_for_good_is_submitted_anew_when_its_message_is_sent_back(world: World) -> None:
+    world.transcoder.results["t-1"] = TranscodingResult(False, "failed: 1432, the role may not read the bucket")
+    message_id = world.send(VIDEO)
+    world.receive_until_settled()
+    again = requeue(world, message_id, VIDEO)
+    world.receive_until_settled()
+    assert world.queue.deleted == [again]
+    assert world.reports() == [Status.PROCESSING_FAILED, Status.SUCCEEDED]
+    assert [one.id for one in world.journals.journals[message_id].transcodings] == ["t-2"]
 
 
 DIED_LONG_AGO = Journal(
