@@ -1214,3 +1214,19 @@ def test_a_malformed_message_that_names_a_job_ends_badly_like_any_other(world: W
     *warnings, line = settled_lines(world)
     assert {one["event"] for one in warnings} == {AGAIN}
     assert (line["event"], line["job_id"], line["step"], line["told"]) == (BAD, 21, "", True)
+
+
+def test_a_lease_that_the_heartbeat_loses_is_lost_in_the_name_of_its_job(world: World) -> None:
+    message_id = world.send()
+
+    def freeze(data: bytes) -> None:
+        world.clock.advance(VISIBILITY)
+        heartbeat = threading.Thread(target=world.leases.beat)
+        heartbeat.start()
+        heartbeat.join()
+
+    world.images.before = freeze
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        world.receive()
+    (lost,) = [line for line in logs if line["event"] == "lease lost"]
+    assert (lost["message_id"], lost["job_id"], lost["listing_id"]) == (message_id, 21, 28)
