@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -14,7 +13,7 @@ import structlog
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
 
 from adapters.endpoint import Endpoint, NoAnswer
-from adapters.signature import standard_signature
+from adapters.signature import signature_headers
 from domain.errors import Dependency, Transient, Unavailable
 from domain.model import Report
 from domain.outlast import outlasting
@@ -86,7 +85,8 @@ class SignedCallback:
                 outlasting(patience.outlast, once)
 
     def _post(self, body: bytes, report: Report) -> None:
-        headers = {"Content-Type": "application/json", "User-Agent": "media-worker", **self._signed(body, report)}
+        signed = signature_headers(self._secret, webhook_id_of(report), self._now(), body)
+        headers = {"Content-Type": "application/json", "User-Agent": "media-worker", **signed}
         if report.job.traceparent:
             headers["traceparent"] = report.job.traceparent
         began = self._now()
@@ -110,17 +110,6 @@ class SignedCallback:
 
     def _note(self, result: Result, status: int | None, began: datetime) -> None:
         self._tried(result, status, (self._now() - began).total_seconds())
-
-    def _signed(self, body: bytes, report: Report) -> Mapping[str, str]:
-        """The signature headers: the one that today's backend checks, and those of https://www.standardwebhooks.com."""
-        webhook_id = webhook_id_of(report)
-        timestamp = str(int(self._now().timestamp()))
-        return {
-            "X-Toq-Signature": hmac.new(self._secret, body, hashlib.sha256).hexdigest(),
-            "webhook-id": webhook_id,
-            "webhook-timestamp": timestamp,
-            "webhook-signature": standard_signature(self._secret, webhook_id, timestamp, body),
-        }
 
     def _delay(self, retry_after: str) -> float:
         """The delay, from either form of https://www.rfc-editor.org/rfc/rfc9110#name-retry-after."""

@@ -59,6 +59,7 @@ class MediaConvertEmulator(LocalServer):
         self._runner = Runner(s3)
         self._refusals: defaultdict[str, deque[ApiError]] = defaultdict(deque)
         self.calls: list[str] = []
+        self.queue_status = "ACTIVE"
         super().__init__(_handler(self), host, port)
 
     def close(self) -> None:
@@ -101,6 +102,7 @@ class MediaConvertEmulator(LocalServer):
             ),
             ("DELETE", "jobs", True): ("CancelJob", lambda: (202, self._cancel(job_id))),
             ("POST", "probe", False): ("Probe", lambda: (200, self._probe(body))),
+            ("GET", "queues", True): ("GetQueue", lambda: (200, {"queue": self._queue(job_id)})),
         }
         if (method, target, bool(job_id)) not in operations:
             raise ApiError(404, "NotFoundException", f"{method} {path} isn't emulated")
@@ -136,6 +138,12 @@ class MediaConvertEmulator(LocalServer):
         if not self._runner.cancel(self._find(job_id)):
             raise ApiError(409, "ConflictException", f"job {job_id} has ended")
         return {}
+
+    def _queue(self, name: str) -> Mapping[str, Any]:
+        """A queue of the account; there is none but its default one."""
+        if name != "Default":
+            raise ApiError(404, "NotFoundException", f"there is no queue {name}")
+        return {"name": name, "status": self.queue_status}
 
     def _probe(self, body: bytes) -> Mapping[str, Any]:
         (file,) = _checked("Probe", body)["inputFiles"]

@@ -14,12 +14,13 @@ from devstack.serving import LocalServer, QuietHandler
 
 SQS = "AmazonSQS."
 HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "expect", "content-length"})
-# S3's operations, as far as the worker uses them, by method and by what the query names.
+# S3's operations, as far as the worker and its checks use them, by method and by what the query names.
 _S3 = {
     ("PUT", "tagging"): "PutObjectTagging", ("GET", "tagging"): "GetObjectTagging",
     ("POST", "uploads"): "CreateMultipartUpload", ("PUT", "partNumber"): "UploadPart",
     ("POST", "uploadId"): "CompleteMultipartUpload", ("DELETE", "uploadId"): "AbortMultipartUpload",
-    ("GET", "list-type"): "ListObjectsV2",
+    ("GET", "list-type"): "ListObjectsV2", ("GET", "versioning"): "GetBucketVersioning",
+    ("GET", "encryption"): "GetBucketEncryption", ("GET", "lifecycle"): "GetBucketLifecycleConfiguration",
 }  # fmt: skip
 _S3_PLAIN = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
 

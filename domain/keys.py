@@ -128,6 +128,11 @@ def old_journal_key(listing_id: int, job_id: int) -> str:
     return f"{listing_id}/work/{job_id}.json"
 
 
+def check_key(number: str) -> str:
+    """Of an object that a check puts, to see whether it may: of no listing, because there is no listing 0."""
+    return f"0/work/checks/{number}.json"
+
+
 def bundle_key(template: str, listing_id: int, batch_id: str | int | None, job_id: int) -> str:
     """Fill ZIP_KEY_TEMPLATE. A batch id comes from outside, so only characters that are safe in a key stay."""
     fields = {

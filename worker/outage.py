@@ -53,6 +53,7 @@ class Outage:
         self.began_at = 0.0
         self.out = False
         self._failed_at = 0.0
+        self._evident = False
         self.jobs: set[Affected] = set()
         self._over_at: float | None = None
         self._waiting: list[Affected] = []
@@ -83,6 +84,8 @@ class Outage:
                 job.doubted.add(what)
                 return False
             self._begin(now)
+        if self._evident and not error.evident:  # it answers, if only to say that this job is bad
+            self._next_trial = now + FIRST_INTERVAL
         self._describe(error, now)
         self.jobs.add(job)
         self._waiting.append(job)
@@ -160,6 +163,7 @@ class Outage:
     def _describe(self, error: Unavailable, now: float) -> None:
         self.why = str(error)
         self._failed_at = now
+        self._evident = error.evident
         self._failing.add(error.operation)
 
     def _ramp(self, now: float) -> int:

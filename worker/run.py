@@ -17,6 +17,7 @@ from worker.metrics import Metrics
 from worker.service import Service
 from worker.settings import BadSettings, Settings, load_settings
 from worker.signals import Signals
+from worker.surroundings import check_beside
 
 WATCH_SECONDS = 1.0
 """Between two looks for a stuck job."""
@@ -58,6 +59,7 @@ def _work(service: Service, settings: Settings, signals: Signals) -> int:
         queue=settings.queue_url,
         concurrency=settings.worker_concurrency,
     )
+    check_beside(settings)
     service.start()
     status = None
     while status is None:

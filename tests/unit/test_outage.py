@@ -6,6 +6,7 @@ import pytest
 
 from domain.errors import Dependency, Unavailable
 from worker.outage import (
+    FIRST_INTERVAL,
     FORGET_AFTER,
     LONGEST_INTERVAL,
     LONGEST_RETRY_AFTER,
@@ -169,6 +170,23 @@ def test_the_jobs_try_in_turn_at_growing_intervals(outage: Outage) -> None:
     assert tried[:5] == [(1, 0), (3, 1), (7, 0), (15, 1), (25, 0)]
     gaps = {after[0] - before[0] for before, after in pairwise(tried[4:])}
     assert gaps == {LONGEST_INTERVAL}
+
+
+def test_a_bad_jobs_turn_does_not_put_off_the_next_one(outage: Outage) -> None:
+    """What answers 401 to everybody, and then 500 to one job alone, is back, and the next job is to see it."""
+    bad, good = begun(outage, unreachable(), count=2)
+    for second in (1, 3, 7, 15, 25):
+        for job in (bad, good):
+            if outage.may_try(job, second):
+                outage.failed(job, unreachable(), second)
+    assert outage.may_try(good, 35)
+    outage.failed(good, unreachable(), 35)
+    assert outage.may_try(bad, 45)
+    outage.failed(bad, forbidden(), 45)
+    assert outage.may_try(good, 45 + FIRST_INTERVAL)
+    outage.failed(good, forbidden(), 46)
+    assert not outage.may_try(bad, 55), "everybody is answered so: there is no hurry"
+    assert outage.may_try(bad, 56)
 
 
 def test_a_trial_that_hangs_keeps_nobody_else_from_trying(outage: Outage) -> None:

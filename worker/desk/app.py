@@ -12,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from domain.errors import MediaError
+from worker.desk.check import check
 from worker.desk.dlq import ls, show
 from worker.desk.dlq_settle import drop, requeue
 from worker.desk.errors import DeskError
@@ -63,6 +64,7 @@ def _app(others: Mapping[str, str]) -> typer.Typer:
     app = typer.Typer(help="Processes a listing's uploads.", **options)
     for name, what in others.items():
         app.command(name, help=what)(lambda: None)
+    app.command()(check)
     app.command()(verify)
     app.add_typer(_dlq(options), name="dlq")
     app.command()(job)

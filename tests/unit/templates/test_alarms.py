@@ -130,7 +130,8 @@ def test_the_outage_alarm_says_what_may_be_out_and_for_how_long(template: Templa
     assert template.properties("OutageAlarm")["AlarmDescription"] == (
         "The bucket, the backend, MediaConvert or the queue is out; the log says why. No job is lost meanwhile, "
         f"for {hours} hours with the defaults (maxReceiveCount x JOB_TIMEOUT) and as long as the queue keeps "
-        f"messages ({queue['MessageRetentionPeriod'] // 86_400} days). See docs/operating.md, At night."
+        f"messages ({queue['MessageRetentionPeriod'] // 86_400} days). Run media-worker check --callback, and see "
+        "docs/operating.md, Something is out."
     )
 
 

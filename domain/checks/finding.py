@@ -1,0 +1,46 @@
+"""What a check found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domain.errors import MediaError, Transient
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. What isn't `good` means something, and says what to do."""
+
+    name: str
+    good: bool
+    seen: str
+    means: str = ""
+    advice: str = ""
+
+
+class Refused(Transient):
+    """AWS refuses for want of a right: `right` on `resource`."""
+
+    def __init__(self, right: str, resource: str) -> None:
+        super().__init__(f"{right} on {resource} is refused")
+        self.right = right
+        self.resource = resource
+
+
+class Missing(Transient):
+    """What a setting names isn't there."""
+
+    def __init__(self, resource: str, setting: str) -> None:
+        super().__init__(f"{resource} isn't there")
+        self.setting = setting
+
+
+def unseen(name: str, error: MediaError) -> Finding:
+    """What couldn't be looked at."""
+    match error:
+        case Refused():
+            means = "who runs this may not do it: with the worker's role no job can be done, either"
+            return Finding(name, False, str(error), means, f"allow {error.right} on {error.resource}")
+        case Missing():
+            return Finding(name, False, str(error), "no job can be done", f"make it, or mend {error.setting}")
+    return Finding(name, False, str(error), "nothing is known of it", "mend what is named, and check again")

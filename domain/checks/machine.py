@@ -1,0 +1,72 @@
+"""The machine: its clock, CPUs and memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domain.checks.finding import Finding
+
+MOST_SKEW = 60.0
+"""Seconds."""
+MB = 1_000_000
+LARGE_PHOTO = 20 * MB
+PROCESS, JOB, PIXEL = 150 * MB, 25 * MB, 26
+"""Bytes, as docs/operating.md has them: of the process, of each job, of each pixel of the largest photo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """The settings that cost CPU and memory."""
+
+    concurrency: int
+    image_threads: int
+    photo_pixels: int
+
+    @property
+    def memory(self) -> int:
+        """The most bytes that a worker needs, with photos of LARGE_PHOTO bytes."""
+        photos = (2 * self.image_threads + 2) * LARGE_PHOTO
+        return PROCESS + JOB * self.concurrency + PIXEL * self.photo_pixels + photos
+
+
+def judge_clock(ahead: float) -> Finding:
+    """`ahead`: by how many seconds our clock is ahead of AWS's."""
+    name = "clock"
+    seen = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} AWS's"
+    if abs(ahead) < 2:  # AWS tells the time in whole seconds
+        return Finding(name, True, "AWS's time")
+    if abs(ahead) <= MOST_SKEW:
+        return Finding(name, True, seen)
+    return Finding(
+        name,
+        False,
+        seen,
+        "from 5 minutes on AWS refuses every request, and the backend every callback's timestamp",
+        "let chrony or systemd-timesyncd set this machine's clock",
+    )
+
+
+def judge_cpus(sizing: Sizing, cpus: int) -> Finding:
+    name, seen = "CPUs", f"IMAGE_THREADS is {sizing.image_threads}, for {cpus} CPUs"
+    if sizing.image_threads <= cpus:
+        return Finding(name, True, seen)
+    return Finding(
+        name, False, seen, "more threads than CPUs cost memory, and make nothing faster", "leave IMAGE_THREADS out"
+    )
+
+
+def judge_memory(sizing: Sizing, limit: int | None) -> Finding:
+    """`limit` in bytes; None: it isn't known."""
+    name, need = "memory", f"with these settings {sizing.memory / 1e9:.1f} GB are needed at most"
+    if limit is None:
+        return Finding(name, True, f"{need}; how much there is can't be seen here")
+    seen = f"{limit / 1e9:.1f} GB; {need}"
+    if limit >= sizing.memory:
+        return Finding(name, True, seen)
+    return Finding(
+        name,
+        False,
+        seen,
+        "a few large photos at once may end the process, and their jobs as POISON_MESSAGE",
+        "give it more memory, or lower WORKER_CONCURRENCY or MAX_PHOTO_PIXELS: docs/operating.md, Memory",
+    )

@@ -1,0 +1,140 @@
+"""The composition root of the checks: what is looked at, of AWS, the backend and this machine."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+
+from adapters.callback import CallbackForm
+from adapters.looks.backend import call_back_for_no_job, connect, resolve
+from adapters.looks.bucket import (
+    encryption_of,
+    expiries_of,
+    get_check,
+    put_check,
+    tag_check,
+    versioned,
+    work_tag,
+)
+from adapters.looks.clients import LookClients
+from adapters.looks.queue import ahead_of_aws, look_at_dead_letters, look_at_queue
+from adapters.looks.transcoder import probe, queue_status, trust_of
+from domain.checks import bucket, machine, transcoder
+from domain.checks.backend import judge_callback
+from domain.checks.finding import Finding
+from domain.checks.queues import judge_dead_letters, judge_queue
+from domain.keys import check_key
+from domain.model import Status
+from worker.checking import Check, checked, log_failures
+from worker.machine import usable_memory
+from worker.settings import Settings, usable_cpus
+
+CALLBACK_SECONDS = 7
+"""For each of the two callbacks."""
+CHEAP_SECONDS = 10
+"""For each of the cheap checks."""
+
+
+def cheap_checks(settings: Settings) -> Mapping[str, Check]:
+    """Those that a start can afford: three requests, and a name."""
+    clients = _clients(settings)
+    return {
+        "queue": partial(_queue, clients, settings.queue_url),
+        "backend": lambda: filter(None, [resolve(str(settings.callback_url))]),
+        **_of_clock_and_cpus(clients, settings),
+    }
+
+
+def all_checks(settings: Settings, callback: bool) -> Mapping[str, Check]:
+    """Every one; with `callback` the backend is sent two."""
+    clients = _clients(settings)
+    checks: dict[str, Check] = {
+        "queue": partial(_queue, clients, settings.queue_url),
+        "bucket: write and read": partial(_round_trip, clients, settings.media_bucket),
+        "bucket: versioning": lambda: [bucket.judge_versioning(versioned(clients, settings.media_bucket))],
+        "bucket: encryption": lambda: [bucket.judge_encryption(encryption_of(clients, settings.media_bucket))],
+        "bucket: lifecycle of work": lambda: [
+            bucket.judge_expiry(expiries_of(clients, settings.media_bucket), work_tag())
+        ],
+        **_of_mediaconvert(clients, settings),
+        "backend: connection": lambda: [connect(str(settings.callback_url))],
+    }
+    if callback:
+        checks["backend: callback"] = partial(_callback, settings)
+    memory: dict[str, Check] = {"memory": lambda: [machine.judge_memory(_sizing(settings), usable_memory())]}
+    return {**checks, **_of_clock_and_cpus(clients, settings), **memory}
+
+
+def check_beside(settings: Settings) -> None:
+    """Make the cheap checks in a thread of their own, and log what is wrong: a start neither waits nor fails."""
+
+    def look() -> None:
+        log_failures(checked(cheap_checks(settings), CHEAP_SECONDS))
+
+    with suppress(RuntimeError):  # no thread can be started: that is said elsewhere
+        threading.Thread(target=look, name="checks", daemon=True).start()
+
+
+def _clients(settings: Settings) -> LookClients:
+    return LookClients(settings.aws_region, settings.aws_endpoint_url is not None)
+
+
+def _queue(clients: LookClients, url: str) -> Iterator[Finding]:
+    facts = look_at_queue(clients, url)
+    yield from judge_queue(facts)
+    if facts.dead_letters:
+        yield from judge_dead_letters(facts, look_at_dead_letters(clients, url, facts.dead_letters))
+
+
+def _round_trip(clients: LookClients, name: str) -> Iterator[Finding]:
+    key, text = _put(clients, name)
+    got = get_check(clients, name, key)
+    yield from bucket.judge_round_trip(key, text.encode(), got, tag_check(clients, name, key))
+
+
+def _put(clients: LookClients, name: str) -> tuple[str, str]:
+    """Put an object of the check's own; its key and text."""
+    number = uuid.uuid4().hex
+    key, text = check_key(number), f'{{"check": "{number}"}}'
+    put_check(clients, name, key, text)
+    return key, text
+
+
+def _of_mediaconvert(clients: LookClients, settings: Settings) -> Mapping[str, Check]:
+    role, queue = settings.mediaconvert_role_arn, settings.mediaconvert_queue_arn
+    if role is None:
+        return {"MediaConvert": lambda: [transcoder.NO_ROLE]}
+    name = queue.rpartition("/")[2] if queue else "Default"
+    return {
+        transcoder.ROLE: lambda: [transcoder.judge_role(role, trust_of(clients, role))],
+        transcoder.PROBE: partial(_probe, clients, settings.media_bucket),
+        transcoder.QUEUE: lambda: [transcoder.judge_queue(name, queue_status(clients, name))],
+    }
+
+
+def _probe(clients: LookClients, name: str) -> Iterator[Finding]:
+    key, _ = _put(clients, name)
+    probe(clients, name, key)
+    yield Finding(transcoder.PROBE, True, "allowed")
+
+
+def _callback(settings: Settings) -> Iterator[Finding]:
+    form = CallbackForm(
+        settings.callback_provider, settings.finalization_provider, Status(settings.callback_partial_as)
+    )
+    url, secret = str(settings.callback_url), settings.callback_secret.get_secret_value()
+    yield judge_callback(*call_back_for_no_job(url, secret, form.body, CALLBACK_SECONDS))
+
+
+def _of_clock_and_cpus(clients: LookClients, settings: Settings) -> Mapping[str, Check]:
+    return {
+        "clock": lambda: [machine.judge_clock(ahead_of_aws(clients, settings.queue_url))],
+        "CPUs": lambda: [machine.judge_cpus(_sizing(settings), usable_cpus())],
+    }
+
+
+def _sizing(settings: Settings) -> machine.Sizing:
+    return machine.Sizing(settings.worker_concurrency, settings.image_threads, settings.max_photo_pixels)
