@@ -115,7 +115,12 @@ def processed_prefix(listing_id: int) -> str:
 
 
 def journal_key(listing_id: int, job_id: int, message_id: str) -> str:
-    return f"{listing_id}/work/{job_id}/{_UNSAFE.sub('-', message_id)}.json"
+    return f"{journals_prefix(listing_id, job_id)}{_UNSAFE.sub('-', message_id)}.json"
+
+
+def journals_prefix(listing_id: int, job_id: int) -> str:
+    """Where the journals of all messages of a job are, each under its message's id."""
+    return f"{listing_id}/work/{job_id}/"
 
 
 def old_journal_key(listing_id: int, job_id: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import weakref
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -17,6 +17,7 @@ from domain import keys
 from domain.bundles import Bundles
 from domain.claims import Claim
 from domain.content import FileFormat
+from domain.dead_letters import Attribute, Counts, DeadMessage, Settled
 from domain.errors import Code, Conflict, NotFound, Permanent, Transient, Unavailable
 from domain.journal import Journal
 from domain.keys import RawKey
@@ -502,6 +503,64 @@ class FakeQueue:
             if handle in known:
                 known[handle].visible_at = self._clock() + seconds
         return frozenset(receipt_handles) - known.keys()
+
+
+class FakeLook:
+    """The messages of a FakeDeadLetters that are in hand."""
+
+    def __init__(self, dead_letters: FakeDeadLetters) -> None:
+        self._of = dead_letters
+        self.messages: list[DeadMessage] = list(dead_letters.dead)
+
+    def requeue(self, messages: Iterable[DeadMessage]) -> Iterator[Settled]:
+        for message in messages:
+            problem = message.why_left or self._of.refuse(message)
+            if not problem:
+                self._of.sent.append((message.message.body, message.original_id))
+                self._of.dead.remove(message)
+            yield Settled(message, problem)
+
+    def delete(self, messages: Iterable[DeadMessage]) -> Iterator[Settled]:
+        for message in messages:
+            problem = self._of.refuse(message)
+            if not problem:
+                self._of.dead.remove(message)
+            yield Settled(message, problem)
+
+
+class FakeDeadLetters:
+    """A DLQ: `dead` are its messages, `sent` the bodies and original ids of what was sent back.
+
+    `refuse` says of a message why it can't leave; `looking` is whether messages are hidden at the moment.
+    """
+
+    def __init__(self) -> None:
+        self.dead: list[DeadMessage] = []
+        self.sent: list[tuple[str, str]] = []
+        self.looking = False
+        self.looks = 0
+        self.refuse: Callable[[DeadMessage], str] = lambda message: ""
+
+    def bury(self, body: str, attributes: Mapping[str, Attribute] | None = None) -> str:
+        """Put a message into the DLQ; returns its id."""
+        attributes = attributes or {}
+        message_id = f"d-{len(self.dead) + len(self.sent) + 1}"
+        texts = {name: it.value for name, it in attributes.items() if isinstance(it.value, str)}
+        self.dead.append(DeadMessage(Message(message_id, f"{message_id}#1", body, 5, texts, NOW), attributes))
+        return message_id
+
+    def counts(self) -> tuple[Counts, Counts]:
+        visible = 0 if self.looking else len(self.dead)
+        return Counts(len(self.sent), 0, 0), Counts(visible, len(self.dead) - visible, 0)
+
+    @contextmanager
+    def look(self) -> Iterator[FakeLook]:
+        self.looking = True
+        self.looks += 1
+        try:
+            yield FakeLook(self)
+        finally:
+            self.looking = False
 
 
 def make_ports(**changes: Any) -> Ports:

@@ -1,4 +1,4 @@
-"""Twelve faults, each staged for a real worker. A command of ours names the cause of each in under five seconds."""
+"""Twelve faults, each staged for a real worker. A command of ours names each one's cause in under five seconds."""
 
 from __future__ import annotations
 

@@ -2,35 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import structlog
 import typer
 from typer.exceptions import TyperException
 
 from domain.errors import MediaError
 from worker.desk.check import check
+from worker.desk.dlq import ls, show
+from worker.desk.dlq_settle import drop, requeue
 from worker.desk.errors import DeskError
+from worker.desk.job import job
 from worker.desk.verify import verify
 from worker.settings import BadSettings
 
 PROGRAM = "media-worker"
 FAILED, MISUSED = 1, 2
+CTRL_C = 130
+"""What typer makes of it."""
 
 
 def main(arguments: Sequence[str], others: Mapping[str, str]) -> int:
     """Run a command; returns the exit status. `others` are commands and what they do, for the help alone."""
     try:
-        status: Any = _app(others)(arguments, standalone_mode=False, prog_name=PROGRAM)
+        with _quiet():
+            status: Any = _app(others)(arguments, standalone_mode=False, prog_name=PROGRAM)
     except TyperException as error:
         return _fail(f"{_described(error)}; see {_path(error)} --help", MISUSED)
     except BadSettings as error:
         return _fail(str(error), MISUSED)
     except (DeskError, MediaError) as error:
         return _fail(str(error), FAILED)
-    except (KeyboardInterrupt, typer.Abort):
+    except typer.Abort:
+        return _fail("interrupted", FAILED)
+    if status == CTRL_C:
         return _fail("interrupted", FAILED)
     return status if isinstance(status, int) else 0
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without log lines: what a command has to say, it says itself."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 def _app(others: Mapping[str, str]) -> typer.Typer:
@@ -44,7 +66,16 @@ def _app(others: Mapping[str, str]) -> typer.Typer:
         app.command(name, help=what)(lambda: None)
     app.command()(check)
     app.command()(verify)
+    app.add_typer(_dlq(options), name="dlq")
+    app.command()(job)
     return app
+
+
+def _dlq(options: Mapping[str, Any]) -> typer.Typer:
+    dlq = typer.Typer(help="Looks at the dead-letter queue, and empties it.", **options)
+    for command in (ls, show, requeue, drop):
+        dlq.command()(command)
+    return dlq
 
 
 def _described(error: TyperException) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.desk.conftest import Command
 
-ALL = (("check",), ("verify",))
+ALL = (("check",), ("verify",), ("dlq", "ls"), ("dlq", "show"), ("dlq", "requeue"), ("dlq", "drop"), ("job",))
 """Every command of typer's; a test of the help compares it."""
 
 

@@ -1,0 +1,306 @@
+"""The queue's DLQ, in SQS."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from adapters.aws_errors import errors_mapped
+from domain.dead_letters import ORIGINAL, Attribute, Counts, DeadMessage, Settled
+from domain.errors import Transient
+from domain.queue import Message
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import (
+        BatchResultErrorEntryTypeDef,
+        MessageAttributeValueOutputTypeDef,
+        MessageAttributeValueTypeDef,
+        MessageTypeDef,
+        SendMessageBatchRequestEntryTypeDef,
+    )
+
+THREADS = 8
+BATCH = 10
+LARGEST_SENDING = 200_000
+"""Bytes of the messages that are sent at once; SQS takes 262,144 or more."""
+SHORTEST_HOLD = 60
+MESSAGES_A_SECOND = 50
+"""How many are looked at, at least: a message is hidden for as long as the look at all of them may take."""
+_HOW_TO = "look at QUEUE_URL, AWS_REGION and the rights of the operator's role (docs/operating.md)"
+
+
+class SqsDeadLetters:
+    """The `DeadLetters` port on the DLQ that the queue's redrive policy names.
+
+    A look receives until every thread has had an empty long poll, which asks all of SQS's servers. Each message
+    stays hidden meanwhile, by one receive of its own, so that none is seen twice. If the process is killed, it
+    shows itself again when its visibility timeout ends: that is bounded by the time a look may take.
+    """
+
+    def __init__(self, client: SQSClient, queue_url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._sqs = client
+        self._queue_url = queue_url
+        self._clock = clock
+        self._found: tuple[str, str] | None = None
+
+    def counts(self) -> tuple[Counts, Counts]:
+        dlq_url, _ = self._dlq()
+        return self._counts(self._queue_url), self._counts(dlq_url)
+
+    @contextmanager
+    def look(self) -> Iterator[SqsLook]:
+        dlq_url, queue_arn = self._dlq()
+        hold = SHORTEST_HOLD + self._counts(dlq_url).visible // MESSAGES_A_SECOND
+        until = self._clock() + hold
+        look = SqsLook(self._sqs, self._queue_url, dlq_url, queue_arn, lambda: self._clock() > until)
+        try:
+            look.take_in_hand(hold)
+            yield look
+        finally:
+            look.show_again()
+
+    def _dlq(self) -> tuple[str, str]:
+        """The DLQ's URL, and the queue's ARN."""
+        if self._found is None:
+            self._found = self._find()
+        return self._found
+
+    def _find(self) -> tuple[str, str]:
+        with errors_mapped(f"the queue {self._queue_url} can't be asked; {_HOW_TO}"):
+            answer = self._sqs.get_queue_attributes(
+                QueueUrl=self._queue_url, AttributeNames=["RedrivePolicy", "QueueArn"]
+            )
+        attributes = answer.get("Attributes", {})
+        if "RedrivePolicy" not in attributes:
+            raise Transient(f"the queue {self._queue_url} has no redrive policy, and so no DLQ: set one")
+        arn = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
+        *_, account, name = arn.split(":")
+        if name.endswith(".fifo"):
+            raise Transient(f"the DLQ {arn} is a FIFO queue, which media-worker doesn't serve")
+        with errors_mapped(f"the DLQ {arn}, which the redrive policy names, can't be found; {_HOW_TO}"):
+            url = self._sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+        return url, attributes["QueueArn"]
+
+    def _counts(self, url: str) -> Counts:
+        with errors_mapped(f"the queue {url} can't be asked; {_HOW_TO}"):
+            answer = self._sqs.get_queue_attributes(
+                QueueUrl=url,
+                AttributeNames=[
+                    "ApproximateNumberOfMessages",
+                    "ApproximateNumberOfMessagesNotVisible",
+                    "ApproximateNumberOfMessagesDelayed",
+                ],
+            )
+        told = answer["Attributes"]
+        return Counts(
+            int(told["ApproximateNumberOfMessages"]),
+            int(told["ApproximateNumberOfMessagesNotVisible"]),
+            int(told["ApproximateNumberOfMessagesDelayed"]),
+        )
+
+
+class SqsLook:
+    """The `Look` port. What is in hand is hidden, until it is deleted or shown again."""
+
+    def __init__(
+        self, client: SQSClient, queue_url: str, dlq_url: str, queue_arn: str, over: Callable[[], bool]
+    ) -> None:
+        """`over` says whether the messages may be visible again."""
+        self._sqs = client
+        self._queue_url = queue_url
+        self._dlq_url = dlq_url
+        self._queue_arn = queue_arn
+        self._over = over
+        self._held: dict[str, DeadMessage] = {}
+        self._stopped = threading.Event()
+
+    @property
+    def messages(self) -> Sequence[DeadMessage]:
+        never = datetime.min.replace(tzinfo=UTC)
+        return sorted(self._held.values(), key=lambda dead: dead.message.sent_at or never)
+
+    def take_in_hand(self, hold: int) -> None:
+        """Receive until no message is visible, and hide each for `hold` seconds."""
+        with ThreadPoolExecutor(THREADS, "look") as pool:
+            polls = [pool.submit(self._poll, hold) for _ in range(THREADS)]
+            try:
+                for poll in polls:
+                    poll.result()
+            finally:
+                self._stopped.set()  # the others', where one has failed, or Ctrl-C came
+
+    def _poll(self, hold: int) -> None:
+        while not self._stopped.is_set() and not self._over():
+            with errors_mapped(f"the DLQ {self._dlq_url} can't be looked through; {_HOW_TO}"):
+                answer = self._sqs.receive_message(
+                    QueueUrl=self._dlq_url,
+                    MaxNumberOfMessages=BATCH,
+                    WaitTimeSeconds=1,
+                    VisibilityTimeout=hold,
+                    MessageSystemAttributeNames=[
+                        "ApproximateReceiveCount",
+                        "SentTimestamp",
+                        "MessageGroupId",
+                        "DeadLetterQueueSourceArn",
+                    ],
+                    MessageAttributeNames=["All"],
+                )
+            received = answer.get("Messages", [])
+            self._held.update({each["MessageId"]: _dead(each, self._queue_arn) for each in received})
+            if not received:
+                return
+
+    def show_again(self) -> None:
+        """Show what is in hand; raises Transient where one stays hidden until its visibility timeout ends."""
+        with ThreadPoolExecutor(THREADS, "show") as pool:
+            failed = [error for error in pool.map(self._show, _chunks(self._held.values(), BATCH)) if error]
+        if failed:
+            raise failed[0]
+
+    def _show(self, messages: Sequence[DeadMessage]) -> Transient | None:
+        try:
+            with errors_mapped(f"some of the DLQ's messages are hidden, for some minutes still; {_HOW_TO}"):
+                self._sqs.change_message_visibility_batch(
+                    QueueUrl=self._dlq_url,
+                    Entries=[
+                        {"Id": str(number), "ReceiptHandle": dead.message.receipt_handle, "VisibilityTimeout": 0}
+                        for number, dead in enumerate(messages)
+                    ],
+                )
+        except Transient as error:
+            return error
+        return None
+
+    def requeue(self, messages: Iterable[DeadMessage]) -> Iterator[Settled]:
+        sendable = []
+        for dead in messages:
+            if dead.why_left:
+                yield Settled(dead, dead.why_left)
+            else:
+                sendable.append(dead)
+        yield from self._side_by_side(self._requeue, _chunks(sendable, BATCH, LARGEST_SENDING))
+
+    def delete(self, messages: Iterable[DeadMessage]) -> Iterator[Settled]:
+        yield from self._side_by_side(self._delete, _chunks(messages, BATCH))
+
+    def _side_by_side(
+        self, settle: Callable[[Sequence[DeadMessage]], list[Settled]], batches: Iterable[Sequence[DeadMessage]]
+    ) -> Iterator[Settled]:
+        """Settle the batches; where the reader stops, those that have begun are still brought to their end."""
+        pool = ThreadPoolExecutor(THREADS, "settle")
+        try:
+            for settled in pool.map(settle, batches):
+                yield from settled
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _requeue(self, messages: Sequence[DeadMessage]) -> list[Settled]:
+        """Send the messages, then delete those that were sent and no others."""
+        if self._over():
+            return [Settled(dead, "not sent: the look took too long; run the command again") for dead in messages]
+        try:
+            with errors_mapped("not sent, or SQS's answer was lost; run the command again"):
+                answer = self._sqs.send_message_batch(
+                    QueueUrl=self._queue_url,
+                    Entries=[_entry(number, dead) for number, dead in enumerate(messages)],
+                )
+        except Transient as error:
+            return [Settled(dead, str(error)) for dead in messages]
+        sent = [messages[int(entry["Id"])] for entry in answer.get("Successful", [])]
+        refused = [Settled(messages[int(it["Id"])], f"not sent: {_why(it)}") for it in answer.get("Failed", [])]
+        return refused + [
+            Settled(it.message, it.problem and f"sent, but still in the DLQ, too: {it.problem}")
+            for it in self._delete(sent)
+        ]
+
+    def _delete(self, messages: Sequence[DeadMessage]) -> list[Settled]:
+        if not messages:
+            return []
+        try:
+            with errors_mapped("not deleted"):
+                answer = self._sqs.delete_message_batch(
+                    QueueUrl=self._dlq_url,
+                    Entries=[
+                        {"Id": str(number), "ReceiptHandle": dead.message.receipt_handle}
+                        for number, dead in enumerate(messages)
+                    ],
+                )
+        except Transient as error:
+            return [Settled(dead, str(error)) for dead in messages]
+        problems = {int(it["Id"]): f"not deleted: {_why(it)}" for it in answer.get("Failed", [])}
+        for number, dead in enumerate(messages):
+            if number not in problems:
+                self._held.pop(dead.id, None)
+        return [Settled(dead, problems.get(number, "")) for number, dead in enumerate(messages)]
+
+
+def _chunks(
+    messages: Iterable[DeadMessage], most: int, bytes_: int | None = None
+) -> Iterator[Sequence[DeadMessage]]:
+    """Batches of at most so many messages, and of so many bytes where one message alone hasn't more."""
+    batch: list[DeadMessage] = []
+    size = 0
+    for dead in list(messages):
+        added = _size(dead) if bytes_ else 0
+        if batch and (len(batch) == most or (bytes_ and size + added > bytes_)):
+            yield batch
+            batch, size = [], 0
+        batch.append(dead)
+        size += added
+    if batch:
+        yield batch
+
+
+def _size(dead: DeadMessage) -> int:
+    values = (it.value if isinstance(it.value, bytes) else it.value.encode() for it in dead.attributes.values())
+    names = sum(len(name.encode()) + len(it.type) for name, it in dead.attributes.items())
+    return len(dead.message.body.encode()) + names + sum(map(len, values)) + 150
+
+
+def _entry(number: int, dead: DeadMessage) -> SendMessageBatchRequestEntryTypeDef:
+    original = Attribute("String", dead.original_id)
+    entry: SendMessageBatchRequestEntryTypeDef = {
+        "Id": str(number),
+        "MessageBody": dead.message.body,
+        "MessageAttributes": {name: _value(it) for name, it in {**dead.attributes, ORIGINAL: original}.items()},
+    }
+    if dead.group is not None:
+        entry["MessageGroupId"] = dead.group
+    return entry
+
+
+def _value(attribute: Attribute) -> MessageAttributeValueTypeDef:
+    if isinstance(attribute.value, bytes):
+        return {"DataType": attribute.type, "BinaryValue": attribute.value}
+    return {"DataType": attribute.type, "StringValue": attribute.value}
+
+
+def _dead(message: MessageTypeDef, queue_arn: str) -> DeadMessage:
+    system: Mapping[str, str] = {str(name): value for name, value in message.get("Attributes", {}).items()}
+    sent = {name: _attribute(value) for name, value in message.get("MessageAttributes", {}).items()}
+    source = system.get("DeadLetterQueueSourceArn", queue_arn)
+    at = system.get("SentTimestamp")
+    delivered = Message(
+        message_id=message["MessageId"],
+        receipt_handle=message["ReceiptHandle"],
+        body=message.get("Body", ""),
+        receive_count=int(system.get("ApproximateReceiveCount", "0")),
+        attributes={name: it.value for name, it in sent.items() if isinstance(it.value, str)},
+        sent_at=datetime.fromtimestamp(int(at) / 1000, UTC) if at else None,
+    )
+    return DeadMessage(delivered, sent, system.get("MessageGroupId"), "" if source == queue_arn else source)
+
+
+def _attribute(value: MessageAttributeValueOutputTypeDef) -> Attribute:
+    return Attribute(value["DataType"], value["StringValue"] if "StringValue" in value else value["BinaryValue"])
+
+
+def _why(failed: BatchResultErrorEntryTypeDef) -> str:
+    return f"{failed['Code']} {failed.get('Message', '')}".strip()

@@ -1,0 +1,101 @@
+"""The dead-letter queue (DLQ), as the operators' commands see it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.queue import Message
+
+ORIGINAL = "OriginalMessageId"
+"""The attribute by which a message that was sent back keeps its id."""
+MOST_ATTRIBUTES = 10
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
+_ID = re.compile("[A-Za-z0-9_-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """An attribute as its sender gave it; `value` is bytes where its type is binary."""
+
+    type: str
+    value: str | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadMessage:
+    """A message of the DLQ, with all that it takes to send it again.
+
+    `group` is its message group, if it has one; `source` is the queue that it comes from, if that is another one.
+    """
+
+    message: Message
+    attributes: Mapping[str, Attribute]
+    group: str | None = None
+    source: str = ""
+
+    @property
+    def id(self) -> str:
+        """The id in the DLQ."""
+        return self.message.message_id
+
+    @property
+    def original_id(self) -> str:
+        """The id of its journal and its callbacks: that of its first sending."""
+        named = self.message.attributes.get(ORIGINAL, "")
+        return named if _ID.fullmatch(named) else self.id
+
+    @property
+    def why_left(self) -> str:
+        """Why it can't be sent back as it is; empty where it can."""
+        if self.source:
+            return f"it comes from another queue, {self.source}: set QUEUE_URL to that one"
+        if ORIGINAL not in self.attributes and len(self.attributes) >= MOST_ATTRIBUTES:
+            return (
+                f"it has {len(self.attributes)} attributes, so that there is no room for {ORIGINAL}: send it anew"
+            )
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a message that was to leave the DLQ: `problem` says why it is still there, if it is."""
+
+    message: DeadMessage
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """A queue's messages, by what it says itself: that may be a minute old."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+
+class Look(Protocol):
+    """Messages of the DLQ that are in hand."""
+
+    @property
+    def messages(self) -> Sequence[DeadMessage]:
+        """In the order of their sending."""
+
+    def requeue(self, messages: Iterable[DeadMessage]) -> Iterator[Settled]:
+        """Send messages back to their queue, and delete what was sent; yields each when that is over."""
+
+    def delete(self, messages: Iterable[DeadMessage]) -> Iterator[Settled]:
+        """Delete messages; yields each when that is over."""
+
+
+class DeadLetters(Protocol):
+    """A queue's DLQ. All methods raise Transient where a queue can't be asked."""
+
+    def counts(self) -> tuple[Counts, Counts]:
+        """Of the queue, and of its DLQ."""
+
+    def look(self) -> AbstractContextManager[Look]:
+        """Take every visible message in hand; those that aren't deleted are shown again when the block ends."""

@@ -1,0 +1,100 @@
+"""What became of a job, in the order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from domain.journal import Acknowledged, Begun, Ended, Journal
+from domain.post_mortem import DeadLetter
+
+_LAST = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a message; `at` is None where the time isn't known."""
+
+    at: datetime | None
+    message_id: str
+    what: str
+
+
+class State(StrEnum):
+    """How far a job is."""
+
+    DONE = "done"
+    FAILED = "failed"
+    NOT_DONE = "not done"
+    UNKNOWN = "unknown"
+
+
+def timeline(journals: Mapping[str, Journal], letters: Sequence[DeadLetter]) -> list[Event]:
+    """What the journals, by message id, and the DLQ say; what has no time comes last."""
+    events = [event for message_id, journal in journals.items() for event in _events(message_id, journal)]
+    for letter in letters:
+        events.append(Event(letter.sent_at, letter.dead.original_id, "sent to the queue"))
+        shown = "" if letter.dead.id == letter.dead.original_id else f" as {letter.dead.id}"
+        events.append(Event(None, letter.dead.original_id, f"is in the DLQ{shown}"))
+    return sorted(events, key=lambda event: event.at or _LAST)
+
+
+def _events(message_id: str, journal: Journal) -> Iterator[Event]:
+    for begun in journal.begun:
+        yield Event(begun.at, message_id, f"attempt {begun.number} began")
+    for ended in journal.attempts:
+        yield Event(ended.at, message_id, _ended(ended))
+    if journal.acknowledged:
+        told = journal.acknowledged
+        yield Event(told.at, message_id, f"the backend acknowledged {told.status}")
+    for submitted in journal.transcodings:
+        again = ", the second one" if submitted.resubmitted else ""
+        yield Event(None, message_id, f"transcoding {submitted.id}{again}: {submitted.raw_key}")
+    for made in journal.derivatives:
+        yield Event(None, message_id, f"{len(made.keys)} derivatives made: {made.raw_key}")
+    if journal.unreadable:
+        yield Event(None, message_id, "the journal is damaged, or a newer worker's: more may have happened")
+
+
+def _ended(ended: Ended) -> str:
+    where = f" in {ended.step}" if ended.step else ""
+    code = f" {ended.code}" if ended.code else ""
+    return f"attempt {ended.number} ended{where}, {ended.ending}{code}: {ended.message}"
+
+
+def verdict(journals: Mapping[str, Journal], letters: Sequence[DeadLetter]) -> tuple[State, str]:
+    """How far the job is, and since when; the second is the rest of a sentence."""
+    told = [journal.acknowledged for journal in journals.values() if journal.acknowledged]
+    done = [one for one in told if one.status.successful]
+    if done:
+        first = min(done, key=lambda one: one.at)
+        return State.DONE, f"{first.status}, acknowledged at {stamp(first.at)}"
+    backend = _told(told)
+    if letters:
+        cause = letters[-1].cause
+        return State.FAILED, f"in the DLQ: {cause.code or 'no code'}: {cause.reason}; {backend}"
+    if told:
+        return State.FAILED, f"{backend}; it is in the DLQ no more: sent back, dropped, or hidden by another look"
+    ended = [one for journal in journals.values() for one in journal.attempts]
+    begun = [one for journal in journals.values() for one in journal.begun]
+    if not ended and not begun:
+        return State.UNKNOWN, "it waits, is at its first attempt, or never was sent; journals expire after 30 days"
+    moments: list[Begun | Ended] = [*begun, *ended]
+    last = max(moments, key=lambda one: one.at)
+    if isinstance(last, Ended):
+        return State.NOT_DONE, f"attempt {last.number} ended at {stamp(last.at)}, {last.ending}: {last.message}"
+    return State.NOT_DONE, f"attempt {last.number} is under way since {stamp(last.at)}, or its process died"
+
+
+def _told(told: Sequence[Acknowledged]) -> str:
+    if not told:
+        return "the backend isn't known to have been told"
+    last = max(told, key=lambda one: one.at)
+    return f"the backend was told {last.status} at {stamp(last.at)}"
+
+
+def stamp(at: datetime | None) -> str:
+    """The time in UTC, to the second."""
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else ""

@@ -1,0 +1,142 @@
+"""`media-worker dlq requeue` and `dlq drop`: what takes messages out of the DLQ."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from domain.dead_letters import DeadMessage, Look, Settled
+from domain.post_mortem import Choice, DeadLetter
+from worker.desk.dlq import AnEnding, Codes
+from worker.desk.errors import DeskError
+from worker.desk.letters import fields, post_mortems, progress, table
+from worker.desk.say import AsJson, say
+from worker.desk.text import columns
+from worker.desk.wiring import records
+from worker.settings import Place, load_settings
+
+All = Annotated[bool, typer.Option("--all", help="Every message.")]
+Jobs = Annotated[list[int] | None, typer.Option("--job", help="Only these jobs; may be repeated.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say which messages are meant.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
+
+Settle = Callable[[Look, Iterable[DeadMessage]], Iterator[Settled]]
+
+
+def requeue(
+    everything: All = False,
+    codes: Codes = None,
+    ending: AnEnding = None,
+    jobs: Jobs = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> int:
+    """Send messages of the DLQ back to their queue, and only those that fit all that is given.
+
+    Each keeps its journal, its externalId and its webhook-ids by the attribute OriginalMessageId.
+
+    Example: media-worker dlq requeue --ending transient --dry-run
+    """
+    choice = _choice(everything, codes, ending, jobs)
+    with _chosen(choice) as (look, letters):
+        if dry_run:
+            left = {letter.dead.id: letter.dead.why_left for letter in letters if letter.dead.why_left}
+            return _tell("would be sent back", letters, left, as_json)
+        return _settle("sent back", letters, look.requeue, as_json)
+
+
+def drop(
+    everything: All = False,
+    codes: Codes = None,
+    ending: AnEnding = None,
+    jobs: Jobs = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> int:
+    """Delete messages from the DLQ, those that fit all that is given; prints each with its body.
+
+    Example: media-worker dlq drop --job 21
+    """
+    choice = _choice(everything, codes, ending, jobs)
+    meant = None
+    if not yes:
+        meant = _confirmed(choice)
+    with _chosen(choice) as (look, letters):
+        still = [letter for letter in letters if meant is None or letter.dead.id in meant]
+        return _settle("dropped", still, look.delete, as_json)
+
+
+def _choice(everything: bool, codes: Codes, ending: AnEnding, jobs: Jobs) -> Choice:
+    narrowed = bool(codes or ending or jobs)
+    if everything == narrowed:
+        raise typer.BadParameter("say which: --all, or any of --code, --ending and --job")
+    return Choice(frozenset(codes or ()), ending, frozenset(jobs or ()))
+
+
+@contextmanager
+def _chosen(choice: Choice) -> Iterator[tuple[Look, list[DeadLetter]]]:
+    """The messages that are meant, in hand until the block ends."""
+    place = records(load_settings(Place))
+    with place.dead_letters.look() as look:
+        letters = [letter for letter in post_mortems(look.messages, place) if choice.takes(letter)]
+        if choice.jobs and not letters:
+            named = ", ".join(map(str, sorted(choice.jobs)))
+            raise DeskError(f"none of the DLQ's {len(look.messages)} messages is of job {named}: see dlq ls")
+        yield look, letters
+
+
+def _confirmed(choice: Choice) -> set[str]:
+    """The ids of the messages that the operator agrees to; nothing is hidden while he thinks."""
+    if not sys.stdin.isatty():
+        raise DeskError("nobody is there to confirm it: add --yes")
+    with _chosen(choice) as (_, letters):
+        pass
+    if letters:
+        typer.echo(table(letters), err=True)
+        typer.confirm(f"Delete these {len(letters)} messages for good?", abort=True, err=True)
+    return {letter.dead.id for letter in letters}
+
+
+def _settle(
+    what: str,
+    letters: Sequence[DeadLetter],
+    settle: Callable[[Iterable[DeadMessage]], Iterator[Settled]],
+    as_json: bool,
+) -> int:
+    """Settle the messages, and say what became of each, though it is broken off."""
+    problems = {letter.dead.id: "not reached: run the command again" for letter in letters}
+    try:
+        with progress(what, len(letters)) as advance:
+            for settled in settle([letter.dead for letter in letters]):
+                problems[settled.message.id] = settled.problem
+                advance(1)
+    finally:
+        left = {message_id: problem for message_id, problem in problems.items() if problem}
+        status = _tell(what, letters, left, as_json)
+    return status
+
+
+def _tell(what: str, letters: Sequence[DeadLetter], left: dict[str, str], as_json: bool) -> int:
+    gone = [letter for letter in letters if letter.dead.id not in left]
+    key = what.replace(" ", "_")
+    found = {
+        key: [{**fields(letter), "body": letter.dead.message.body} for letter in gone],
+        "left": [{"message_id": message_id, "why": why} for message_id, why in left.items()],
+    }
+
+    def text() -> str:
+        lines = [f"{len(gone)} of {len(letters)} chosen messages {what}"]
+        if gone:
+            lines += ["", table(gone)]
+        if gone and what == "dropped":
+            lines += ["", columns([(letter.dead.id, letter.dead.message.body) for letter in gone])]
+        if left:
+            lines += ["", columns([("LEFT IN THE DLQ", "WHY"), *left.items()])]
+        return "\n".join(lines)
+
+    say(as_json, found, text)
+    return 1 if left else 0
