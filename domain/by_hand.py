@@ -53,6 +53,11 @@ class Outcome:
     why: str = ""
     code: Code | None = None
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more will be said of it: a failure's callback comes before its reason."""
+        return bool(self.why) or (self.status is not None and self.status.successful)
+
 
 def number_at(now: datetime) -> int:
     """A job's number that nobody else has: 8, and the milliseconds."""
@@ -86,9 +91,7 @@ def requests(listing_id: int, assets: Sequence[str], first: int, kind: JobKind) 
     """
     if not assets:
         return [Request(first, listing_id, (), kind)]
-    found = [
-        Request(first + number, listing_id, tuple(part), kind) for number, part in enumerate(_parts(assets))
-    ]
+    found = [Request(first + number, listing_id, tuple(part), kind) for number, part in enumerate(_parts(assets))]
     if kind is JobKind.FINALIZE and len(found) > 1:
         raise Permanent("a finalization can't be split, and these are too many keys: give none, and all are meant")
     return found
@@ -108,7 +111,7 @@ def _parts(assets: Sequence[str]) -> Iterator[list[str]]:
 
 
 def outcome_of(journal: Journal, max_receive_count: int) -> Outcome | None:
-    """How the message's job ended; None: it hasn't yet. Between a failure's callback and its end, `why` is empty."""
+    """How the message's job ended; None: it hasn't yet. Not `settled`, where more may be written of it."""
     last = next((one for one in journal.attempts if one.number >= max_receive_count), None)
     told = journal.acknowledged.status if journal.acknowledged else None
     if told and told.successful:

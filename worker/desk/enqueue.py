@@ -15,6 +15,7 @@ from domain.model import Job, JobKind, Status
 from worker.desk.errors import DeskError
 from worker.desk.follow import follow
 from worker.desk.say import AsJson, say
+from worker.desk.text import printable
 from worker.desk.wiring import Hand, hand
 from worker.settings import Place, load_settings
 
@@ -24,20 +25,20 @@ UNKNOWN = (
     "and the message ends in the DLQ. --job names a job that it knows"
 )
 
-Listing = Annotated[int, typer.Argument(min=1, max=LARGEST, help="The listing's number.")]
+Listing = Annotated[int, typer.Argument(metavar="LISTING", min=1, max=LARGEST, help="The listing's number.")]
 Keys = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[KEY…]", help="Uploads, with or without LISTING/raw/; none: all that the listing has."),
+    typer.Argument(metavar="KEY…", help="Uploads, with or without LISTING/raw/; none: all of the listing."),
 ]
 Number = Annotated[
     int | None,
-    typer.Option("--job", min=1, max=LARGEST, help="The job's number; else one is made up that the backend doesn't know."),
+    typer.Option("--job", min=1, max=LARGEST, help="The job's number; none: one that the backend doesn't know."),
 ]
 Finalize = Annotated[
-    bool, typer.Option("--finalize", help="Write the listing's bundle, and nothing else; without keys, of all that is there.")
+    bool, typer.Option("--finalize", help="Write the bundle alone; without keys, of all that is there.")
 ]
 Wait = Annotated[
-    bool, typer.Option("--wait", help="Follow it to its end, for as long as that takes; Ctrl-C leaves it to the worker.")
+    bool, typer.Option("--wait", help="Follow it to its end, however long; Ctrl-C leaves it to the worker.")
 ]
 
 
@@ -78,16 +79,16 @@ def enqueue(
     sent = [Sent(request, place.sender.send(request.body)) for request in to_send]
     if wait:
         sent = _followed(place, sent)
-    say(as_json, [_fields(one) for one in sent], lambda: "\n".join(map(_line, sent)))
+    say(as_json, [_fields(one) for one in sent], lambda: "\n".join(printable(_line(one)) for one in sent))
     return 0 if all(one.succeeded for one in sent) else 1
 
 
-def replay(listing: Listing, wait: Wait = False, as_json: AsJson = False) -> int:
+def replay(listing: Listing, number: Number = None, wait: Wait = False, as_json: AsJson = False) -> int:
     """Send a job of every upload of the listing: what was made already isn't made again. As enqueue LISTING does.
 
     Example: media-worker replay 28 --wait
     """
-    return enqueue(listing, wait=wait, as_json=as_json)
+    return enqueue(listing, None, number, wait=wait, as_json=as_json)
 
 
 def _assets(place: Hand, listing: int, given: Sequence[str], kind: JobKind) -> list[str]:
@@ -96,13 +97,13 @@ def _assets(place: Hand, listing: int, given: Sequence[str], kind: JobKind) -> l
         return [upload_of(listing, key) for key in given]
     found = list(uploads(listing, (entry.key for entry in place.objects.list(raw_prefix(listing)))))
     if not found:
-        raise DeskError(f"listing {listing} has no uploads under {raw_prefix(listing)}: look at MEDIA_BUCKET and the number")
+        raise DeskError(f"there are no uploads under {raw_prefix(listing)}: look at MEDIA_BUCKET and the number")
     return found
 
 
 def _followed(place: Hand, sent: Sequence[Sent]) -> list[Sent]:
     jobs = [Job(one.request.job_id, one.request.listing_id, one.message_id) for one in sent]
-    outcomes = follow(place, jobs)
+    outcomes = follow(jobs, place.journals.load, place.max_receive_count())
     return [Sent(one.request, one.message_id, outcome) for one, outcome in zip(sent, outcomes, strict=True)]
 
 
@@ -122,7 +123,7 @@ def _line(sent: Sent) -> str:
     request = sent.request
     line = f"job {request.job_id} of listing {request.listing_id}, message {sent.message_id}: "
     if sent.outcome is None:
-        return line + (f"{len(request.assets)} assets sent" if request.assets else "sent, of all that is there")
+        return line + (f"sent, assets: {len(request.assets) or 'all that is there'}")
     line += sent.outcome.status or "failed, and the backend wasn't told"
     if sent.outcome.status is Status.PARTIAL_SUCCESS:
         return line + f"; media-worker job {request.listing_id} {request.job_id} says more"

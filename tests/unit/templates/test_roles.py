@@ -48,7 +48,7 @@ def test_the_worker_may_do_what_it_does_and_no_more(template: Template) -> None:
         "s3:PutObjectTagging": [RAW, WORK, PROCESSED],
         "s3:GetObjectVersionTagging": [RAW],
         "s3:PutObjectVersionTagging": [RAW],
-        **dict.fromkeys(CHECKED, ["MediaBucket.Arn"]),
+        **{action: ["MediaBucket.Arn"] for action in CHECKED},
     }
     assert resources_of(worker, "sqs:GetQueueAttributes") == ["Queue.Arn", "DeadLetterQueue.Arn"]
     assert resources_of(worker, "iam:GetRole") == ["MediaConvertRole.Arn"]
