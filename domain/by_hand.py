@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,13 +22,6 @@ _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _OF_A_LISTING = re.compile(r"[0-9]+/raw/")
 
 
-class Sender(Protocol):
-    """The queue, as a backend sees it."""
-
-    def send(self, body: str) -> str:
-        """Send a message; returns its id. Raises Transient where it isn't known whether it was sent."""
-
-
 @dataclass(frozen=True, slots=True)
 class Request:
     """One job, to be sent."""
@@ -39,10 +31,12 @@ class Request:
     assets: tuple[str, ...]
     kind: JobKind = JobKind.PROCESS
 
-    @property
-    def body(self) -> str:
-        fields = {"jobId": self.job_id, "listingId": self.listing_id, "kind": self.kind, "assets": self.assets}
-        return json.dumps(fields, ensure_ascii=False)
+
+class Sender(Protocol):
+    """The queue, as a backend sees it."""
+
+    def send(self, request: Request) -> str:
+        """Send a job; returns its message's id. Raises Transient where it isn't known whether it was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +95,7 @@ def _parts(assets: Sequence[str]) -> Iterator[list[str]]:
     part: list[str] = []
     size = 0
     for asset in assets:
-        cost = len(json.dumps(asset, ensure_ascii=False).encode()) + 2
+        cost = 2 * len(asset.encode())  # it may be full of what JSON escapes
         if part and (len(part) == MOST_ASSETS or size + cost > LARGEST_BODY):
             yield part
             part, size = [], 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from domain.by_hand import Outcome, Request, number_at, requests, upload_of, uploads
+from domain.errors import Transient
 from domain.keys import raw_prefix
 from domain.model import Job, JobKind, Status
 from worker.desk.errors import DeskError
@@ -22,7 +23,7 @@ from worker.settings import Place, load_settings
 LARGEST = 2**63 - 1
 UNKNOWN = (
     "the backend doesn't know this number, and gets a callback for it: where it answers 404, the work is done "
-    "and the message ends in the DLQ. --job names a job that it knows"
+    "and the message ends in the DLQ. --job names one that it knows"
 )
 
 Listing = Annotated[int, typer.Argument(metavar="LISTING", min=1, max=LARGEST, help="The listing's number.")]
@@ -65,7 +66,7 @@ def enqueue(
 ) -> int:
     """Send a job by hand: of these uploads, or of all that the listing has.
 
-    More than 1,000 uploads are several jobs, with numbers one after another. Exit status with --wait: 0 where all
+    More than 1,000 uploads are several jobs. Exit status with --wait: 0 where all
     of it SUCCEEDED, 1 otherwise, also for PARTIAL_SUCCESS.
 
     Example: media-worker enqueue 28 photo/horizontal/3f6c.jpg --job 21 --wait
@@ -76,7 +77,9 @@ def enqueue(
     to_send = requests(listing, _assets(place, listing, key or (), kind), first, kind)
     if number is None:
         typer.echo(f"job {first}: {UNKNOWN}", err=True)
-    sent = [Sent(request, place.sender.send(request.body)) for request in to_send]
+    elif len(to_send) > 1:
+        raise DeskError(f"these uploads are {len(to_send)} jobs, and --job names one: name fewer keys at a time")
+    sent = list(_sent(place, to_send))
     if wait:
         sent = _followed(place, sent)
     say(as_json, [_fields(one) for one in sent], lambda: "\n".join(printable(_line(one)) for one in sent))
@@ -99,6 +102,14 @@ def _assets(place: Hand, listing: int, given: Sequence[str], kind: JobKind) -> l
     if not found:
         raise DeskError(f"there are no uploads under {raw_prefix(listing)}: look at MEDIA_BUCKET and the number")
     return found
+
+
+def _sent(place: Hand, to_send: Sequence[Request]) -> Iterator[Sent]:
+    for number, request in enumerate(to_send):
+        try:
+            yield Sent(request, place.sender.send(request))
+        except Transient as error:
+            raise DeskError(f"{error}; jobs sent before it: {number}, from {to_send[0].job_id} on") from None
 
 
 def _followed(place: Hand, sent: Sequence[Sent]) -> list[Sent]:
