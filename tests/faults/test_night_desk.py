@@ -45,13 +45,13 @@ def line_of(said: str, pattern: str) -> str:
 
 def row(world: World, pattern: str) -> str:
     """The row of `dlq ls` for the only message, which names the cause."""
-    return row(world, f"^[0-9a-f-]{{36}} .*{pattern}")
+    return line_of(named(world, "dlq", "ls"), f"^[0-9a-f-]{{36}} .*{pattern}")
 
 
-def dead(world: World, worker: Worker, body: object, event: str = "job failed for good") -> None:
+def dead(world: World, worker: Worker, body: object) -> None:
     """The message's job fails for good, and the message is in the DLQ."""
     world.enqueue(body)
-    worker.wait_for_event(event)
+    worker.wait_for_event("job failed for good")
     worker.wait_ready(lambda: in_the_dlq(world), 20)
 
 
@@ -131,13 +131,13 @@ def test_a_message_that_kills_the_process(make_world: Callable[[int], World]) ->
 
 def test_a_message_that_is_none(world: World) -> None:
     with world.worker() as worker:
-        dead(world, worker, "once upon a time", "malformed message left to the DLQ")
+        dead(world, worker, "once upon a time")
     assert row(world, "isn't JSON")
 
 
 def test_two_listings_in_one_message(world: World) -> None:
     with world.worker() as worker:
-        dead(world, worker, {**JOB, "listingIdentityId": 29}, "malformed message left to the DLQ")
+        dead(world, worker, {**JOB, "listingIdentityId": 29})
     assert row(world, "two that differ")
 
 
