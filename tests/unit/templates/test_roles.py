@@ -9,9 +9,15 @@ import pytest
 from domain.keys import BACKEND_WRITES
 from tests.unit.templates.template import Template, actions, listed, resources_of, statements
 
-ROLES = {"BackendRole": "backend", "WorkerRole": "worker", "MediaConvertRole": "mediaconvert"}
+ROLES = {
+    "BackendRole": "backend",
+    "WorkerRole": "worker",
+    "OperatorRole": "operator",
+    "MediaConvertRole": "mediaconvert",
+}
 BUCKET = "arn:aws:s3:::MediaBucket"
 RAW, PROCESSED, WORK = (f"{BUCKET}/*/{folder}/*" for folder in ("raw", "processed", "work"))
+CHECKED = ("s3:GetBucketVersioning", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration")
 S3, SQS = "s3.us-east-1.amazonaws.com", "sqs.us-east-1.amazonaws.com"
 
 
@@ -31,6 +37,7 @@ def test_the_worker_may_do_what_it_does_and_no_more(template: Template) -> None:
         "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes",
         "kms:Decrypt", "kms:GenerateDataKey",
         "mediaconvert:CreateJob", "mediaconvert:GetJob", "mediaconvert:Probe", "iam:PassRole",
+        "mediaconvert:GetQueue", "iam:GetRole",
         "ecs:GetTaskProtection", "ecs:UpdateTaskProtection",
     }  # fmt: skip
     for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"):
@@ -46,7 +53,10 @@ def test_the_worker_may_do_what_it_does_and_no_more(template: Template) -> None:
         "s3:PutObjectTagging": [RAW, WORK, PROCESSED],
         "s3:GetObjectVersionTagging": [RAW],
         "s3:PutObjectVersionTagging": [RAW],
+        **{action: ["MediaBucket.Arn"] for action in CHECKED},
     }
+    assert resources_of(worker, "sqs:GetQueueAttributes") == ["Queue.Arn", "DeadLetterQueue.Arn"]
+    assert resources_of(worker, "iam:GetRole") == ["MediaConvertRole.Arn"]
 
 
 def test_the_worker_transcodes_in_its_own_account_and_protects_its_own_tasks(template: Template) -> None:
@@ -68,6 +78,7 @@ def test_nobody_else_writes_what_the_worker_believes(template: Template) -> None
     assert writable == {
         "BackendRole": [f"{BUCKET}/{BACKEND_WRITES}"],
         "WorkerRole": [PROCESSED],
+        "OperatorRole": [],
         "MediaConvertRole": [PROCESSED],
     }
 
@@ -93,6 +104,42 @@ def test_the_backend_uploads_enqueues_hands_out_and_deletes(template: Template) 
     }
 
 
+def test_an_operator_may_do_what_the_commands_do_and_no_more(template: Template) -> None:
+    operator = template.properties("OperatorRole")
+    others = {action for action in actions(operator) if not action.startswith("s3:")}
+    assert {action: resources_of(operator, action) for action in others} == {
+        "sqs:SendMessage": ["Queue.Arn"],
+        "sqs:GetQueueAttributes": ["Queue.Arn", "DeadLetterQueue.Arn"],
+        "sqs:GetQueueUrl": ["DeadLetterQueue.Arn"],
+        "sqs:ReceiveMessage": ["DeadLetterQueue.Arn"],
+        "sqs:DeleteMessage": ["DeadLetterQueue.Arn"],
+        "sqs:ChangeMessageVisibility": ["DeadLetterQueue.Arn"],
+        "kms:Decrypt": ["Key.Arn"],
+        "kms:GenerateDataKey": ["Key.Arn"],
+        "mediaconvert:GetQueue": ["arn:aws:mediaconvert:us-east-1:111122223333:queues/*"],
+        "mediaconvert:Probe": ["*"],
+        "iam:GetRole": ["MediaConvertRole.Arn"],
+    }
+    checks = [f"{BUCKET}/0/work/checks/*"]
+    assert objects(operator) == {
+        "s3:ListBucket": ["MediaBucket.Arn"],
+        "s3:GetBucketVersioning": ["MediaBucket.Arn"],
+        "s3:GetEncryptionConfiguration": ["MediaBucket.Arn"],
+        "s3:GetLifecycleConfiguration": ["MediaBucket.Arn"],
+        "s3:GetObject": [WORK],
+        "s3:PutObject": checks,
+        "s3:GetObjectTagging": checks,
+        "s3:PutObjectTagging": checks,
+    }
+
+
+def test_the_account_says_who_is_an_operator(template: Template) -> None:
+    document = template.properties("OperatorRole")["AssumeRolePolicyDocument"]
+    assert document["Version"] == "2012-10-17"
+    account = {"AWS": "arn:aws:iam::111122223333:root"}
+    assert document["Statement"] == [{"Effect": "Allow", "Principal": account, "Action": "sts:AssumeRole"}]
+
+
 def test_mediaconvert_reads_uploads_and_writes_renditions(template: Template) -> None:
     role = template.properties("MediaConvertRole")
     assert actions(role) - set(objects(role)) == {"kms:Decrypt", "kms:GenerateDataKey"}
@@ -101,7 +148,7 @@ def test_mediaconvert_reads_uploads_and_writes_renditions(template: Template) ->
 
 @pytest.mark.parametrize(
     ("role", "services"),
-    [("BackendRole", [S3, SQS]), ("WorkerRole", [S3, SQS]), ("MediaConvertRole", S3)],
+    [("BackendRole", [S3, SQS]), ("WorkerRole", [S3, SQS]), ("OperatorRole", [S3, SQS]), ("MediaConvertRole", S3)],
 )
 def test_a_role_uses_the_key_only_through_the_bucket_and_the_queue(
     template: Template, role: str, services: Any
@@ -141,7 +188,7 @@ def test_no_role_has_a_wildcard_but_for_probe(template: Template, role: str) -> 
         if "*" in listed(statement["Resource"])
         for action in listed(statement["Action"])
     }
-    assert wild == ({"mediaconvert:Probe"} if role == "WorkerRole" else set())
+    assert wild == ({"mediaconvert:Probe"} if role in ("WorkerRole", "OperatorRole") else set())
 
 
 def test_an_ec2_host_takes_on_the_workers_role(template: Template) -> None:
