@@ -170,7 +170,9 @@ def test_what_names_no_job_ends_in_the_dlq_without_a_callback(world: World) -> N
     with world.worker() as worker:
         message_id = world.enqueue("this is not JSON")
         assert world.dead_letter() == message_id
-        assert len(worker.events("malformed message left to the DLQ")) == 3
+        assert len(worker.events("malformed message left to the DLQ")) == 2
+        (failed,) = worker.events("job failed for good")
+        assert (failed["level"], failed["message_id"], failed["receives"]) == ("error", message_id, 3)
     assert world.receiver.callbacks == ()
 
 
