@@ -10,7 +10,7 @@ from datetime import datetime
 
 from domain.dead_letters import DeadMessage
 from domain.errors import Code
-from domain.journal import Ending, Journal
+from domain.journal import Ended, Ending, Journal
 from domain.model import Job
 
 NO_TRACE = "no attempt left a trace: the process died, or the bucket couldn't be written"
@@ -63,8 +63,8 @@ class DeadLetter:
     @property
     def receives(self) -> int:
         """The receives by workers, where an attempt is known; or else all of them, looks into the DLQ included."""
-        ended = self.journal.attempts if self.journal else ()
-        return max(ended, key=lambda one: one.at).number if ended else self.dead.message.receive_count
+        last = _last_attempt(self.journal or Journal())
+        return last.number if last else self.dead.message.receive_count
 
     @property
     def sent_at(self) -> datetime | None:
@@ -80,8 +80,8 @@ class DeadLetter:
             return Cause(
                 Ending.DONE, "", None, f"{told} was acknowledged: only its deletion is missing; requeue it"
             )
-        if journal.attempts:
-            return _of_last_attempt(journal)
+        if last := _last_attempt(journal):
+            return _of_attempt(last, journal)
         if self.problem:
             return Cause(Ending.PERMANENT, "", Code.VALIDATION_ERROR, self.problem)
         return Cause(None, "", None, UNREADABLE if journal.unreadable else NO_TRACE)
@@ -91,8 +91,12 @@ class DeadLetter:
         return self.dead.id.startswith(beginning) or self.dead.original_id.startswith(beginning)
 
 
-def _of_last_attempt(journal: Journal) -> Cause:
-    last = max(journal.attempts, key=lambda ended: ended.at)
+def _last_attempt(journal: Journal) -> Ended | None:
+    """The latest one: a message that was sent back counts its receives anew."""
+    return max(reversed(journal.attempts), key=lambda ended: ended.at, default=None)
+
+
+def _of_attempt(last: Ended, journal: Journal) -> Cause:
     silent = [one.number for one in journal.begun if one.at > last.at]
     reason = last.message
     if silent:

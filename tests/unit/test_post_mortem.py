@@ -44,6 +44,11 @@ def test_the_last_attempt_is_the_latest_one_though_its_receive_is_counted_anew()
     assert (found.cause.reason, found.cause.code, found.receives) == ("the second life", Code.ZIP_FAILED, 1)
 
 
+def test_of_two_at_the_same_time_the_later_entry_is_the_last() -> None:
+    found = letter(Journal((Ended(1, NOW, Ending.TRANSIENT, "first"), Ended(2, NOW, Ending.TRANSIENT, "second"))))
+    assert (found.cause.reason, found.receives) == ("second", 2)
+
+
 def test_an_attempt_that_began_later_and_is_silent_is_told() -> None:
     silent = Begun(5, NOW + timedelta(hours=1))
     cause = letter(Journal((ended(4, "a time-out"),), begun=(Begun(4, NOW), silent))).cause

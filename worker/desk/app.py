@@ -38,7 +38,7 @@ def main(arguments: Sequence[str], others: Mapping[str, str]) -> int:
         return _fail(str(error), MISUSED)
     except (DeskError, MediaError) as error:
         return _fail(str(error), FAILED)
-    except typer.Abort:
+    except (KeyboardInterrupt, typer.Abort):
         return _fail("interrupted", FAILED)
     if status == CTRL_C:
         return _fail("interrupted", FAILED)

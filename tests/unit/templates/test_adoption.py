@@ -16,7 +16,7 @@ ADOPTED = {
     "ExistingQueue": "old-queue",
     "ExistingDeadLetterQueue": "old-dlq",
 }
-ROLES = ("BackendRole", "WorkerRole", "MediaConvertRole")
+ROLES = ("BackendRole", "WorkerRole", "OperatorRole", "MediaConvertRole")
 
 
 def adopting(*names: str, **others: str) -> Template:
@@ -91,6 +91,7 @@ def test_the_outputs_say_what_is_adopted() -> None:
         "BackendRoleArn": "BackendRole.Arn",
         "WorkerRoleArn": "WorkerRole.Arn",
         "MediaConvertRoleArn": "MediaConvertRole.Arn",
+        "OperatorRoleArn": "OperatorRole.Arn",
         "WorkerInstanceProfileName": "WorkerInstanceProfile",
     }
 
@@ -108,6 +109,7 @@ def test_the_outputs_say_what_is_made_and_are_exported() -> None:
         "BackendRoleArn": "BackendRole.Arn",
         "WorkerRoleArn": "WorkerRole.Arn",
         "MediaConvertRoleArn": "MediaConvertRole.Arn",
+        "OperatorRoleArn": "OperatorRole.Arn",
         "WorkerInstanceProfileName": "WorkerInstanceProfile",
     }
     exports = {name: it["Export"]["Name"] for name, it in outputs.items() if name != "LogBucketName"}
@@ -164,5 +166,6 @@ def test_a_prefix_and_other_names_let_it_stand_beside_the_old_stack() -> None:
     assert named == [
         "new-m", "new-l-production", "alias/new-r-production", "new-q-production", "new-q-dlq-production",
         "new-q-production", "arn:aws:s3:::new-m",
-        "new-r-backend-production", "new-r-worker-production", "new-r-mediaconvert-production",
+        "new-r-backend-production", "new-r-worker-production", "new-r-operator-production",
+        "new-r-mediaconvert-production",
     ]  # fmt: skip

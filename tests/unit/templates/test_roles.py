@@ -9,7 +9,12 @@ import pytest
 from domain.keys import BACKEND_WRITES
 from tests.unit.templates.template import Template, actions, listed, resources_of, statements
 
-ROLES = {"BackendRole": "backend", "WorkerRole": "worker", "MediaConvertRole": "mediaconvert"}
+ROLES = {
+    "BackendRole": "backend",
+    "WorkerRole": "worker",
+    "OperatorRole": "operator",
+    "MediaConvertRole": "mediaconvert",
+}
 BUCKET = "arn:aws:s3:::MediaBucket"
 RAW, PROCESSED, WORK = (f"{BUCKET}/*/{folder}/*" for folder in ("raw", "processed", "work"))
 CHECKED = ("s3:GetBucketVersioning", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration")
@@ -73,6 +78,7 @@ def test_nobody_else_writes_what_the_worker_believes(template: Template) -> None
     assert writable == {
         "BackendRole": [f"{BUCKET}/{BACKEND_WRITES}"],
         "WorkerRole": [PROCESSED],
+        "OperatorRole": [],
         "MediaConvertRole": [PROCESSED],
     }
 
@@ -98,6 +104,42 @@ def test_the_backend_uploads_enqueues_hands_out_and_deletes(template: Template) 
     }
 
 
+def test_an_operator_may_do_what_the_commands_do_and_no_more(template: Template) -> None:
+    operator = template.properties("OperatorRole")
+    others = {action for action in actions(operator) if not action.startswith("s3:")}
+    assert {action: resources_of(operator, action) for action in others} == {
+        "sqs:SendMessage": ["Queue.Arn"],
+        "sqs:GetQueueAttributes": ["Queue.Arn", "DeadLetterQueue.Arn"],
+        "sqs:GetQueueUrl": ["DeadLetterQueue.Arn"],
+        "sqs:ReceiveMessage": ["DeadLetterQueue.Arn"],
+        "sqs:DeleteMessage": ["DeadLetterQueue.Arn"],
+        "sqs:ChangeMessageVisibility": ["DeadLetterQueue.Arn"],
+        "kms:Decrypt": ["Key.Arn"],
+        "kms:GenerateDataKey": ["Key.Arn"],
+        "mediaconvert:GetQueue": ["arn:aws:mediaconvert:us-east-1:111122223333:queues/*"],
+        "mediaconvert:Probe": ["*"],
+        "iam:GetRole": ["MediaConvertRole.Arn"],
+    }
+    checks = [f"{BUCKET}/0/work/checks/*"]
+    assert objects(operator) == {
+        "s3:ListBucket": ["MediaBucket.Arn"],
+        "s3:GetBucketVersioning": ["MediaBucket.Arn"],
+        "s3:GetEncryptionConfiguration": ["MediaBucket.Arn"],
+        "s3:GetLifecycleConfiguration": ["MediaBucket.Arn"],
+        "s3:GetObject": [WORK],
+        "s3:PutObject": checks,
+        "s3:GetObjectTagging": checks,
+        "s3:PutObjectTagging": checks,
+    }
+
+
+def test_the_account_says_who_is_an_operator(template: Template) -> None:
+    document = template.properties("OperatorRole")["AssumeRolePolicyDocument"]
+    assert document["Version"] == "2012-10-17"
+    account = {"AWS": "arn:aws:iam::111122223333:root"}
+    assert document["Statement"] == [{"Effect": "Allow", "Principal": account, "Action": "sts:AssumeRole"}]
+
+
 def test_mediaconvert_reads_uploads_and_writes_renditions(template: Template) -> None:
     role = template.properties("MediaConvertRole")
     assert actions(role) - set(objects(role)) == {"kms:Decrypt", "kms:GenerateDataKey"}
@@ -106,7 +148,7 @@ def test_mediaconvert_reads_uploads_and_writes_renditions(template: Template) ->
 
 @pytest.mark.parametrize(
     ("role", "services"),
-    [("BackendRole", [S3, SQS]), ("WorkerRole", [S3, SQS]), ("MediaConvertRole", S3)],
+    [("BackendRole", [S3, SQS]), ("WorkerRole", [S3, SQS]), ("OperatorRole", [S3, SQS]), ("MediaConvertRole", S3)],
 )
 def test_a_role_uses_the_key_only_through_the_bucket_and_the_queue(
     template: Template, role: str, services: Any
@@ -146,7 +188,7 @@ def test_no_role_has_a_wildcard_but_for_probe(template: Template, role: str) -> 
         if "*" in listed(statement["Resource"])
         for action in listed(statement["Action"])
     }
-    assert wild == ({"mediaconvert:Probe"} if role == "WorkerRole" else set())
+    assert wild == ({"mediaconvert:Probe"} if role in ("WorkerRole", "OperatorRole") else set())
 
 
 def test_an_ec2_host_takes_on_the_workers_role(template: Template) -> None:

@@ -1,0 +1,68 @@
+"""An operator empties the DLQ: real commands beside a real worker."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from tests.e2e.world import World, command, jpeg
+
+PHOTO = "28/raw/photo/horizontal/a.jpg"
+
+
+def job(number: int, key: str = PHOTO) -> dict[str, Any]:
+    return {"jobId": number, "listingId": 28, "assets": [key]}
+
+
+def desk(world: World, *arguments: str, status: int = 0) -> Any:
+    """What the command says as JSON."""
+    done = command(*arguments, "--json", environment=world.environment())
+    assert done.returncode == status, done.stderr
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def wait_for_dead(world: World, count: int) -> None:
+    """Until so many messages are in the DLQ: moto moves one when it would be received again."""
+    for _ in range(100):
+        world.sqs.receive_message(QueueUrl=world.queue_url, WaitTimeSeconds=1, VisibilityTimeout=0)
+        if world.depth(world.dlq_url) == count:
+            return
+    raise TimeoutError(f"{world.depth(world.dlq_url)} of {count} messages are in the DLQ")
+
+
+def test_of_a_mixed_dlq_only_the_job_that_was_mended_is_sent_back_and_it_is_done_under_its_first_id(
+    make_world: Callable[[int], World],
+) -> None:
+    world = make_world(1)
+    with world.worker() as worker:
+        original = world.enqueue(job(21))
+        other = world.enqueue(job(22, "28/raw/photo/horizontal/never.jpg"))
+        nameless = world.enqueue("no JSON")
+        world.receiver.wait_for(2)
+        worker.wait_for_event("malformed message left to the DLQ")
+        wait_for_dead(world, 3)
+
+        found = desk(world, "dlq", "ls")
+        assert {one["message_id"] for one in found["messages"]} == {original, other, nameless}
+        assert {one["code"] for one in found["messages"]} == {"VALIDATION_ERROR"}
+        assert PHOTO in desk(world, "dlq", "show", original)["reason"]
+        assert desk(world, "job", "28", "21", status=1)["state"] == "failed"
+
+        world.upload(PHOTO, jpeg())
+        sent = desk(world, "dlq", "requeue", "--job", "21")
+        assert [one["message_id"] for one in sent["sent_back"]] == [original]
+        world.receiver.wait_for(3)
+        worker.wait_for_event("message deleted")
+
+        done = desk(world, "job", "28", "21")
+        assert done["state"] == "done"
+        assert done["bucket"]["listing"] == {"uploads": 1, "processed": 4}
+        assert [one["key"] for one in done["bucket"]["bundles"]] == ["28/processed/zip/28.zip"]
+        dropped = desk(world, "dlq", "drop", "--all", "--yes")
+        assert {one["message_id"] for one in dropped["dropped"]} == {other, nameless}
+        assert desk(world, "dlq", "ls")["messages"] == []
+    of_the_job = [it for it in world.receiver.callbacks if it.payload["jobId"] == 21]
+    assert [it.payload["status"] for it in of_the_job] == ["VALIDATION_FAILED", "SUCCEEDED"]
+    assert {it.payload["externalId"] for it in of_the_job} == {original}
