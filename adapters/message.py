@@ -143,7 +143,7 @@ def _named(body: Any, message: Message) -> Job:
         structlog.get_logger().warning("bad optional fields dropped", fields=sorted(dropped))
     listing_id, other = name.listing_id or name.listing_identity_id, name.listing_identity_id
     if listing_id is None or other not in (None, listing_id):
-        raise Malformed("the message names no listing, or two that differ", None)
+        raise Malformed(f"the message of job {name.job_id} names no listing, or two that differ", None)
     kind = JobKind.FINALIZE if body.get("kind") == JobKind.FINALIZE else JobKind.PROCESS
     return Job(
         name.job_id,
@@ -152,6 +152,7 @@ def _named(body: Any, message: Message) -> Job:
         batch_id=name.batch_id,
         traceparent=trace,
         kind=kind,
+        sent_back_as=message.message_id if original else None,
     )
 
 

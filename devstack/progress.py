@@ -45,7 +45,7 @@ class Progress:
         if text := meaning(entry):
             self._say(text)
         event = entry.get("event", "")
-        return event == "message deleted" or (event.startswith("attempt failed") and bool(entry.get("last")))
+        return event in ("message deleted", "job failed for good")
 
 
 def entries(log: Path) -> list[dict[str, Any]]:

@@ -68,7 +68,7 @@ def asset_type_of(asset: Asset, raw: RawKey) -> AssetType:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """The work that one message asks for."""
+    """The work that one message asks for. `sent_back_as` is its newer id, where it was in the DLQ meanwhile."""
 
     job_id: int
     listing_id: int
@@ -77,6 +77,12 @@ class Job:
     batch_id: str | int | None = None
     traceparent: str | None = None
     kind: JobKind = JobKind.PROCESS
+    sent_back_as: str | None = None
+
+    @property
+    def sent_as(self) -> str:
+        """The id under which the message was sent last."""
+        return self.sent_back_as or self.message_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,15 +33,15 @@ def obtain(run: Run, source: Source, failed: Transcoding | None = None) -> Trans
     """
     claim = run.ports.claims.look(source)
     known = run.attempt.progress.recall_transcoding(source)
-    if known and not (failed and known.id == failed.id):
-        if claim and claim.transcoding is None and claim.message_id == run.job.message_id:
+    if known and not (failed and known.id == failed.id) and not _failed_before(run, claim, known):
+        if claim and claim.transcoding is None and claim.message_id == run.job.sent_as:
             run.ports.claims.name(source, claim, known)
         return known
     if claim and claim.transcoding and _serves(run, source, claim, failed):
         run.attempt.progress.record_transcoding(claim.transcoding, submitted=False)
         return claim.transcoding
     generation = _generation(run, source, claim)
-    ours = Claim(source.origin, generation, run.job.message_id)
+    ours = Claim(source.origin, generation, run.job.sent_as)
     taken = _take(run, source, ours, claim)
     submitted = run.ports.transcoder.submit(source, generation)
     transcoding = replace(submitted, resubmitted=failed is not None, recipe=source.origin.recipe)
@@ -50,6 +50,15 @@ def obtain(run: Run, source: Source, failed: Transcoding | None = None) -> Trans
     finally:
         run.attempt.progress.record_transcoding(transcoding, submitted=True)
     return transcoding
+
+
+def _failed_before(run: Run, claim: Claim | None, known: Transcoding) -> bool:
+    """Whether it failed before the message was sent back from the DLQ: the cause may be mended by now."""
+    if run.job.sent_back_as is None:
+        return False
+    ours = claim is not None and claim.transcoding == known and claim.message_id == run.job.sent_as
+    result = None if ours else run.ports.transcoder.result(known.id)
+    return result is not None and not result.done
 
 
 def _serves(run: Run, source: Source, claim: Claim, failed: Transcoding | None) -> bool:
@@ -61,7 +70,7 @@ def _serves(run: Run, source: Source, claim: Claim, failed: Transcoding | None) 
     if result is None:
         return True
     if not result.done:  # final for the message that submitted it; a later one may try again
-        return claim.message_id == run.job.message_id or (result.curable and not known.resubmitted)
+        return claim.message_id == run.job.sent_as or (result.curable and not known.resubmitted)
     return _made_is_there(run, source)
 
 
@@ -99,7 +108,7 @@ def _generation(run: Run, source: Source, claim: Claim | None) -> int:
         return 1
     if claim.transcoding is not None:
         return claim.generation + 1
-    if claim.message_id != run.job.message_id and claim.age < CLAIM_SECONDS and not run.attempt.last:
+    if claim.message_id != run.job.sent_as and claim.age < CLAIM_SECONDS and not run.attempt.last:
         raise Transient(
             f"another job of the listing is about to submit {source.raw.key}",
             retry_after=CLAIM_SECONDS - claim.age,

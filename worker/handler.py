@@ -20,7 +20,7 @@ from worker.attempt import Attempt
 from worker.beside import beside
 from worker.in_flight import InFlight
 from worker.lease import Lease
-from worker.logs import naming
+from worker.logs import naming, reason
 from worker.settler import Settler
 
 LAST_LOOK = 2.0
@@ -70,6 +70,7 @@ class Handler:
             if job is None:
                 self._settler.leave_unnamed(lease, str(malformed))
                 return
+            lease.job = job
             with self._in_flight.begun(job, lease, self._ports.now()) as attempt, naming(lease.message, job):
                 self._settle(attempt, malformed or run(attempt))
 
@@ -122,8 +123,8 @@ def _last_look(attempt: Attempt) -> AlreadyAcknowledged | None:
         refuse_done(attempt.progress.journal)
     except AlreadyAcknowledged as done:
         return done
-    except Exception:
-        structlog.get_logger().exception("the journal can't be read before the failure callback")
+    except Exception as error:
+        structlog.get_logger().error("the journal can't be read before the failure callback", **reason(error))
     return None
 
 

@@ -58,7 +58,7 @@ class Health:
         """Why the process gets no work done at the moment; empty where it does."""
         if self._poller.stopping:
             return ["shutting down"]
-        problems = [] if self._poller.reachable else ["the last poll of the queue failed, or none has ended yet"]
+        problems = [] if self._poller.reachable else ["the last poll of the queue failed, or none is out yet"]
         if why := self._leases.ill:
             problems.append(f"leases aren't extended: {why}")
         return problems + [line for of, line in self._outages.named().items() if of in NEEDED_BY_ALL]
@@ -87,12 +87,19 @@ def _probe_of(health: Health) -> type[BaseHTTPRequestHandler]:
         timeout = 10
 
         def do_GET(self) -> None:
+            self.wfile.write(self._answered())
+
+        def do_HEAD(self) -> None:
+            self._answered()
+
+        def _answered(self) -> bytes:
+            """Send status and headers; returns the body."""
             status, body = health.answer(self.path.partition("?")[0])
             self.send_response(status)
             self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            return body
 
         def log_message(self, format: str, *args: object) -> None:
             """Log nothing: a probe comes every few seconds."""

@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from domain.errors import Transient
+from domain.model import Job
 from domain.queue import Message, Queue
+from worker.logs import naming
 from worker.metrics import Metrics
 from worker.redrive import Redrive
 
@@ -24,10 +26,14 @@ MOST_EXTENSIONS = 120
 
 
 class Lease:
-    """The right to work on a message until `deadline` (seconds of the clock), if it isn't `lost` before."""
+    """The right to work on a message until `deadline` (seconds of the clock), if it isn't `lost` before.
+
+    `job` is what the message asks for, once it is read: the log names it.
+    """
 
     def __init__(self, message: Message, queue: Queue, granted_at: float, seconds: float) -> None:
         self.message = message
+        self.job: Job | None = None
         self._queue = queue
         self.renewed_at = granted_at
         self.deadline = granted_at + seconds
@@ -167,7 +173,8 @@ class Leases:
                 [lease.message.receipt_handle for lease in batch], self._seconds
             )
         except Transient as error:
-            structlog.get_logger().warning("leases not extended", leases=len(batch), why=str(error))
+            jobs = [lease.job.job_id for lease in batch if lease.job]
+            structlog.get_logger().warning("leases not extended", leases=len(batch), jobs=jobs, why=str(error))
             return str(error)
         for lease in batch:
             if lease.message.receipt_handle in refused:
@@ -180,4 +187,5 @@ class Leases:
     def _lose(self, lease: Lease, why: str) -> None:
         lease.lost = True
         self._metrics.leases_lost.inc()
-        structlog.get_logger().warning("lease lost", message_id=lease.message.message_id, why=why)
+        with naming(lease.message, lease.job):
+            structlog.get_logger().warning("lease lost", why=why)

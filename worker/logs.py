@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-import sys
 from contextlib import AbstractContextManager
+from typing import TextIO
 
 import structlog
 
+from domain.errors import Interrupted, MediaError, excerpt
 from domain.model import Job
 from domain.queue import Message
 
@@ -21,6 +22,18 @@ def naming(message: Message, job: Job | None = None) -> AbstractContextManager[N
         if job.message_id != message.message_id:
             names["original_message_id"] = job.message_id
     return structlog.contextvars.bound_contextvars(**names)
+
+
+def reason(error: Exception) -> dict[str, object]:
+    """What a line says of an error: its message; and its traceback, where nobody expected it."""
+    said: dict[str, object] = {"why": excerpt(str(error)) or type(error).__name__}
+    expected = isinstance(error, MediaError | Interrupted | TimeoutError)
+    return said if expected else {**said, "exc_info": error}
+
+
+def _in_order(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    first = ("timestamp", "level", "event")
+    return {name: line[name] for name in first} | {name: line[name] for name in line if name not in first}
 
 
 def _escape(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -37,8 +50,8 @@ def _escaped(text: str, kept: str) -> str:
     )
 
 
-def configure(level: str, form: str) -> None:
-    """Send structlog's lines and those of the libraries to standard output, in one form."""
+def configure(level: str, form: str, stream: TextIO) -> None:
+    """Send structlog's lines and those of the libraries to the stream, in one form; a terminal gets colours."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -46,9 +59,14 @@ def configure(level: str, form: str) -> None:
         structlog.processors.format_exc_info,
     ]
     renderers: list[structlog.typing.Processor] = (
-        [_escape, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        [
+            _escape,
+            structlog.dev.ConsoleRenderer(
+                colors=stream.isatty(), exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
         if form == "console"
-        else [structlog.processors.JSONRenderer()]
+        else [_in_order, structlog.processors.JSONRenderer()]
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -56,7 +74,7 @@ def configure(level: str, form: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

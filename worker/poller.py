@@ -11,6 +11,7 @@ import structlog
 from domain.errors import Transient
 from worker.handler import Handler
 from worker.lease import Lease, Leases
+from worker.logs import naming
 from worker.metrics import Metrics
 from worker.slots import Slots
 
@@ -84,6 +85,7 @@ class Poller:
                 self._slots.occupy(places, 0)
                 self._stopping.wait(LOOK_EVERY if ill else 0)
                 continue
+            self.reachable = self.reachable or not failures  # the queue answered when the process started
             try:
                 leases = self._leases.receive(places)
             except Exception as error:
@@ -133,7 +135,8 @@ class Poller:
         try:
             work(lease)
         except Exception:
-            structlog.get_logger().exception("a message couldn't be handled; its lease runs out")
+            with naming(lease.message, lease.job):
+                structlog.get_logger().exception("a message couldn't be handled; its lease runs out")
             self._leases.close(lease)
         finally:
             self._metrics.in_flight.dec()

@@ -13,6 +13,7 @@ from domain.errors import excerpt
 from domain.journal import Acknowledged, Begun, Ended, Journal, Journals
 from domain.model import Derivatives, Job, Origin, Source, Transcoding
 from worker.beside import beside
+from worker.logs import reason
 from worker.metrics import Metrics
 
 PATIENCE = 5.0
@@ -25,7 +26,7 @@ class Progress:
     """The `Progress` port: what this attempt and the earlier ones made and submitted.
 
     `journal` is what earlier attempts left, once it is `loaded`. `current_step` and `moved_at` (seconds of the
-    clock) say where the attempt is and when it was last seen to move.
+    clock) say where the attempt is and when it was last seen to move; `step_seconds`, how long each step took.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Progress:
         self.loaded = False
         self.current_step = ""
         self.moved_at = clock()
+        self.step_seconds: dict[str, float] = {}
         self._journals = journals
         self._metrics = metrics
         self._clock = clock
@@ -66,7 +68,8 @@ class Progress:
     def _observe(self, step: str, started: float) -> float:
         seconds = self._clock() - started
         self._metrics.steps.labels(step).observe(seconds)
-        return round(seconds, 3)
+        self.step_seconds[step] = round(seconds, 3)
+        return self.step_seconds[step]
 
     @property
     def derivatives(self) -> tuple[Derivatives, ...]:
@@ -104,9 +107,9 @@ class Progress:
         try:
             with self._writing:  # a job's videos are submitted side by side
                 self._journals.add(self.job, Journal(transcodings=(transcoding,)))
-        except Exception:
+        except Exception as error:
             # It is tried again when the attempt ends, and the claim names it.
-            log.exception("a transcoding couldn't be written to the journal yet")
+            log.error("a transcoding couldn't be written to the journal yet", **reason(error))
 
     def load(self) -> Journal:
         self.journal = self._journals.load(self.job)
@@ -117,19 +120,22 @@ class Progress:
         """Write down that the attempt began, so that its silence would say that the process died."""
         try:
             self._journals.add(self.job, Journal(begun=(begun,)))
-        except Exception:
-            structlog.get_logger().exception("the journal wasn't written: nobody knows that this attempt began")
+        except Exception as error:
+            log = structlog.get_logger()
+            log.error("the journal wasn't written: nobody knows that this attempt began", **reason(error))
 
     def acknowledge(self, acknowledged: Acknowledged) -> None:
         try:
             beside(lambda: self._journals.add(self.job, Journal(acknowledged=acknowledged)), PATIENCE)
-        except Exception:
-            structlog.get_logger().exception("the acknowledgement wasn't written to the journal")
+        except Exception as error:
+            structlog.get_logger().error("the acknowledgement wasn't written to the journal", **reason(error))
 
     def save(self, ended: Ended) -> None:
         """Write down how the attempt ended and what is done, so that the next one doesn't repeat it."""
         try:
             news = Journal((ended,), self.derivatives, self.transcodings)
             beside(lambda: self._journals.add(self.job, news), LONGEST_WRITE)
-        except Exception:
-            structlog.get_logger().exception("the journal wasn't written: this attempt leaves no trace")
+        except Exception as error:
+            structlog.get_logger().error(
+                "the journal wasn't written: this attempt leaves no trace", **reason(error)
+            )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 
@@ -13,9 +14,10 @@ from worker import logs
 from worker.bootstrap import StartError, build
 from worker.build_info import revision, version
 from worker.emf import EmbeddedMetrics, printed
+from worker.health import Health
 from worker.metrics import Metrics
 from worker.service import Service
-from worker.settings import BadSettings, Settings, load_settings
+from worker.settings import BadSettings, Logging, Settings, load_settings, misspelt
 from worker.signals import Signals
 from worker.surroundings import check_beside
 
@@ -28,21 +30,44 @@ def run(signals: Signals) -> int:
     try:
         settings = load_settings(Settings)
     except BadSettings as error:
-        print(error, file=sys.stderr)
+        _refuse(*({"setting": name, "why": why} for name, why in error.wrong.items()))
         return 2
-    logs.configure(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format, sys.stdout)
     try:
         worker = build(settings)
-        if settings.http_port:
-            worker.health.serve(settings.http_port)
-    except (StartError, OSError) as error:  # OSError: the port is taken
-        print(f"media-worker can't start: {error}", file=sys.stderr)
+        _serve(worker.health, settings.http_port)
+    except StartError as error:
+        _refuse({"why": str(error)})
         return 1
     with _metrics_in_the_log(worker.metrics, settings):
         status = _work(worker.service, settings, signals)
     sys.stdout.flush()
     # A thread that is stuck in a decoder must not keep the process from ending.
     os._exit(status)
+
+
+def _refuse(*problems: Mapping[str, str]) -> None:
+    """Say on standard error why the process doesn't start: as the log is written, or in plain text."""
+    try:
+        form = load_settings(Logging).log_format
+    except BadSettings:
+        form = "json"
+    if form == "json":
+        logs.configure("INFO", form, sys.stderr)
+        for problem in problems:
+            structlog.get_logger().critical("can't start", **problem)
+    else:
+        for problem in problems:
+            print("media-worker can't start:", ": ".join(problem.values()), file=sys.stderr)
+
+
+def _serve(health: Health, port: int) -> None:
+    if not port:
+        return
+    try:
+        health.serve(port)
+    except OSError as error:
+        raise StartError(f"HTTP_PORT: port {port} can't be listened on: {error.strerror}") from error
 
 
 def _metrics_in_the_log(metrics: Metrics, settings: Settings) -> AbstractContextManager[None]:
@@ -59,6 +84,8 @@ def _work(service: Service, settings: Settings, signals: Signals) -> int:
         queue=settings.queue_url,
         concurrency=settings.worker_concurrency,
     )
+    for variable, setting in misspelt().items():
+        structlog.get_logger().warning("unknown setting", variable=variable, did_you_mean=setting)
     check_beside(settings)
     service.start()
     status = None

@@ -6,11 +6,12 @@ import math
 import os
 import sys
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
 from dotenv import load_dotenv
-from pydantic import AfterValidator, Field, HttpUrl, SecretStr, ValidationError, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, HttpUrl, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.bundles import DEFAULT_TEMPLATE, Bundles, Contents
@@ -22,6 +23,12 @@ LONGEST_LEASE = 12 * 3600
 
 SMALLEST_CALLBACK = 16 * 1024
 """The least CALLBACK_MAX_BYTES: a failure without its outputs always fits."""
+
+SHORTEST_SECRET = 16
+"""Characters."""
+
+ALIKE = 0.85
+"""How much of two names must be the same to take one for the other, misspelt; see difflib."""
 
 MIB = 1024 * 1024
 
@@ -62,10 +69,23 @@ class _Environment(BaseSettings):
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
 
 
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret) < SHORTEST_SECRET:
+        raise ValueError(f"must have at least {SHORTEST_SECRET} characters, and has {len(secret)}")
+    return secret
+
+
 class Signing(_Environment):
     """What a callback is signed with."""
 
-    callback_secret: Annotated[SecretStr, Field(min_length=16)]
+    callback_secret: Annotated[SecretStr, AfterValidator(_long_enough)]
+
+
+class Logging(_Environment):
+    """How the log is written."""
+
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(str.upper)] = "INFO"
+    log_format: Annotated[Literal["json", "console"], BeforeValidator(str.lower)] = "json"
 
 
 class Place(_Environment):
@@ -81,7 +101,7 @@ class Place(_Environment):
         return self.queue_url.rpartition("/")[2]
 
 
-class Settings(Place, Signing):
+class Settings(Logging, Signing, Place):  # pydantic has the last one's fields first
     """The contract's section 5."""
 
     callback_url: HttpUrl
@@ -101,9 +121,7 @@ class Settings(Place, Signing):
         3600  # SQS ends a lease 12 hours after the receive
     )
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_format: Literal["json", "console"] = "json"
-    metrics: Literal["none", "emf"] = "none"
+    metrics: Annotated[Literal["none", "emf"], BeforeValidator(str.lower)] = "none"
     max_photo_bytes: Annotated[int, Field(ge=1)] = 200 * MIB
     max_document_bytes: Annotated[int, Field(ge=1, le=5 * 1024 * MIB)] = 512 * MIB
     max_video_bytes: Annotated[int, Field(ge=1)] = 20 * 1024 * MIB
@@ -128,7 +146,11 @@ Form = TypeVar("Form", bound=_Environment)
 
 
 class BadSettings(Exception):
-    """Settings are missing or impossible: a line for each, naming its variable and never its value."""
+    """Settings are missing or impossible: what is wrong by the name of the variable, never with its value."""
+
+    def __init__(self, wrong: Mapping[str, str]) -> None:
+        super().__init__("\n".join(f"{name}: {why}" for name, why in wrong.items()))
+        self.wrong = wrong
 
 
 def load_settings(form: type[Form]) -> Form:
@@ -141,9 +163,23 @@ def load_settings(form: type[Form]) -> Form:
     try:
         return form()
     except ValidationError as error:
-        lines = (f"{'.'.join(map(str, bad['loc'])).upper()}: {_say(bad['msg'])}" for bad in error.errors())
-        raise BadSettings("\n".join(lines)) from None
+        wrong = {".".join(map(str, bad["loc"])).upper(): bad["msg"] for bad in error.errors()}
+        raise BadSettings({name: _say(name, message) for name, message in wrong.items()}) from None
 
 
-def _say(message: str) -> str:
-    return "is required" if message == "Field required" else message.removeprefix("Value error, ")
+def misspelt() -> Mapping[str, str]:
+    """The environment's variables that look like a setting and are none, each with the setting's name."""
+    names = [field.upper() for field in Settings.model_fields]
+    found: dict[str, str] = {}
+    for variable in map(str.upper, os.environ):
+        # AWS_ENDPOINT_URL_S3 is boto3's, CALLBACK_SECRET_ARN somebody's
+        if variable not in names and not any(variable.startswith(f"{name}_") for name in names):
+            found.update((variable, meant) for meant in get_close_matches(variable, names, 1, ALIKE))
+    return found
+
+
+def _say(name: str, message: str) -> str:
+    if message != "Field required":
+        return message.removeprefix("Value error, ")
+    others = [variable for variable, meant in misspelt().items() if meant == name]
+    return "is required" + "".join(f"; there is {other}: did you mean {name}?" for other in others)

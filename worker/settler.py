@@ -9,7 +9,7 @@ import structlog
 
 from domain.errors import Code, Transient
 from domain.journal import Acknowledged, Ended
-from domain.model import Failure, Report
+from domain.model import Report
 from domain.ports import Backend
 from domain.queue import Queue
 from domain.rejections import AlreadyAcknowledged
@@ -17,7 +17,9 @@ from domain.settlement import Settlement
 from domain.steps.consolidate import give_up
 from worker.attempt import Attempt
 from worker.deletion import Deletion
+from worker.endings import say_assets, say_done, say_failed, say_left, say_unnamed
 from worker.lease import Lease, Leases
+from worker.logs import reason
 from worker.metrics import MALFORMED, Metrics
 
 
@@ -53,7 +55,7 @@ class Settler:
 
     def leave_unnamed(self, lease: Lease, why: str) -> None:
         """Leave a message that names no job to the redrive policy: there is nobody to report it to."""
-        structlog.get_logger().error("malformed message left to the DLQ", why=why)
+        say_unnamed(lease.message, why, lease.last)
         self._metrics.attempts.labels(MALFORMED).inc()
         if lease.last:
             self._metrics.count_job(MALFORMED, lease.message, self._now())
@@ -66,21 +68,24 @@ class Settler:
         if isinstance(outcome, Report):
             self._note_assets(outcome)
         if isinstance(outcome, Report | AlreadyAcknowledged):
-            self._delete(settlement, attempt)
+            self._delete(outcome, attempt)
         elif settlement.final:
             # Whether the lease holds or not: nobody gets the message any more, the queue moves it to its DLQ.
-            self._report_failure(outcome, attempt)
-            self._leave(settlement, attempt, step)
+            failure, told = self._report_failure(outcome, attempt)
+            self._write_down(settlement, attempt, step)
+            say_failed(settlement, step, failure, told, attempt)
+            self._show_again(attempt.lease, 0)
         else:
             self._leave(settlement, attempt, step)
 
-    def _delete(self, settlement: Settlement, attempt: Attempt) -> None:
+    def _delete(self, outcome: Report | AlreadyAcknowledged, attempt: Attempt) -> None:
         """Whichever receive deletes the message counts its job, or the last one."""
         deleted = self._deletion.delete(attempt)
         if deleted or attempt.last:
-            self._metrics.count_job(settlement.why, attempt.lease.message, self._now())
+            self._metrics.count_job(outcome.status, attempt.lease.message, self._now())
+            say_done(outcome, attempt, self._now())
         if deleted:
-            structlog.get_logger().info("message deleted", status=settlement.why)
+            structlog.get_logger().info("message deleted", status=outcome.status)
         elif attempt.last:
             structlog.get_logger().error("message not deleted; it goes to the DLQ, though its job is done")
         else:
@@ -90,27 +95,25 @@ class Settler:
         """Show the message again. Its journal is written before that, or else within the delay."""
         if settlement.delay:
             self._show_again(attempt.lease, settlement.delay)
-        attempt.progress.save(
-            Ended(attempt.receive, self._now(), settlement.ending, settlement.why, settlement.code, step)
-        )
-        structlog.get_logger().warning(
-            "attempt failed; message left to the queue",
-            ending=settlement.ending,
-            why=settlement.why,
-            last=settlement.final,
-            comes_back_in=settlement.delay,
-        )
+        self._write_down(settlement, attempt, step)
+        say_left(settlement, step)
         if not settlement.delay:
             self._show_again(attempt.lease, 0)
 
-    def _report_failure(self, error: Exception, attempt: Attempt) -> None:
+    def _write_down(self, settlement: Settlement, attempt: Attempt, step: str) -> None:
+        ended = Ended(attempt.receive, self._now(), settlement.ending, settlement.why, settlement.code, step)
+        attempt.progress.save(ended)
+
+    def _report_failure(self, error: Exception, attempt: Attempt) -> tuple[Report, bool]:
+        """What the backend is to be told, and whether it was."""
         progress = attempt.progress
         progress.current_step = "callback"
         report = give_up(attempt.job, error, progress.derivatives, progress.started_at, self._now())
-        told = "yes" if self._told(report, attempt) else "no"
+        told = self._told(report, attempt)
         code = report.error.code if report.error else Code.PROCESSING_FAILED
-        self._metrics.dead_lettered.labels(code, told).inc()
+        self._metrics.dead_lettered.labels(code, "yes" if told else "no").inc()
         self._metrics.count_job(report.status, attempt.lease.message, self._now())
+        return report, told
 
     def _told(self, report: Report, attempt: Attempt) -> bool:
         """Have the backend acknowledge the failure, if it doesn't know of it already; returns whether it does."""
@@ -125,8 +128,8 @@ class Settler:
         attempt.begin_report()
         try:
             self._backend.notify(report, attempt)
-        except Exception:
-            log.exception("the failure callback wasn't acknowledged", status=report.status)
+        except Exception as error:
+            log.error("the failure callback wasn't acknowledged", status=report.status, **reason(error))
             return False
         progress.acknowledge(Acknowledged(report.status, self._now()))
         self._note_assets(report)
@@ -134,15 +137,7 @@ class Settler:
 
     def _note_assets(self, report: Report) -> None:
         self._metrics.count_report(report)
-        for asset, failure in report.left_out.items():
-            structlog.get_logger().warning(
-                "asset left out of the bundle", key=asset.key, code=failure.code, why=failure.message
-            )
-        for result in report.results:
-            if isinstance(result.outcome, Failure):
-                structlog.get_logger().warning(
-                    "asset failed", key=result.asset.key, code=result.outcome.code, why=result.outcome.message
-                )
+        say_assets(report)
 
     def _show_again(self, lease: Lease, delay: int) -> None:
         if not self._leases.close(lease):

@@ -15,6 +15,7 @@ from adapters.looks.bucket import (
     expiries_of,
     get_check,
     put_check,
+    require,
     tag_check,
     versioned,
     work_tag,
@@ -24,8 +25,9 @@ from adapters.looks.queue import ahead_of_aws, look_at_dead_letters, look_at_que
 from adapters.looks.transcoder import probe, queue_status, trust_of
 from domain.checks import bucket, machine, transcoder
 from domain.checks.backend import judge_callback
-from domain.checks.finding import Finding
+from domain.checks.finding import Finding, Missing, unseen
 from domain.checks.queues import judge_dead_letters, judge_queue
+from domain.errors import MediaError
 from domain.keys import check_key
 from domain.model import Status
 from worker.checking import Check, checked, log_failures
@@ -53,12 +55,7 @@ def all_checks(settings: Settings, callback: bool) -> Mapping[str, Check]:
     clients = _clients(settings)
     checks: dict[str, Check] = {
         "queue": partial(_queue, clients, settings.queue_url),
-        "bucket: write and read": partial(_round_trip, clients, settings.media_bucket),
-        "bucket: versioning": lambda: [bucket.judge_versioning(versioned(clients, settings.media_bucket))],
-        "bucket: encryption": lambda: [bucket.judge_encryption(encryption_of(clients, settings.media_bucket))],
-        "bucket: lifecycle of work": lambda: [
-            bucket.judge_expiry(expiries_of(clients, settings.media_bucket), work_tag())
-        ],
+        "bucket": partial(_bucket, clients, settings.media_bucket),
         **_of_mediaconvert(clients, settings),
         "backend: connection": lambda: [connect(str(settings.callback_url))],
     }
@@ -87,6 +84,28 @@ def _queue(clients: LookClients, url: str) -> Iterator[Finding]:
     yield from judge_queue(facts)
     if facts.dead_letters:
         yield from judge_dead_letters(facts, look_at_dead_letters(clients, url, facts.dead_letters))
+
+
+def _bucket(clients: LookClients, name: str) -> Iterator[Finding]:
+    looks: Mapping[str, Check] = {
+        "bucket": partial(_presence, clients, name),
+        "bucket: write and read": partial(_round_trip, clients, name),
+        "bucket: versioning": lambda: [bucket.judge_versioning(versioned(clients, name))],
+        "bucket: encryption": lambda: [bucket.judge_encryption(encryption_of(clients, name))],
+        "bucket: lifecycle of work": lambda: [bucket.judge_expiry(expiries_of(clients, name), work_tag())],
+    }
+    for title, look in looks.items():
+        try:
+            yield from look()
+        except Missing:  # the others would say the same
+            raise
+        except MediaError as error:
+            yield unseen(title, error)
+
+
+def _presence(clients: LookClients, name: str) -> Iterator[Finding]:
+    require(clients, name)
+    yield Finding("bucket", True, f"{name} is there")
 
 
 def _round_trip(clients: LookClients, name: str) -> Iterator[Finding]:

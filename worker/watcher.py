@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
-from domain.errors import Transient, Unavailable
+from domain.errors import Unavailable
 from domain.model import TranscodingResult
 from domain.ports import Transcoder
+from worker.logs import reason
 
 FIRST_DELAY = 2.0
 LONGEST_DELAY = 30.0
@@ -23,11 +24,15 @@ LOOK_EVERY = 1.0
 
 
 class _Wait:
-    """One job's wait for some transcodings: `over` says whether it must end, whatever they do."""
+    """One job's wait for some transcodings: `over` says whether it must end, whatever they do.
+
+    `names` are those of the job, for the log.
+    """
 
     def __init__(self, transcoding_ids: Collection[str], over: Callable[[], bool]) -> None:
         self.transcoding_ids = frozenset(transcoding_ids)
         self.over = over
+        self.names = structlog.contextvars.get_contextvars()
         self.ended: dict[str, TranscodingResult] = {}
         self.awake = threading.Event()
 
@@ -109,27 +114,27 @@ class Watcher:
         try:
             result = self._transcoder.result(transcoding_id)
         except Exception as error:
-            log = structlog.get_logger().bind(transcoding=transcoding_id, why=str(error))
+            log = structlog.get_logger().bind(transcoding=transcoding_id)
             if isinstance(error, Unavailable) and error.evident:
                 self._noticed(error)
                 self._pause_all()
                 poll.due = self._paused_until  # and so after the others, in case that it alone fails
-                log.warning("transcodings can't be asked after", next_in=round(poll.due - self._clock()))
+                next_in = round(poll.due - self._clock())
+                log.warning("transcodings can't be asked after", why=str(error), next_in=next_in)
             else:
                 self._put_off(poll)
-                log.warning("a transcoding can't be asked after", exc_info=not isinstance(error, Transient))
+                for wait in self._waiting_for(transcoding_id):
+                    log.warning("a transcoding can't be asked after", **wait.names, **reason(error))
             return
         self._pause = FIRST_DELAY
         if result is None:
             self._put_off(poll)
             return
-        structlog.get_logger().info(
-            "transcoding ended", transcoding=transcoding_id, done=result.done, why=result.message
-        )
-        for wait in self._waiting():
-            if transcoding_id in wait.transcoding_ids:
-                wait.ended[transcoding_id] = result
-                wait.awake.set()
+        log = structlog.get_logger().bind(transcoding=transcoding_id, done=result.done, why=result.message)
+        for wait in self._waiting_for(transcoding_id):
+            log.info("transcoding ended", **wait.names)
+            wait.ended[transcoding_id] = result
+            wait.awake.set()
 
     def _put_off(self, poll: _Poll) -> None:
         poll.due = self._clock() + self._jittered(poll.delay)
@@ -142,6 +147,9 @@ class Watcher:
 
     def _jittered(self, seconds: float) -> float:
         return seconds * (1 + self._rng.uniform(-JITTER, JITTER))
+
+    def _waiting_for(self, transcoding_id: str) -> list[_Wait]:
+        return [wait for wait in self._waiting() if transcoding_id in wait.transcoding_ids]
 
     def _waiting(self) -> list[_Wait]:
         with self._changed:

@@ -23,6 +23,12 @@ def work_tag() -> tuple[str, str]:
     return name, value
 
 
+def require(clients: LookClients, bucket: str) -> None:
+    """Raise Missing where there is no such bucket."""
+    with needing("s3:ListBucket", bucket):
+        clients.s3.head_bucket(Bucket=bucket)
+
+
 def versioned(clients: LookClients, bucket: str) -> bool:
     with needing("s3:GetBucketVersioning", bucket):
         return clients.s3.get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled"

@@ -23,15 +23,11 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _DENIED = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "ForbiddenException",
-        "AuthorizationError",
-        "KMS.AccessDeniedException",
-    }
+    {"AccessDenied", "AccessDeniedException", "AuthorizationError", "ForbiddenException"}
+    | {"KMS.AccessDeniedException", "403"}  # 403: of a HEAD, which has no body
 )
 _GONE = {
+    "404": "MEDIA_BUCKET",  # of a HEAD
     "NoSuchBucket": "MEDIA_BUCKET",
     "QueueDoesNotExist": "QUEUE_URL",
     "AWS.SimpleQueueService.NonExistentQueue": "QUEUE_URL",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -50,7 +51,9 @@ def check_success(body: dict[str, Any], key: str, bundled: dict[str, bytes]) -> 
 def test_the_start_refuses_originals_where_processing_jobs_write_their_bundle(world: World) -> None:
     answer = command("run", environment=world.environment(BUNDLE_CONTENTS="originals"))
     assert answer.returncode == 2
-    assert answer.stderr.startswith("BUNDLE_CONTENTS: originals need a ZIP_KEY_TEMPLATE of their own")
+    line = json.loads(answer.stderr)
+    assert line["setting"] == "BUNDLE_CONTENTS"
+    assert line["why"].startswith("originals need a ZIP_KEY_TEMPLATE of their own")
 
 
 def test_a_finalization_of_what_was_processed(world: World) -> None:

@@ -116,7 +116,7 @@ def test_no_secret_is_in_what_a_bad_setting_says(world: World) -> None:
     environment = world.environment(CALLBACK_SECRET="too-short", CALLBACK_URL="no URL with pa55word")
     answer = command("run", environment=environment)
     assert answer.returncode == 2
-    assert "CALLBACK_SECRET: " in answer.stderr
-    assert "CALLBACK_URL: " in answer.stderr
+    assert '"setting": "CALLBACK_SECRET"' in answer.stderr
+    assert '"setting": "CALLBACK_URL"' in answer.stderr
     assert "too-short" not in answer.stdout + answer.stderr
     assert "pa55word" not in answer.stdout + answer.stderr

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import signal
+import socket
 import time
 
 import pytest
@@ -34,15 +36,63 @@ def test_help_and_version_work_everywhere() -> None:
 
 
 def test_missing_settings_stop_the_start_with_a_line_for_each() -> None:
-    answer = command("run", environment={})
+    answer = command("run", environment={"QUEU_URL": "http://localhost/q"})
     assert answer.returncode == 2
-    assert [line.partition(":")[0] for line in answer.stderr.splitlines()] == [
-        "QUEUE_URL",
-        "MEDIA_BUCKET",
-        "CALLBACK_URL",
-        "CALLBACK_SECRET",
+    lines = [json.loads(line) for line in answer.stderr.splitlines()]
+    assert {(line["event"], line["level"]) for line in lines} == {("can't start", "critical")}
+    assert [(line["setting"], line["why"]) for line in lines] == [
+        ("QUEUE_URL", "is required; there is QUEU_URL: did you mean QUEUE_URL?"),
+        ("MEDIA_BUCKET", "is required"),
+        ("CALLBACK_SECRET", "is required"),
+        ("CALLBACK_URL", "is required"),
     ]
     assert answer.stdout == ""
+
+
+def test_so_they_do_in_plain_text_where_the_log_is_for_people() -> None:
+    answer = command("run", environment={"LOG_FORMAT": "console", "CALLBACK_SECRET": "too-short"})
+    assert answer.returncode == 2
+    assert answer.stderr.splitlines() == [
+        "media-worker can't start: QUEUE_URL: is required",
+        "media-worker can't start: MEDIA_BUCKET: is required",
+        "media-worker can't start: CALLBACK_SECRET: must have at least 16 characters, and has 9",
+        "media-worker can't start: CALLBACK_URL: is required",
+    ]
+
+
+def test_a_port_that_is_taken_is_named_with_its_setting(world: World) -> None:
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        answer = command("run", environment=world.environment(HTTP_PORT=port))
+    assert answer.returncode == 1
+    (line,) = map(json.loads, answer.stderr.splitlines())
+    assert (line["event"], line["level"]) == ("can't start", "critical")
+    assert line["why"] == f"HTTP_PORT: port {port} can't be listened on: Address already in use"
+
+
+def test_a_misspelt_setting_is_a_warning(world: World) -> None:
+    with world.worker(WORKER_CONCURENCY="4") as worker:
+        worker.wait_for_event("unknown setting")
+        (line,) = worker.events("unknown setting")
+    assert (line["level"], line["variable"], line["did_you_mean"]) == (
+        "warning", "WORKER_CONCURENCY", "WORKER_CONCURRENCY",
+    )  # fmt: skip
+
+
+def test_it_is_ready_while_the_queue_is_idle_and_its_first_poll_still_open(world: World) -> None:
+    """A visibility timeout of a minute has polls of 20 s."""
+    with world.worker(VISIBILITY_TIMEOUT="60") as worker:
+        worker.wait_ready(lambda: worker.get("/readyz")[0] == 200, 5)
+        assert 'media_worker_receives_total{result="ok"} 0.0' in worker.get("/metrics")[1], "no poll has ended"
+
+
+def test_a_log_for_people_has_no_colours_in_a_file(uploaded: World) -> None:
+    with uploaded.worker(await_start=False, LOG_FORMAT="console") as worker:
+        uploaded.enqueue(JOB)
+        worker.wait_ready(lambda: "message deleted" in worker.output(), 30)
+        assert "\x1b" not in worker.output()
 
 
 def test_a_queue_without_a_redrive_policy_stops_the_start(world: World) -> None:
@@ -54,7 +104,8 @@ def test_a_queue_without_a_redrive_policy_stops_the_start(world: World) -> None:
 def test_a_bucket_that_is_not_there_stops_the_start(world: World) -> None:
     with world.worker(await_start=False, MEDIA_BUCKET="no-such-bucket") as worker:
         assert worker.wait(30) == 1
-        assert "can't start: look at the bucket no-such-bucket" in worker.output()
+        (line,) = worker.events("can't start")
+    assert line["why"].startswith("look at the bucket no-such-bucket")
 
 
 def test_health_and_metrics(uploaded: World) -> None:

@@ -44,9 +44,8 @@ def test_a_job_on_what_the_template_makes(endpoint: str, receiver: Receiver, tmp
         dead = enqueue(sqs, stack.queue_url, {"jobId": 22, "listingId": 28, "assets": []})
         receiver.wait_for(2)
         letters = sqs.receive_message(QueueUrl=stack.dead_letter_queue_url, WaitTimeSeconds=20)["Messages"]
-        assert len(worker.events("attempt failed; message left to the queue")) == 5, (
-            "the template's maxReceiveCount"
-        )
+        (failed,) = worker.events("job failed for good")
+        assert failed["receives"] == 5, "the template's maxReceiveCount"
         worker.send(signal.SIGKILL)
     assert callback.payload["status"] == "SUCCEEDED"
     assert [letter["MessageId"] for letter in letters] == [dead]

@@ -131,7 +131,7 @@ def test_a_good_place_is_good_and_says_so_to_people(
     assert failures("--callback") == {}
     assert main(["check", "--callback"]) == 0
     said = capsys.readouterr().out
-    assert said.endswith("18 checks, all ✓\n")
+    assert said.endswith("19 checks, all ✓\n")
     assert "✗" not in said
     assert "\x1b" not in said, "no colours where no terminal reads"
 
@@ -221,8 +221,10 @@ def test_a_setting_that_is_wrong_is_named(
 
 def test_a_bucket_that_is_not_there_is_named(failures: Callable[..., Failures]) -> None:
     found = failures(MEDIA_BUCKET="none")
-    assert {finding["seen"] for finding in found.values()} == {"none isn't there"}
-    assert "bucket: write and read" in found
+    assert {name: finding["seen"] for name, finding in found.items()} == {
+        "bucket": "none isn't there",
+        "MediaConvert: Probe": "none isn't there",
+    }
 
 
 def test_a_role_that_mediaconvert_may_not_take_on(place: Place, failures: Callable[..., Failures]) -> None:
@@ -234,6 +236,7 @@ def test_a_role_that_mediaconvert_may_not_take_on(place: Place, failures: Callab
     ("operation", "wrong", "right"),
     [
         ("AmazonSQS.GetQueueAttributes", "queue", "sqs:GetQueueAttributes"),
+        ("HeadObject", "bucket", "s3:ListBucket"),
         ("PutObject", "bucket: write and read", "s3:PutObject"),
         ("GetObject", "bucket: write and read", "s3:GetObject"),
         ("GetObjectTagging", "bucket: write and read", "s3:GetObjectTagging"),

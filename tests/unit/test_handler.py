@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from adapters.message import parse_message
 from domain.errors import Code, Dependency, Permanent, Transient, Unavailable
 from domain.journal import Acknowledged, Begun, Ended, Ending, Journal
-from domain.model import Failure, Report, Status, Transcoding
+from domain.model import Failure, Report, Status, Transcoding, TranscodingResult
 from domain.settlement import RELEASE_DELAY, retry_delay
 from tests.fakes import JPEG, MP4, NOW
 from tests.wiring import JOB_TIMEOUT, MAX_RECEIVES, VISIBILITY, fakes
@@ -422,6 +422,17 @@ def test_a_success_after_a_failure_that_was_told_is_told_under_the_same_id(world
     assert {report.job.message_id for report in world.backend.reports} == {message_id}
 
 
+def test_a_video_that_failed_for_good_is_submitted_anew_when_its_message_is_sent_back(world: World) -> None:
+    world.transcoder.results["t-1"] = TranscodingResult(False, "failed: 1432, the role may not read the bucket")
+    message_id = world.send(VIDEO)
+    world.receive_until_settled()
+    again = requeue(world, message_id, VIDEO)
+    world.receive_until_settled()
+    assert world.queue.deleted == [again]
+    assert world.reports() == [Status.PROCESSING_FAILED, Status.SUCCEEDED]
+    assert [one.id for one in world.journals.journals[message_id].transcodings] == ["t-2"]
+
+
 DIED_LONG_AGO = Journal(
     (Ended(3, NOW - timedelta(hours=1), Ending.PERMANENT, "poison", Code.POISON_MESSAGE),),
     begun=(Begun(2, NOW - timedelta(hours=1)),),
@@ -758,9 +769,10 @@ def test_a_success_that_was_acknowledged_only_deletes_the_message(world: World) 
     assert world.reports() == [Status.SUCCEEDED]
     assert world.images.rendered == [JPEG]
     assert world.counted("SUCCEEDED") == 1
-    assert [(log["event"], log.get("status")) for log in logs] == [("message deleted", "SUCCEEDED")], (
-        "at its start"
-    )
+    assert [(log["event"], log.get("status")) for log in logs] == [
+        ("job done", "SUCCEEDED"),
+        ("message deleted", "SUCCEEDED"),
+    ], "at its start"
     assert b'media_worker_attempts_total{ending="done"} 2.0' in world.metrics.render()
 
 
@@ -1108,3 +1120,113 @@ def test_a_finished_job_that_waits_on_its_last_receive_is_told_of_when_the_backe
     world.clock.advance(10)
     own.join(30)
     assert world.reports() == [Status.SUCCEEDED]
+
+
+GOOD, BAD, AGAIN = "job done", "job failed for good", "attempt failed; message left to the queue"
+
+
+def settled_lines(world: World) -> list[dict[str, Any]]:
+    """What is logged until nothing is left in the queue, as far as alarms and queries go by it, and all errors."""
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        world.receive_until_settled()
+    return [dict(line) for line in logs if line["event"] in (GOOD, BAD, AGAIN) or line["log_level"] == "error"]
+
+
+def test_a_job_that_ended_well_has_one_line_with_all_durations(world: World) -> None:
+    message_id = world.send(PHOTO, MISSING)
+    world.queue.sent_at = NOW - timedelta(seconds=90)
+    (line,) = settled_lines(world)
+    steps = line.pop("step_seconds")
+    assert list(steps) == ["validate", "thumbnails", "confirm", "zip", "consolidate", "callback"]
+    assert line == {
+        "event": GOOD, "log_level": "info", "status": Status.PARTIAL_SUCCESS, "receives": 1,
+        "assets_ok": 1, "assets_failed": 1, "seconds": 0.0, "seconds_since_sent": 90.0,
+        "job_id": 21, "listing_id": 28, "message_id": message_id, "receive_count": 1, "trace_id": None,
+    }  # fmt: skip
+
+
+def test_the_assets_that_a_finalization_left_out_are_counted(world: World) -> None:
+    world.send(PHOTO)
+    world.receive()
+    world.send(PHOTO, MISSING, kind="finalize")
+    (line,) = settled_lines(world)
+    assert (line["event"], line["assets_ok"], line["assets_failed"]) == (GOOD, 1, 1)
+
+
+def test_a_job_that_ended_badly_has_one_error_and_its_other_attempts_a_warning_each(world: World) -> None:
+    message_id = world.send(MISSING)
+    world.queue.sent_at = NOW - timedelta(seconds=90)
+    *warnings, line = settled_lines(world)
+    assert [(one["event"], one["log_level"]) for one in warnings] == [(AGAIN, "warning")] * (MAX_RECEIVES - 1)
+    assert {one["step"] for one in warnings} == {"consolidate"}
+    assert "there is no object" in line.pop("why")
+    assert line == {
+        "event": BAD, "log_level": "error", "status": Status.VALIDATION_FAILED, "code": Code.VALIDATION_ERROR,
+        "ending": Ending.PERMANENT, "step": "consolidate", "receives": 3, "seconds_since_sent": 90.0, "told": True,
+        "job_id": 21, "listing_id": 28, "message_id": message_id, "receive_count": 3, "trace_id": None,
+    }  # fmt: skip
+
+
+def test_a_failure_callback_that_was_not_acknowledged_is_one_line_and_the_job_untold(world: World) -> None:
+    world.send(MISSING)
+    world.backend.before = lambda report: (_ for _ in ()).throw(Transient("the callback got no answer"))
+    *_, untold, line = settled_lines(world)
+    assert (untold["event"], untold["why"]) == (
+        "the failure callback wasn't acknowledged",
+        "the callback got no answer",
+    )
+    assert "exc_info" not in untold
+    assert (line["event"], line["told"]) == (BAD, False)
+
+
+def test_a_bug_in_the_failure_callback_keeps_its_traceback(world: World) -> None:
+    world.send(MISSING)
+    world.backend.before = lambda report: (_ for _ in ()).throw(ZeroDivisionError("oh"))
+    *_, untold, line = settled_lines(world)
+    assert isinstance(untold["exc_info"], ZeroDivisionError)
+    assert (line["event"], line["told"]) == (BAD, False)
+
+
+def test_a_failure_that_was_told_before_is_told(world: World) -> None:
+    world.journals.journals["m-0"] = DIED_LONG_AGO
+    requeue(world, "m-0", MISSING)
+    line = settled_lines(world)[-1]
+    assert (line["event"], line["told"], line["original_message_id"]) == (BAD, True, "m-0")
+
+
+def test_a_message_that_names_no_job_ends_badly_too_on_its_last_receive(world: World) -> None:
+    message_id = world.send(listingIdentityId=29)
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        world.receive_until_settled()
+    *warnings, line = logs
+    assert {(one["event"], one["log_level"]) for one in warnings} == {
+        ("malformed message left to the DLQ", "warning")
+    }
+    assert "job 21 " in line["why"]
+    assert (line["event"], line["log_level"], line["status"]) == (BAD, "error", "malformed")
+    assert (line["message_id"], line["code"], line["receives"], line["told"]) == (
+        message_id, Code.VALIDATION_ERROR, 3, False,
+    )  # fmt: skip
+
+
+def test_a_malformed_message_that_names_a_job_ends_badly_like_any_other(world: World) -> None:
+    world.send(assets="none")
+    *warnings, line = settled_lines(world)
+    assert {one["event"] for one in warnings} == {AGAIN}
+    assert (line["event"], line["job_id"], line["step"], line["told"]) == (BAD, 21, "", True)
+
+
+def test_a_lease_that_the_heartbeat_loses_is_lost_in_the_name_of_its_job(world: World) -> None:
+    message_id = world.send()
+
+    def freeze(data: bytes) -> None:
+        world.clock.advance(VISIBILITY)
+        heartbeat = threading.Thread(target=world.leases.beat)
+        heartbeat.start()
+        heartbeat.join()
+
+    world.images.before = freeze
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        world.receive()
+    (lost,) = [line for line in logs if line["event"] == "lease lost"]
+    assert (lost["message_id"], lost["job_id"], lost["listing_id"]) == (message_id, 21, 28)

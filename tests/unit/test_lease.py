@@ -4,8 +4,11 @@ import threading
 from collections.abc import Callable, Sequence
 
 import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from domain.errors import Transient
+from domain.model import Job
 from domain.queue import Message
 from worker.lease import Lease, Leases, longest_poll
 from worker.metrics import Metrics
@@ -382,3 +385,24 @@ def test_closing_waits_for_an_extension_under_way(leases: Leases, queue: Scripte
     leases.beat()
     closer.join(30)
     assert order == ["extended", "closed"]
+
+
+def test_what_happens_to_a_lease_names_its_job(leases: Leases, queue: ScriptedQueue, clock: Clock) -> None:
+    known, unread = opened(leases, clock, "a"), opened(leases, clock, "b")
+    known.job = Job(21, 28, "a")
+
+    def fail() -> None:
+        raise Transient("SQS is down")
+
+    queue.during = fail
+    clock.now += 20
+    with capture_logs(processors=[merge_contextvars]) as logs:
+        leases.beat()
+        clock.now += 40
+        assert not leases.holds(known)
+        assert not leases.holds(unread)
+    late, lost, also_lost = logs
+    assert (late["event"], late["leases"], late["jobs"]) == ("leases not extended", 2, [21])
+    assert (lost["event"], lost["message_id"], lost["job_id"], lost["listing_id"]) == ("lease lost", "a", 21, 28)
+    assert (also_lost["event"], also_lost["message_id"]) == ("lease lost", "b")
+    assert "job_id" not in also_lost

@@ -187,7 +187,8 @@ def test_a_bad_attribute_is_named_in_the_same_warning() -> None:
 
 @pytest.mark.parametrize("original", ["m-0", "A" * 100, "8f14e45f-ea5e-4b1e-9d1a-1f0e7c2b7a55", "_"])
 def test_a_message_that_was_sent_back_keeps_its_id(original: str) -> None:
-    assert parse_message(message(body(), OriginalMessageId=original)).message_id == original
+    job = parse_message(message(body(), OriginalMessageId=original))
+    assert (job.message_id, job.sent_as) == (original, "m-1")
     with pytest.raises(Malformed) as malformed:
         parse_message(message(body(assets=[]), OriginalMessageId=original))
     assert malformed.value.job

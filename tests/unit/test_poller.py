@@ -18,6 +18,7 @@ from domain.settlement import RELEASE_DELAY
 from tests.fakes import NOW
 from tests.unit.test_service import TIMEOUT, World, running
 from worker import poller
+from worker.lease import Lease
 
 MISSING = {"jobId": 21, "listingId": 28, "assets": ["28/raw/photo/none.jpg"]}
 
@@ -186,3 +187,39 @@ def test_a_max_receive_count_that_is_changed_counts_for_a_job_in_hand(
         release.set()
         wait_until(lambda: world.in_flight.attempts == [])
     assert [report.status for report in world.backend.reports] == told
+
+
+def test_it_is_ready_as_soon_as_its_first_poll_is_out() -> None:
+    world = World()
+    assert world.health.answer("/readyz") == (503, b"the last poll of the queue failed, or none is out yet\n")
+    with running(world):
+        world.queue.wait_for_poll(1)
+        assert world.queue.open_polls == 1
+        assert world.health.answer("/readyz") == (200, b"ok\n")
+
+
+def test_it_is_not_ready_while_its_first_poll_failed() -> None:
+    world = World()
+    failing = iter([True, True])
+    refused = threading.Event()
+
+    def before(method: str) -> None:
+        if method == "receive" and next(failing, False):
+            raise Transient("no rights to receive")
+        if method == "receive":
+            refused.set()
+
+    world.queue.before = before
+    world.queue.given_up = True
+    seen: list[int] = []
+    receive = world.leases.receive
+
+    def look_first(at_most: int) -> list[Lease]:
+        seen.append(world.health.answer("/readyz")[0])
+        return receive(at_most)
+
+    world.leases.receive = look_first  # type: ignore[method-assign]
+    with running(world):
+        assert refused.wait(TIMEOUT)
+        wait_until(lambda: world.health.answer("/readyz")[0] == 200)
+    assert seen[:3] == [200, 503, 503], "the first poll, and two after one that failed"

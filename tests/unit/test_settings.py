@@ -10,7 +10,7 @@ from dotenv import dotenv_values
 
 from domain.bundles import Bundles, Contents
 from domain.kinds import Kind
-from worker.settings import BadSettings, Settings, load_settings, usable_cpus
+from worker.settings import BadSettings, Settings, load_settings, misspelt, usable_cpus
 
 SECRET = "0123456789abcdef"
 REQUIRED = {
@@ -201,3 +201,59 @@ def test_the_page_of_the_contract_names_every_setting_with_its_default() -> None
         if info.default_factory is not None:
             expected = "the cpus this process may use"
         assert documented.get(field.upper(), "").lower() == expected, field
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [("LOG_LEVEL", "info", "INFO"), ("LOG_LEVEL", "Warning", "WARNING"), ("LOG_FORMAT", "JSON", "json"),
+     ("LOG_FORMAT", "Console", "console"), ("METRICS", "EMF", "emf")],
+)  # fmt: skip
+def test_case_does_not_matter_for_log_and_metrics(
+    name: str, value: str, read: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert getattr(load_settings(Settings), name.lower()) == read
+
+
+@pytest.mark.parametrize(("secret", "wrong"), [("x" * 15, True), ("x" * 16, False), ("ä" * 15, True)])
+def test_a_secret_that_is_too_short_is_told_by_its_length(
+    secret: str, wrong: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALLBACK_SECRET", secret)
+    if not wrong:
+        assert load_settings(Settings).callback_secret.get_secret_value() == secret
+        return
+    with pytest.raises(BadSettings) as bad:
+        load_settings(Settings)
+    assert str(bad.value) == "CALLBACK_SECRET: must have at least 16 characters, and has 15"
+
+
+@pytest.mark.parametrize(
+    ("variable", "setting"),
+    [("WORKER_CONCURENCY", "WORKER_CONCURRENCY"), ("worker_concurency", "WORKER_CONCURRENCY"),
+     ("METRISC", "METRICS"), ("LOG_LEVAL", "LOG_LEVEL"), ("QUEUE_URI", "QUEUE_URL"),
+     ("CALLBACK-SECRET", "CALLBACK_SECRET"), ("VISIBILTY_TIMEOUT", "VISIBILITY_TIMEOUT")],
+)  # fmt: skip
+def test_a_misspelt_setting_is_found(variable: str, setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "1")
+    assert misspelt() == {variable.upper(): setting}
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_MEDIACONVERT", "AWS_DEFAULT_REGION", "HTTP_PROXY", "HTTPS_PROXY",
+     "CALLBACK_SECRET_ARN", "MEDIA_WORKER_VERSION", "LOG_LEVEL", "log_level", "HOSTNAME", "ECS_AGENT_URI"],
+)  # fmt: skip
+def test_what_is_a_setting_or_somebody_elses_is_not_misspelt(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "INFO")
+    assert misspelt() == {}
+
+
+def test_a_missing_setting_names_the_variable_that_may_have_been_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QUEU_URL", REQUIRED["QUEUE_URL"])
+    monkeypatch.delenv("QUEUE_URL")
+    with pytest.raises(BadSettings) as bad:
+        load_settings(Settings)
+    assert bad.value.wrong == {"QUEUE_URL": "is required; there is QUEU_URL: did you mean QUEUE_URL?"}

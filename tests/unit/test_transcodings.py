@@ -33,10 +33,15 @@ class World:
         return Source(keys.parse_raw(key, 28), AssetType.VIDEO, stored.etag, len(stored.data))
 
     def obtain(
-        self, message_id: str = "m-1", failed: Transcoding | None = None, attempt: FakeAttempt | None = None
+        self,
+        message_id: str = "m-1",
+        failed: Transcoding | None = None,
+        attempt: FakeAttempt | None = None,
+        sent_back_as: str | None = None,
     ) -> Transcoding:
         ports = make_ports(objects=self.objects, transcoder=self.transcoder, claims=self.claims)
-        run = Run(Job(21, 28, message_id), attempt or FakeAttempt(), ports, RenditionCache(0))
+        job = Job(21, 28, message_id, sent_back_as=sent_back_as)
+        run = Run(job, attempt or FakeAttempt(), ports, RenditionCache(0))
         return obtain(run, self.source(), failed)
 
     def claim(self) -> Claim:
@@ -258,3 +263,40 @@ def test_a_video_that_is_refused_for_good_leaves_a_claim_that_its_message_goes_o
         world.obtain()
     world.transcoder.before = lambda method: None
     assert world.obtain().id == "t-1"
+
+
+def test_one_that_failed_is_submitted_once_more_when_its_message_is_sent_back(world: World) -> None:
+    attempt = FakeAttempt()  # its progress is what the journal remembers
+    first = world.obtain(attempt=attempt)
+    world.transcoder.results[first.id] = FAILED
+    assert world.obtain(attempt=attempt) == first, "final for the message"
+    second = world.obtain(attempt=attempt, sent_back_as="m-2")
+    world.transcoder.results[second.id] = FAILED
+    assert world.obtain(attempt=attempt, sent_back_as="m-2") == second, "final again"
+    third = world.obtain(attempt=attempt, sent_back_as="m-3")
+    assert [first.id, second.id, third.id] == ["t-1", "t-2", "t-3"]
+    assert (world.claim().generation, world.claim().message_id) == (3, "m-3")
+
+
+@pytest.mark.parametrize("result", [None, TranscodingResult(True)], ids=["under way", "done"])
+def test_one_that_did_not_fail_serves_a_message_that_was_sent_back(
+    world: World, result: TranscodingResult | None
+) -> None:
+    attempt = FakeAttempt()
+    first = world.obtain(attempt=attempt)
+    world.transcoder.results[first.id] = result
+    assert world.obtain(attempt=attempt, sent_back_as="m-2") == first
+    assert len(world.transcoder.submitted) == 1
+
+
+def test_a_process_that_dies_while_it_submits_for_a_message_that_was_sent_back_names_no_failure(
+    world: World,
+) -> None:
+    attempt = FakeAttempt()
+    first = world.obtain(attempt=attempt)
+    world.transcoder.results[first.id] = FAILED
+    claim = world.claim()
+    world.claims.take(world.source(), Claim(world.source().origin, 2, "m-2"), claim)
+    second = world.obtain(attempt=attempt, sent_back_as="m-2")
+    assert second != first
+    assert (world.claim().transcoding, world.claim().generation) == (second, 2)

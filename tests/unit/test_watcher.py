@@ -5,9 +5,12 @@ import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from contextvars import copy_context
 
 import pytest
+from structlog.contextvars import bound_contextvars
+from structlog.testing import capture_logs
 
 from domain.errors import Dependency, Transient, Unavailable
 from domain.keys import RawKey
@@ -63,7 +66,8 @@ class World:
             begun.set()
             return self.over
 
-        thread = threading.Thread(target=lambda: got.append(self.watcher.wait(ids, over)), daemon=True)
+        wait = copy_context().run
+        thread = threading.Thread(target=lambda: got.append(wait(self.watcher.wait, ids, over)), daemon=True)
         thread.start()
         while not begun.wait(0.001):
             self.watcher.look()
@@ -235,3 +239,31 @@ def test_the_watcher_has_a_thread_of_its_own_that_survives_errors(world: World) 
     world.transcoder.results["t-1"] = DONE
     world.watcher.start()
     assert world.watcher.wait(["t-1"], over) == {"t-1": DONE}
+
+
+def test_the_end_of_a_transcoding_names_each_job_that_waits_for_it(world: World) -> None:
+    world.transcoder.results["t-1"] = DONE
+    with capture_logs() as logs, ExitStack() as waits:
+        for job_id in (21, 22):
+            with bound_contextvars(job_id=job_id):
+                waits.enter_context(world.waiting("t-1"))
+        world.watcher.turn()
+    assert [(line["event"], line["transcoding"], line["done"], line["job_id"]) for line in logs] == [
+        ("transcoding ended", "t-1", True, 21),
+        ("transcoding ended", "t-1", True, 22),
+    ]
+
+
+@pytest.mark.parametrize(("error", "bug"), [(Transient("500"), False), (ZeroDivisionError("oh"), True)])
+def test_one_that_cannot_be_asked_after_names_its_job_and_only_a_bug_has_a_traceback(
+    world: World, error: Exception, bug: bool
+) -> None:
+    world.transcoder.errors["t-1"] = error
+    with capture_logs() as logs, bound_contextvars(job_id=21), world.waiting("t-1"):
+        world.watcher.turn()
+        world.end()
+    (line,) = logs
+    assert (line["event"], line["job_id"], line["why"]) == (
+        "a transcoding can't be asked after", 21, str(error),
+    )  # fmt: skip
+    assert ("exc_info" in line) == bug

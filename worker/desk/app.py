@@ -15,6 +15,7 @@ from domain.errors import MediaError
 from worker.desk.check import check
 from worker.desk.dlq import ls, show
 from worker.desk.dlq_settle import drop, requeue
+from worker.desk.enqueue import enqueue, replay
 from worker.desk.errors import DeskError
 from worker.desk.job import job
 from worker.desk.verify import verify
@@ -65,6 +66,8 @@ def _app(others: Mapping[str, str]) -> typer.Typer:
     for name, what in others.items():
         app.command(name, help=what)(lambda: None)
     app.command()(check)
+    app.command()(enqueue)
+    app.command()(replay)
     app.command()(verify)
     app.add_typer(_dlq(options), name="dlq")
     app.command()(job)

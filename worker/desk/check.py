@@ -13,6 +13,7 @@ from rich.text import Text
 from domain.checks.finding import Finding
 from worker.checking import checked
 from worker.desk.say import AsJson, say
+from worker.desk.text import printable
 from worker.settings import Settings, load_settings
 from worker.surroundings import all_checks
 
@@ -46,9 +47,8 @@ def _text(findings: Sequence[Finding]) -> RenderableType:
     lines = []
     for finding in findings:
         mark = ("✓ ", "green") if finding.good else ("✗ ", "bold red")
-        lines.append(
-            Text.assemble(mark, f"{finding.name:{width}}  ", (finding.seen, "" if finding.good else "bold"))
-        )
+        seen = (printable(finding.seen), "" if finding.good else "bold")
+        lines.append(Text.assemble(mark, f"{finding.name:{width}}  ", seen))
         more = {"means": finding.means, "do": finding.advice}
         lines += [Text(f"{word:>{width + 2}}  {said}") for word, said in more.items() if said]
     failed = sum(not finding.good for finding in findings)

@@ -6,7 +6,17 @@ import pytest
 
 from tests.unit.desk.conftest import Command
 
-ALL = (("check",), ("verify",), ("dlq", "ls"), ("dlq", "show"), ("dlq", "requeue"), ("dlq", "drop"), ("job",))
+ALL = (
+    ("check",),
+    ("enqueue",),
+    ("replay",),
+    ("verify",),
+    ("dlq", "ls"),
+    ("dlq", "show"),
+    ("dlq", "requeue"),
+    ("dlq", "drop"),
+    ("job",),
+)
 """Every command of typer's; a test of the help compares it."""
 
 

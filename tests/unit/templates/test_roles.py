@@ -17,6 +17,7 @@ ROLES = {
 }
 BUCKET = "arn:aws:s3:::MediaBucket"
 RAW, PROCESSED, WORK = (f"{BUCKET}/*/{folder}/*" for folder in ("raw", "processed", "work"))
+CHECKED = ("s3:GetBucketVersioning", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration")
 S3, SQS = "s3.us-east-1.amazonaws.com", "sqs.us-east-1.amazonaws.com"
 
 
@@ -36,6 +37,7 @@ def test_the_worker_may_do_what_it_does_and_no_more(template: Template) -> None:
         "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes",
         "kms:Decrypt", "kms:GenerateDataKey",
         "mediaconvert:CreateJob", "mediaconvert:GetJob", "mediaconvert:Probe", "iam:PassRole",
+        "mediaconvert:GetQueue", "iam:GetRole",
         "ecs:GetTaskProtection", "ecs:UpdateTaskProtection",
     }  # fmt: skip
     for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"):
@@ -51,7 +53,10 @@ def test_the_worker_may_do_what_it_does_and_no_more(template: Template) -> None:
         "s3:PutObjectTagging": [RAW, WORK, PROCESSED],
         "s3:GetObjectVersionTagging": [RAW],
         "s3:PutObjectVersionTagging": [RAW],
+        **{action: ["MediaBucket.Arn"] for action in CHECKED},
     }
+    assert resources_of(worker, "sqs:GetQueueAttributes") == ["Queue.Arn", "DeadLetterQueue.Arn"]
+    assert resources_of(worker, "iam:GetRole") == ["MediaConvertRole.Arn"]
 
 
 def test_the_worker_transcodes_in_its_own_account_and_protects_its_own_tasks(template: Template) -> None:
