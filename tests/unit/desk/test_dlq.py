@@ -287,17 +287,19 @@ def test_nothing_is_dropped_where_nobody_can_confirm_it(command: Command, mixed:
 def test_a_drop_is_confirmed_while_nothing_is_hidden(
     command: Command, mixed: Place, monkeypatch: pytest.MonkeyPatch, agrees: bool
 ) -> None:
-    def confirm(question: str, **_: object) -> None:
+    def confirm(question: str, **_: object) -> bool:
         assert "2 messages" in question
         assert not mixed.dead_letters.looking
         mixed.bury(24, PERMANENT)  # it comes while the operator thinks
-        if not agrees:
-            raise typer.Abort
+        return agrees
 
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     monkeypatch.setattr(typer, "confirm", confirm)
-    status, said, _ = command("dlq", "drop", "--ending", "permanent")
-    if agrees:
+    status, said, error = command("dlq", "drop", "--ending", "permanent")
+    if not agrees:
+        assert (status, said) == (1, "")
+        assert error.endswith("media-worker: nothing was dropped\n")
+    else:
         assert status == 0
         assert said.startswith("2 of 2 chosen messages dropped")
         assert said.count('"jobId"') == 2
