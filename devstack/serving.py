@@ -45,7 +45,12 @@ class QuietHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def body(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        """All of the request's body. Raises ConnectionError where the client went away within it."""
+        length = int(self.headers.get("Content-Length", 0))
+        body = self.rfile.read(length)
+        if len(body) < length:
+            raise ConnectionError(f"only {len(body)} of {length} bytes came")
+        return body
 
     def answer(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """Send it all; a length among the headers is a HEAD's, which has no body."""

@@ -192,3 +192,11 @@ def test_the_observer_hears_of_each_callback() -> None:
     with Receiver(SECRET, clock=lambda: NOW, observer=heard.append) as receiver:
         post(receiver)
         assert heard == [replace(callback, answered=None) for callback in receiver.callbacks]
+
+
+def test_a_callback_that_is_cut_off_within_its_body_was_never_received(receiver: Receiver) -> None:
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as cut_off:
+        cut_off.sendall(b"POST /callback HTTP/1.1\r\nContent-Length: 13\r\n\r\n" + BODY[:5])
+        cut_off.shutdown(socket.SHUT_WR)
+        assert cut_off.recv(1024) == b"", "no answer"
+    assert receiver.callbacks == ()
