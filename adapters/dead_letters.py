@@ -5,25 +5,21 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from adapters.aws_errors import errors_mapped
-from domain.dead_letters import ORIGINAL, Attribute, Counts, DeadMessage, Settled
+from adapters.dead_letter_form import chunks, entry_of, read_dead
+from domain.dead_letters import Counts, DeadMessage, Settled
 from domain.errors import Transient
-from domain.queue import Message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import (
         BatchResultErrorEntryTypeDef,
-        MessageAttributeValueOutputTypeDef,
-        MessageAttributeValueTypeDef,
-        MessageTypeDef,
-        SendMessageBatchRequestEntryTypeDef,
     )
 
 THREADS = 8
@@ -153,14 +149,14 @@ class SqsLook:
                     MessageAttributeNames=["All"],
                 )
             received = answer.get("Messages", [])
-            self._held.update({each["MessageId"]: _dead(each, self._queue_arn) for each in received})
+            self._held.update({each["MessageId"]: read_dead(each, self._queue_arn) for each in received})
             if not received:
                 return
 
     def show_again(self) -> None:
         """Show what is in hand; raises Transient where one stays hidden until its visibility timeout ends."""
         with ThreadPoolExecutor(THREADS, "show") as pool:
-            failed = [error for error in pool.map(self._show, _chunks(self._held.values(), BATCH)) if error]
+            failed = [error for error in pool.map(self._show, chunks(self._held.values(), BATCH)) if error]
         if failed:
             raise failed[0]
 
@@ -185,10 +181,10 @@ class SqsLook:
                 yield Settled(dead, dead.why_left)
             else:
                 sendable.append(dead)
-        yield from self._side_by_side(self._requeue, _chunks(sendable, BATCH, LARGEST_SENDING))
+        yield from self._side_by_side(self._requeue, chunks(sendable, BATCH, LARGEST_SENDING))
 
     def delete(self, messages: Iterable[DeadMessage]) -> Iterator[Settled]:
-        yield from self._side_by_side(self._delete, _chunks(messages, BATCH))
+        yield from self._side_by_side(self._delete, chunks(messages, BATCH))
 
     def _side_by_side(
         self, settle: Callable[[Sequence[DeadMessage]], list[Settled]], batches: Iterable[Sequence[DeadMessage]]
@@ -209,7 +205,7 @@ class SqsLook:
             with errors_mapped("not sent, or SQS's answer was lost; run the command again"):
                 answer = self._sqs.send_message_batch(
                     QueueUrl=self._queue_url,
-                    Entries=[_entry(number, dead) for number, dead in enumerate(messages)],
+                    Entries=[entry_of(number, dead) for number, dead in enumerate(messages)],
                 )
         except Transient as error:
             return [Settled(dead, str(error)) for dead in messages]
@@ -239,67 +235,6 @@ class SqsLook:
             if number not in problems:
                 self._held.pop(dead.id, None)
         return [Settled(dead, problems.get(number, "")) for number, dead in enumerate(messages)]
-
-
-def _chunks(
-    messages: Iterable[DeadMessage], most: int, bytes_: int | None = None
-) -> Iterator[Sequence[DeadMessage]]:
-    """Batches of at most so many messages, and of so many bytes where one message alone hasn't more."""
-    batch: list[DeadMessage] = []
-    size = 0
-    for dead in list(messages):
-        added = _size(dead) if bytes_ else 0
-        if batch and (len(batch) == most or (bytes_ and size + added > bytes_)):
-            yield batch
-            batch, size = [], 0
-        batch.append(dead)
-        size += added
-    if batch:
-        yield batch
-
-
-def _size(dead: DeadMessage) -> int:
-    values = (it.value if isinstance(it.value, bytes) else it.value.encode() for it in dead.attributes.values())
-    names = sum(len(name.encode()) + len(it.type) for name, it in dead.attributes.items())
-    return len(dead.message.body.encode()) + names + sum(map(len, values)) + 150
-
-
-def _entry(number: int, dead: DeadMessage) -> SendMessageBatchRequestEntryTypeDef:
-    original = Attribute("String", dead.original_id)
-    entry: SendMessageBatchRequestEntryTypeDef = {
-        "Id": str(number),
-        "MessageBody": dead.message.body,
-        "MessageAttributes": {name: _value(it) for name, it in {**dead.attributes, ORIGINAL: original}.items()},
-    }
-    if dead.group is not None:
-        entry["MessageGroupId"] = dead.group
-    return entry
-
-
-def _value(attribute: Attribute) -> MessageAttributeValueTypeDef:
-    if isinstance(attribute.value, bytes):
-        return {"DataType": attribute.type, "BinaryValue": attribute.value}
-    return {"DataType": attribute.type, "StringValue": attribute.value}
-
-
-def _dead(message: MessageTypeDef, queue_arn: str) -> DeadMessage:
-    system: Mapping[str, str] = {str(name): value for name, value in message.get("Attributes", {}).items()}
-    sent = {name: _attribute(value) for name, value in message.get("MessageAttributes", {}).items()}
-    source = system.get("DeadLetterQueueSourceArn", queue_arn)
-    at = system.get("SentTimestamp")
-    delivered = Message(
-        message_id=message["MessageId"],
-        receipt_handle=message["ReceiptHandle"],
-        body=message.get("Body", ""),
-        receive_count=int(system.get("ApproximateReceiveCount", "0")),
-        attributes={name: it.value for name, it in sent.items() if isinstance(it.value, str)},
-        sent_at=datetime.fromtimestamp(int(at) / 1000, UTC) if at else None,
-    )
-    return DeadMessage(delivered, sent, system.get("MessageGroupId"), "" if source == queue_arn else source)
-
-
-def _attribute(value: MessageAttributeValueOutputTypeDef) -> Attribute:
-    return Attribute(value["DataType"], value["StringValue"] if "StringValue" in value else value["BinaryValue"])
 
 
 def _why(failed: BatchResultErrorEntryTypeDef) -> str:

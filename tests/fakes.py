@@ -505,7 +505,7 @@ class FakeQueue:
         return frozenset(receipt_handles) - known.keys()
 
 
-class FakeLook:
+class LookInMemory:
     """The messages of a FakeDeadLetters that are in hand."""
 
     def __init__(self, dead_letters: FakeDeadLetters) -> None:
@@ -554,11 +554,11 @@ class FakeDeadLetters:
         return Counts(len(self.sent), 0, 0), Counts(visible, len(self.dead) - visible, 0)
 
     @contextmanager
-    def look(self) -> Iterator[FakeLook]:
+    def look(self) -> Iterator[LookInMemory]:
         self.looking = True
         self.looks += 1
         try:
-            yield FakeLook(self)
+            yield LookInMemory(self)
         finally:
             self.looking = False
 

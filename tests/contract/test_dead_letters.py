@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import _thread
 import json
+import signal
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -216,6 +216,13 @@ def after(graves: SqsGraves, operation: str, call: Any) -> None:
     graves.client.meta.events.register(f"after-call.sqs.{operation}", lambda parsed, **_: call(parsed))
 
 
+def press_ctrl_c() -> None:
+    """A real signal, which wakes the main thread from its waiting."""
+    main = threading.main_thread().ident
+    assert main
+    signal.pthread_kill(main, signal.SIGINT)
+
+
 def test_ctrl_c_while_a_look_receives_hides_nothing(moto: SqsGraves) -> None:
     bodies = {moto.bury(str(number)) and str(number) for number in range(15)}
     pressed = threading.Event()
@@ -223,12 +230,31 @@ def test_ctrl_c_while_a_look_receives_hides_nothing(moto: SqsGraves) -> None:
     def press(parsed: Any) -> None:
         if not pressed.is_set():
             pressed.set()
-            _thread.interrupt_main()
+            press_ctrl_c()
 
     after(moto, "ReceiveMessage", press)
     with pytest.raises(KeyboardInterrupt), moto.dlq.look():
         raise AssertionError("it was broken off")
     assert moto.visible() == bodies
+
+
+def test_ctrl_c_ends_the_receiving(moto: SqsGraves) -> None:
+    for _ in range(40):
+        moto.pair.client.send_message_batch(
+            QueueUrl=moto.pair.dlq_url,
+            Entries=[{"Id": str(number), "MessageBody": "a"} for number in range(10)],
+        )
+    received: list[object] = []
+
+    def press(parsed: Any) -> None:
+        received.append(parsed)
+        if len(received) == 1:
+            press_ctrl_c()
+
+    after(moto, "ReceiveMessage", press)
+    with pytest.raises(KeyboardInterrupt), moto.dlq.look():
+        raise AssertionError("it was broken off")
+    assert len(received) < 40, "it would have gone on to the end"
 
 
 def test_what_the_other_threads_received_is_shown_again_where_one_fails(moto: SqsGraves) -> None:

@@ -97,7 +97,8 @@ def _confirmed(choice: Choice) -> set[str]:
         pass
     if letters:
         typer.echo(table(letters), err=True)
-        typer.confirm(f"Delete these {len(letters)} messages for good?", abort=True, err=True)
+        if not typer.confirm(f"Delete these {len(letters)} messages for good?", err=True):
+            raise DeskError("nothing was dropped")
     return {letter.dead.id for letter in letters}
 
 

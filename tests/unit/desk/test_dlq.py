@@ -13,15 +13,17 @@ import pytest
 import typer
 
 from adapters.message import parse_message
+from domain.dead_letters import Attribute
 from domain.errors import Code, Dependency, Transient, Unavailable
 from domain.journal import Acknowledged, Ended, Ending, Journal
 from domain.model import Status
 from tests.fakes import JPEG, NOW, FakeDeadLetters, FakeJournals, FakeObjects
 from tests.unit.desk.conftest import Command
-from worker.desk import dlq, dlq_settle, job
+from worker.desk import dlq, dlq_settle, job, letters
 from worker.desk.wiring import Records
 
 KEY = "28/raw/photo/a.jpg"
+BODY = json.dumps({"jobId": 21, "listingId": 28, "assets": [KEY]})
 
 
 class Place:
@@ -135,6 +137,26 @@ def test_ls_without_the_bucket_still_names_the_messages_and_says_why(command: Co
     assert "MEDIA_BUCKET" in said
     assert "NoSuchBucket" in said
     assert said.count("d-") == 4
+
+
+def test_a_bucket_that_is_out_is_asked_no_more(
+    command: Command, mixed: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def gone(method: str) -> None:
+        asked.append(method)
+        raise Unavailable("GET: NoSuchBucket", Dependency.BUCKET)
+
+    mixed.journals.before = gone
+    monkeypatch.setattr(letters, "READERS", 1)
+    assert command("dlq", "ls")[1].count("NoSuchBucket") > 4
+    assert asked == ["load"]
+
+
+def test_what_the_worker_would_log_is_not_in_the_answer(command: Command, place: Place) -> None:
+    place.dead_letters.bury(BODY, {"Traceparent": Attribute("String", "none")})
+    assert parsed(command("dlq", "ls", "--json"))["looked_at"] == 1
 
 
 def test_show_tells_all_that_is_known_of_a_message(command: Command, mixed: Place) -> None:
@@ -265,17 +287,19 @@ def test_nothing_is_dropped_where_nobody_can_confirm_it(command: Command, mixed:
 def test_a_drop_is_confirmed_while_nothing_is_hidden(
     command: Command, mixed: Place, monkeypatch: pytest.MonkeyPatch, agrees: bool
 ) -> None:
-    def confirm(question: str, **_: object) -> None:
+    def confirm(question: str, **_: object) -> bool:
         assert "2 messages" in question
         assert not mixed.dead_letters.looking
         mixed.bury(24, PERMANENT)  # it comes while the operator thinks
-        if not agrees:
-            raise typer.Abort
+        return agrees
 
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     monkeypatch.setattr(typer, "confirm", confirm)
-    status, said, _ = command("dlq", "drop", "--ending", "permanent")
-    if agrees:
+    status, said, error = command("dlq", "drop", "--ending", "permanent")
+    if not agrees:
+        assert (status, said) == (1, "")
+        assert error.endswith("media-worker: nothing was dropped\n")
+    else:
         assert status == 0
         assert said.startswith("2 of 2 chosen messages dropped")
         assert said.count('"jobId"') == 2
