@@ -19,7 +19,7 @@ def test_what_needs_not_be_said() -> None:
         "SpotWeight": 0,
         "Architecture": "X86_64",
         "TaskCpu": 1024,
-        "TaskMemory": 2048,
+        "TaskMemory": 4096,
         "MinTasks": 1,
         "MaxTasks": 10,
         "BacklogPerTask": 16,
