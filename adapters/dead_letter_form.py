@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from domain.dead_letters import ORIGINAL, Attribute, DeadMessage
-from domain.queue import Message
+from domain.dead_letters import Attribute, DeadMessage
+from domain.queue import ORIGINAL_MESSAGE_ID, Message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import (
@@ -42,11 +42,11 @@ def _size(dead: DeadMessage) -> int:
 
 
 def entry_of(number: int, dead: DeadMessage) -> SendMessageBatchRequestEntryTypeDef:
-    original = Attribute("String", dead.original_id)
+    attributes = {**dead.attributes, ORIGINAL_MESSAGE_ID: Attribute("String", dead.original_id)}
     entry: SendMessageBatchRequestEntryTypeDef = {
         "Id": str(number),
         "MessageBody": dead.message.body,
-        "MessageAttributes": {name: _value(it) for name, it in {**dead.attributes, ORIGINAL: original}.items()},
+        "MessageAttributes": {name: _value(it) for name, it in attributes.items()},
     }
     if dead.group is not None:
         entry["MessageGroupId"] = dead.group

@@ -29,12 +29,11 @@ from adapters.message_fields import (
     Text,
     Traceparent,
     TypeName,
-    message_id,
     traceparent,
 )
 from domain.errors import LONGEST_TEXT
 from domain.model import Asset, Job, JobKind, Manifest
-from domain.queue import Message
+from domain.queue import ORIGINAL_MESSAGE_ID, Message, check_message_id
 from domain.rejections import Malformed
 
 MAX_ASSETS = 1_000
@@ -138,7 +137,7 @@ def _named(body: Any, message: Message) -> Job:
     except ValidationError as error:
         raise Malformed(f"the message names no job: {_explain(error)}", None) from None
     trace = _attribute(message, "Traceparent", traceparent, dropped) or name.traceparent
-    original = _attribute(message, "OriginalMessageId", message_id, dropped)
+    original = _attribute(message, ORIGINAL_MESSAGE_ID, check_message_id, dropped)
     if dropped:
         structlog.get_logger().warning("bad optional fields dropped", fields=sorted(dropped))
     listing_id, other = name.listing_id or name.listing_identity_id, name.listing_identity_id

@@ -47,17 +47,6 @@ def _none_if_bad(value: object, validate: ValidatorFunctionWrapHandler, info: Va
         return None
 
 
-def message_id(text: str) -> str:
-    """Check the text.
-
-    Raises:
-        ValueError: it isn't what may name a journal.
-    """
-    if not re.fullmatch("[A-Za-z0-9_-]{1,100}", text):
-        raise ValueError("isn't a message id")
-    return text
-
-
 def traceparent(text: str) -> str:
     """Check the text.
 

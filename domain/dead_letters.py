@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from domain.queue import Message
+from domain.queue import ORIGINAL_MESSAGE_ID, Message, check_message_id
 
-ORIGINAL = "OriginalMessageId"
-"""The attribute by which a message that was sent back keeps its id."""
 MOST_ATTRIBUTES = 10
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
-_ID = re.compile("[A-Za-z0-9_-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +41,19 @@ class DeadMessage:
     @property
     def original_id(self) -> str:
         """The id of its journal and its callbacks: that of its first sending."""
-        named = self.message.attributes.get(ORIGINAL, "")
-        return named if _ID.fullmatch(named) else self.id
+        try:
+            return check_message_id(self.message.attributes.get(ORIGINAL_MESSAGE_ID, ""))
+        except ValueError:
+            return self.id
 
     @property
     def why_left(self) -> str:
         """Why it can't be sent back as it is; empty where it can."""
         if self.source:
             return f"it comes from another queue, {self.source}: set QUEUE_URL to that one"
-        if ORIGINAL not in self.attributes and len(self.attributes) >= MOST_ATTRIBUTES:
-            return (
-                f"it has {len(self.attributes)} attributes, so that there is no room for {ORIGINAL}: send it anew"
-            )
+        if ORIGINAL_MESSAGE_ID not in self.attributes and len(self.attributes) >= MOST_ATTRIBUTES:
+            count = len(self.attributes)
+            return f"it has {count} attributes, so that there is no room for {ORIGINAL_MESSAGE_ID}: send it anew"
         return ""
 
 

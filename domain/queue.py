@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+ORIGINAL_MESSAGE_ID = "OriginalMessageId"
+"""The attribute by which a message that was sent back from the DLQ keeps its id."""
+_MESSAGE_ID = re.compile("[A-Za-z0-9_-]{1,100}")
+
+
+def check_message_id(text: str) -> str:
+    """Check the text.
+
+    Raises:
+        ValueError: it isn't what may name a journal.
+    """
+    if not _MESSAGE_ID.fullmatch(text):
+        raise ValueError("isn't a message id")
+    return text
 
 
 @dataclass(frozen=True, slots=True)
