@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from adapters.aws_errors import errors_mapped
 from adapters.dead_letter_form import chunks, entry_of, read_dead
-from domain.dead_letters import Counts, DeadMessage, Settled
+from domain.dead_letters import Counts, DeadMessage, Settled, Tell
 from domain.errors import Transient
 
 if TYPE_CHECKING:
@@ -174,28 +174,17 @@ class SqsLook:
             return error
         return None
 
-    def requeue(self, messages: Iterable[DeadMessage]) -> Iterator[Settled]:
+    def requeue(self, messages: Iterable[DeadMessage], tell: Tell) -> None:
         sendable = []
         for dead in messages:
             if dead.why_left:
-                yield Settled(dead, dead.why_left)
+                tell(Settled(dead, dead.why_left))
             else:
                 sendable.append(dead)
-        yield from self._side_by_side(self._requeue, chunks(sendable, BATCH, LARGEST_SENDING))
+        _side_by_side(self._requeue, chunks(sendable, BATCH, LARGEST_SENDING), tell)
 
-    def delete(self, messages: Iterable[DeadMessage]) -> Iterator[Settled]:
-        yield from self._side_by_side(self._delete, chunks(messages, BATCH))
-
-    def _side_by_side(
-        self, settle: Callable[[Sequence[DeadMessage]], list[Settled]], batches: Iterable[Sequence[DeadMessage]]
-    ) -> Iterator[Settled]:
-        """Settle the batches; where the reader stops, those that have begun are still brought to their end."""
-        pool = ThreadPoolExecutor(THREADS, "settle")
-        try:
-            for settled in pool.map(settle, batches):
-                yield from settled
-        finally:
-            pool.shutdown(cancel_futures=True)
+    def delete(self, messages: Iterable[DeadMessage], tell: Tell) -> None:
+        _side_by_side(self._delete, chunks(messages, BATCH), tell)
 
     def _requeue(self, messages: Sequence[DeadMessage]) -> list[Settled]:
         """Send the messages, then delete those that were sent and no others."""
@@ -235,6 +224,23 @@ class SqsLook:
             if number not in problems:
                 self._held.pop(dead.id, None)
         return [Settled(dead, problems.get(number, "")) for number, dead in enumerate(messages)]
+
+
+def _side_by_side(
+    settle: Callable[[Sequence[DeadMessage]], list[Settled]], batches: Iterable[Sequence[DeadMessage]], tell: Tell
+) -> None:
+    """Settle the batches. At Ctrl-C those that have begun are still brought to their end, and told."""
+
+    def run(batch: Sequence[DeadMessage]) -> None:
+        for settled in settle(batch):
+            tell(settled)
+
+    pool = ThreadPoolExecutor(THREADS, "settle")
+    try:
+        for batch in [pool.submit(run, batch) for batch in batches]:
+            batch.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _why(failed: BatchResultErrorEntryTypeDef) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -74,18 +74,25 @@ class Counts:
     delayed: int
 
 
+Tell = Callable[[Settled], None]
+
+
 class Look(Protocol):
-    """Messages of the DLQ that are in hand."""
+    """Messages of the DLQ that are in hand.
+
+    `requeue` and `delete` call `tell` of each message when that is over, from several threads; where they are
+    broken off, also of what had begun. Of the others they tell nothing.
+    """
 
     @property
     def messages(self) -> Sequence[DeadMessage]:
         """In the order of their sending."""
 
-    def requeue(self, messages: Iterable[DeadMessage]) -> Iterator[Settled]:
-        """Send messages back to their queue, and delete what was sent; yields each when that is over."""
+    def requeue(self, messages: Iterable[DeadMessage], tell: Tell) -> None:
+        """Send messages back to their queue, and delete what was sent."""
 
-    def delete(self, messages: Iterable[DeadMessage]) -> Iterator[Settled]:
-        """Delete messages; yields each when that is over."""
+    def delete(self, messages: Iterable[DeadMessage], tell: Tell) -> None:
+        """Delete messages."""
 
 
 class DeadLetters(Protocol):

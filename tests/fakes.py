@@ -17,7 +17,7 @@ from domain import keys
 from domain.bundles import Bundles
 from domain.claims import Claim
 from domain.content import FileFormat
-from domain.dead_letters import Attribute, Counts, DeadMessage, Settled
+from domain.dead_letters import Attribute, Counts, DeadMessage, Settled, Tell
 from domain.errors import Code, Conflict, NotFound, Permanent, Transient, Unavailable
 from domain.journal import Journal
 from domain.keys import RawKey
@@ -512,20 +512,20 @@ class LookInMemory:
         self._of = dead_letters
         self.messages: list[DeadMessage] = list(dead_letters.dead)
 
-    def requeue(self, messages: Iterable[DeadMessage]) -> Iterator[Settled]:
+    def requeue(self, messages: Iterable[DeadMessage], tell: Tell) -> None:
         for message in messages:
             problem = message.why_left or self._of.refuse(message)
             if not problem:
                 self._of.sent.append((message.message.body, message.original_id))
                 self._of.dead.remove(message)
-            yield Settled(message, problem)
+            tell(Settled(message, problem))
 
-    def delete(self, messages: Iterable[DeadMessage]) -> Iterator[Settled]:
+    def delete(self, messages: Iterable[DeadMessage], tell: Tell) -> None:
         for message in messages:
             problem = self._of.refuse(message)
             if not problem:
                 self._of.dead.remove(message)
-            yield Settled(message, problem)
+            tell(Settled(message, problem))
 
 
 class FakeDeadLetters:

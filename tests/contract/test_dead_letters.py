@@ -6,7 +6,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import pytest
@@ -15,7 +15,7 @@ from adapters import dead_letters
 from adapters.dead_letters import SqsDeadLetters
 from devstack.aws import session
 from devstack.scripted import AwsError, ScriptedEndpoint
-from domain.dead_letters import Attribute, DeadLetters, DeadMessage, Settled
+from domain.dead_letters import Attribute, DeadLetters, DeadMessage, Settled, Tell
 from domain.errors import Transient
 from tests.contract.aws import QueuePair
 from tests.fakes import FakeDeadLetters
@@ -96,6 +96,14 @@ def graves(request: pytest.FixtureRequest) -> Graves:
     return SqsGraves(request.getfixturevalue(f"{request.param}_url"))
 
 
+def settled_by(
+    settle: Callable[[Iterable[DeadMessage], Tell], None], messages: Iterable[DeadMessage]
+) -> list[Settled]:
+    told: list[Settled] = []
+    settle(messages, told.append)
+    return told
+
+
 def problems(settled: Sequence[Settled]) -> list[str]:
     return [each.problem for each in settled]
 
@@ -137,7 +145,7 @@ def test_what_is_sent_back_keeps_its_id_and_leaves_the_dlq_and_the_others_stay(g
     first, _ = graves.bury("a"), graves.bury("b")
     with graves.dlq.look() as look:
         (chosen,) = [dead for dead in look.messages if dead.id == first]
-        assert problems(list(look.requeue([chosen]))) == [""]
+        assert problems(settled_by(look.requeue, [chosen])) == [""]
     assert graves.queued() == [("a", first)]
     assert graves.visible() == {"b"}
 
@@ -145,14 +153,14 @@ def test_what_is_sent_back_keeps_its_id_and_leaves_the_dlq_and_the_others_stay(g
 def test_a_message_that_comes_back_again_keeps_the_id_of_its_first_sending(graves: Graves) -> None:
     graves.bury("a", {"OriginalMessageId": Attribute("String", "the-first")})
     with graves.dlq.look() as look:
-        assert problems(list(look.requeue(look.messages))) == [""]
+        assert problems(settled_by(look.requeue, look.messages)) == [""]
     assert graves.queued() == [("a", "the-first")]
 
 
 def test_an_id_that_no_journal_can_have_is_replaced(graves: Graves) -> None:
     message_id = graves.bury("a", {"OriginalMessageId": Attribute("String", "../other")})
     with graves.dlq.look() as look:
-        assert problems(list(look.requeue(look.messages))) == [""]
+        assert problems(settled_by(look.requeue, look.messages)) == [""]
     assert graves.queued() == [("a", message_id)]
 
 
@@ -160,7 +168,9 @@ def test_a_message_without_room_for_the_attribute_is_left(graves: Graves) -> Non
     graves.bury("full", {f"a{number}": Attribute("String", "v") for number in range(10)})
     graves.bury("with room", {f"a{number}": Attribute("String", "v") for number in range(9)})
     with graves.dlq.look() as look:
-        left = {settled.message.message.body: settled.problem for settled in look.requeue(look.messages)}
+        left = {
+            settled.message.message.body: settled.problem for settled in settled_by(look.requeue, look.messages)
+        }
     assert left["with room"] == ""
     assert "10 attributes" in left["full"]
     assert graves.visible() == {"full"}
@@ -171,7 +181,7 @@ def test_what_is_deleted_is_gone_and_the_others_stay(graves: Graves) -> None:
         graves.bury(body)
     with graves.dlq.look() as look:
         chosen = [dead for dead in look.messages if dead.message.body != "b"]
-        assert problems(list(look.delete(chosen))) == ["", ""]
+        assert problems(settled_by(look.delete, chosen)) == ["", ""]
     assert graves.visible() == {"b"}
     assert graves.queued() == []
 
@@ -279,7 +289,7 @@ def test_nothing_is_deleted_that_was_not_sent(moto_url: str) -> None:
         graves.bury("a")
         endpoint.fail("AmazonSQS.SendMessageBatch", BROKEN, 9)
         with graves.dlq.look() as look:
-            (problem,) = problems(list(look.requeue(look.messages)))
+            (problem,) = problems(settled_by(look.requeue, look.messages))
     assert problem.startswith("not sent")
     assert graves.visible() == {"a"}
     assert graves.queued() == []
@@ -298,7 +308,9 @@ def test_of_a_batch_that_is_sent_in_part_only_that_part_is_deleted(moto: SqsGrav
     before(moto, "SendMessageBatch", lambda params: which.update(_ids(params)))
     after(moto, "SendMessageBatch", in_part)
     with moto.dlq.look() as look:
-        left = {settled.message.message.body: settled.problem for settled in look.requeue(look.messages)}
+        left = {
+            settled.message.message.body: settled.problem for settled in settled_by(look.requeue, look.messages)
+        }
     assert left == {"a": "", "b": "not sent: InternalError", "c": ""}
     assert moto.visible() == {"b"}
 
@@ -313,7 +325,7 @@ def test_what_was_sent_and_cannot_be_deleted_is_told(moto_url: str) -> None:
         graves.bury("a")
         endpoint.fail("AmazonSQS.DeleteMessageBatch", BROKEN, 9)
         with graves.dlq.look() as look:
-            (problem,) = problems(list(look.requeue(look.messages)))
+            (problem,) = problems(settled_by(look.requeue, look.messages))
     assert problem.startswith("sent, but still in the DLQ, too")
     assert graves.visible() == {"a"}
     assert [body for body, _ in graves.queued()] == ["a"]
@@ -325,9 +337,40 @@ def test_a_look_that_took_too_long_sends_nothing(moto: SqsGraves) -> None:
     moto.bury("a")
     with slow.look() as look:
         now[0] = dead_letters.SHORTEST_HOLD + 1
-        (problem,) = problems(list(look.requeue(look.messages)))
+        (problem,) = problems(settled_by(look.requeue, look.messages))
     assert problem.startswith("not sent: the look took too long")
     assert moto.queued() == []
+
+
+@pytest.mark.parametrize("what", ["requeue", "delete"])
+def test_ctrl_c_tells_all_that_was_settled_and_settles_no_more(moto: SqsGraves, what: str) -> None:
+    """The first batch is slow: what the other threads finish meanwhile is told, too."""
+    for number in range(200):
+        moto.bury(str(number))
+    told: set[str] = set()
+    gone: set[str] = set()
+    finished = threading.Event()
+
+    def slow(params: Any) -> None:
+        if threading.current_thread().name.endswith("_0"):
+            assert finished.wait(10)
+            press_ctrl_c()
+
+    def finish(parsed: Any) -> None:
+        gone.update(f"{threading.get_ident()}-{len(gone)}-{entry['Id']}" for entry in parsed["Successful"])
+        finished.set()
+
+    def tell(settled: Settled) -> None:
+        assert settled.problem == ""
+        told.add(settled.message.id)
+
+    before(moto, "DeleteMessageBatch", slow)
+    after(moto, "DeleteMessageBatch", finish)
+    with pytest.raises(KeyboardInterrupt), moto.dlq.look() as look:
+        getattr(look, what)(look.messages, tell)
+    left = moto.visible()
+    assert len(left) == 200 - len(told)
+    assert 0 < len(told) == len(gone)
 
 
 def test_large_messages_are_sent_in_smaller_batches(moto: SqsGraves) -> None:
@@ -336,7 +379,7 @@ def test_large_messages_are_sent_in_smaller_batches(moto: SqsGraves) -> None:
     for letter in "abcde":
         moto.bury(letter * 90_000)
     with moto.dlq.look() as look:
-        assert problems(list(look.requeue(look.messages))) == [""] * 5
+        assert problems(settled_by(look.requeue, look.messages)) == [""] * 5
     assert sorted(batches) == [1, 2, 2]
     assert len(moto.queued()) == 5
 
@@ -352,7 +395,7 @@ def test_the_attributes_and_the_group_are_sent_again(moto: SqsGraves) -> None:
     after(moto, "ReceiveMessage", in_a_group)
     before(moto, "SendMessageBatch", lambda params: sent.extend(json.loads(params["body"])["Entries"]))
     with moto.dlq.look() as look:
-        assert problems(list(look.requeue(look.messages))) == [""]
+        assert problems(settled_by(look.requeue, look.messages)) == [""]
     (entry,) = sent
     assert entry["MessageGroupId"] == "listing-28"
     assert entry["MessageAttributes"]["Traceparent"] == {"DataType": "String", "StringValue": "00-1"}
@@ -369,7 +412,7 @@ def test_a_message_of_another_queue_is_left(moto: SqsGraves) -> None:
 
     after(moto, "ReceiveMessage", of_another)
     with moto.dlq.look() as look:
-        (problem,) = problems(list(look.requeue(look.messages)))
+        (problem,) = problems(settled_by(look.requeue, look.messages))
     assert other in problem
     assert moto.visible() == {"a"}
 
@@ -400,5 +443,5 @@ def test_a_message_that_comes_twice_counts_once_and_its_newer_handle_deletes_it(
         messages: Sequence[DeadMessage] = look.messages
         assert len(messages) == 1
         assert messages[0].message.receipt_handle != twice[0]["ReceiptHandle"]
-        assert problems(list(look.delete(messages))) == [""]
+        assert problems(settled_by(look.delete, messages)) == [""]
     assert moto.visible() == set()

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from domain.dead_letters import DeadMessage, Look, Settled
+from domain.dead_letters import DeadMessage, Look, Settled, Tell
 from domain.post_mortem import Choice, DeadLetter
 from worker.desk.dlq import AnEnding, Codes
 from worker.desk.errors import DeskError
@@ -23,8 +23,6 @@ All = Annotated[bool, typer.Option("--all", help="Every message.")]
 Jobs = Annotated[list[int] | None, typer.Option("--job", help="Only these jobs; may be repeated.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say which messages are meant.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
-
-Settle = Callable[[Look, Iterable[DeadMessage]], Iterator[Settled]]
 
 
 def requeue(
@@ -105,16 +103,19 @@ def _confirmed(choice: Choice) -> set[str]:
 def _settle(
     what: str,
     letters: Sequence[DeadLetter],
-    settle: Callable[[Iterable[DeadMessage]], Iterator[Settled]],
+    settle: Callable[[Iterable[DeadMessage], Tell], None],
     as_json: bool,
 ) -> int:
     """Settle the messages, and say what became of each, though it is broken off."""
     problems = {letter.dead.id: "not reached: run the command again" for letter in letters}
     try:
         with progress(what, len(letters)) as advance:
-            for settled in settle([letter.dead for letter in letters]):
+
+            def tell(settled: Settled) -> None:
                 problems[settled.message.id] = settled.problem
                 advance(1)
+
+            settle([letter.dead for letter in letters], tell)
     finally:
         left = {message_id: problem for message_id, problem in problems.items() if problem}
         status = _tell(what, letters, left, as_json)
