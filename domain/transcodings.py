@@ -56,7 +56,7 @@ def _failed_before(run: Run, claim: Claim | None, known: Transcoding) -> bool:
     """Whether it failed before the message was sent back from the DLQ: the cause may be mended by now."""
     if run.job.sent_back_as is None:
         return False
-    ours = claim is not None and claim.transcoding in (None, known) and claim.message_id == run.job.sent_as
+    ours = claim is not None and claim.transcoding == known and claim.message_id == run.job.sent_as
     result = None if ours else run.ports.transcoder.result(known.id)
     return result is not None and not result.done
 
