@@ -31,5 +31,5 @@ class SqsSender:
         self._url = url
 
     def send(self, request: Request) -> str:
-        with errors_mapped("send the job, which needs sqs:SendMessage"):
+        with errors_mapped("send the job (sqs:SendMessage)"):
             return self._sqs.send_message(QueueUrl=self._url, MessageBody=body_of(request))["MessageId"]

@@ -36,7 +36,7 @@ def run(signals: Signals) -> int:
     try:
         worker = build(settings)
         _serve(worker.health, settings.http_port)
-    except StartError as error:
+    except (StartError, OSError) as error:  # OSError: a file of certificates that can't be read
         _refuse({"why": str(error)})
         return 1
     with _metrics_in_the_log(worker.metrics, settings):

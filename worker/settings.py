@@ -71,7 +71,7 @@ class _Environment(BaseSettings):
 
 def _long_enough(secret: SecretStr) -> SecretStr:
     if len(secret) < SHORTEST_SECRET:
-        raise ValueError(f"must have at least {SHORTEST_SECRET} characters, and has {len(secret)}")
+        raise ValueError(f"must have at least {SHORTEST_SECRET} characters")  # how many it has, tells of it
     return secret
 
 

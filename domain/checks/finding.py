@@ -39,7 +39,7 @@ def unseen(name: str, error: MediaError) -> Finding:
     """What couldn't be looked at."""
     match error:
         case Refused():
-            means = "who runs this may not do it: with the worker's role no job can be done, either"
+            means = "who runs this may not see or do it; if that is the worker, and a job needs it, jobs fail"
             return Finding(name, False, str(error), means, f"allow {error.right} on {error.resource}")
         case Missing():
             return Finding(name, False, str(error), "no job can be done", f"make it, or mend {error.setting}")

@@ -73,6 +73,6 @@ def test_a_sending_that_is_refused_says_what_was_sent_before_it(
     aws.rule = refuse_the_second
     assert enqueue("28", *MANY) == 1
     *_, line = capsys.readouterr().err.splitlines()
-    assert "which needs sqs:SendMessage" in line
+    assert "send the job (sqs:SendMessage)" in line
     assert "jobs sent before it: 1, from 8" in line
     assert len(sent) == 2, "no second try, which might be a second message"

@@ -78,7 +78,7 @@ def _look(one: _Followed, load: Callable[[Job], Journal]) -> str | None:
 @contextmanager
 def _shown(jobs: Sequence[Job]) -> Iterator[Tell]:
     """News on standard error, below them a spinner where that is a terminal."""
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as shown:
         what = f"job {jobs[0].job_id}" if len(jobs) == 1 else f"{len(jobs)} jobs from {jobs[0].job_id} on"

@@ -17,4 +17,4 @@ def say(as_json: bool, value: object, text: Callable[[], RenderableType]) -> Non
     if as_json:
         typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
     else:
-        Console(highlight=False, soft_wrap=True).print(text(), markup=False)
+        Console(highlight=False, soft_wrap=True, emoji=False, markup=False).print(text())
