@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -25,12 +27,14 @@ PROGRAM = "media-worker"
 FAILED, MISUSED = 1, 2
 CTRL_C = 130
 """What typer makes of it."""
+ENDS = (signal.SIGHUP, signal.SIGTERM)
+"""What a lost terminal and the end of a task send."""
 
 
 def main(arguments: Sequence[str], others: Mapping[str, str]) -> int:
     """Run a command; returns the exit status. `others` are commands and what they do, for the help alone."""
     try:
-        with _quiet():
+        with _quiet(), _ended_like_ctrl_c():
             status: Any = _app(others)(arguments, standalone_mode=False, prog_name=PROGRAM)
     except TyperException as error:
         return _fail(f"{_described(error)}; see {_path(error)} --help", MISUSED)
@@ -54,6 +58,25 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         structlog.configure(**before)
+
+
+@contextmanager
+def _ended_like_ctrl_c() -> Iterator[None]:
+    """Have the signals that end a command raise KeyboardInterrupt: once, for a lost terminal sends several."""
+    heeded = {number: old for number in ENDS if (old := signal.getsignal(number)) != signal.SIG_IGN}
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        for number in heeded:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in heeded:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, old in heeded.items():
+            signal.signal(number, old)
 
 
 def _app(others: Mapping[str, str]) -> typer.Typer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -55,7 +56,7 @@ def drop(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> int:
-    """Delete messages from the DLQ, those that fit all that is given; prints each with its body.
+    """Delete messages from the DLQ, those that fit all that is given; prints each one's body first.
 
     Example: media-worker dlq drop --job 21
     """
@@ -65,6 +66,7 @@ def drop(
         meant = _confirmed(choice)
     with _chosen(choice) as (look, letters):
         still = [letter for letter in letters if meant is None or letter.dead.id in meant]
+        _write_down(still, as_json)
         return _settle("dropped", still, look.delete, as_json)
 
 
@@ -122,11 +124,17 @@ def _settle(
     return status
 
 
+def _write_down(letters: Sequence[DeadLetter], as_json: bool) -> None:
+    """Print the bodies before anything is deleted; what became of each follows, in JSON in the same object."""
+    bodies = {letter.dead.id: letter.dead.message.body for letter in letters}
+    typer.echo(json.dumps({"bodies": bodies}, indent=2)[:-2] + "," if as_json else columns(bodies.items()))
+    sys.stdout.flush()
+
+
 def _tell(what: str, letters: Sequence[DeadLetter], left: dict[str, str], as_json: bool) -> int:
     gone = [letter for letter in letters if letter.dead.id not in left]
-    key = what.replace(" ", "_")
     found = {
-        key: [{**fields(letter), "body": letter.dead.message.body} for letter in gone],
+        what.replace(" ", "_"): [fields(letter) for letter in gone],
         "left": [{"message_id": message_id, "why": why} for message_id, why in left.items()],
     }
 
@@ -134,11 +142,12 @@ def _tell(what: str, letters: Sequence[DeadLetter], left: dict[str, str], as_jso
         lines = [f"{len(gone)} of {len(letters)} chosen messages {what}"]
         if gone:
             lines += ["", table(gone)]
-        if gone and what == "dropped":
-            lines += ["", columns([(letter.dead.id, letter.dead.message.body) for letter in gone])]
         if left:
             lines += ["", columns([("LEFT IN THE DLQ", "WHY"), *left.items()])]
         return "\n".join(lines)
 
-    say(as_json, found, text)
+    if as_json and what == "dropped":
+        typer.echo(json.dumps(found, indent=2).removeprefix("{\n"))
+    else:
+        say(as_json, found, text)
     return 1 if left else 0

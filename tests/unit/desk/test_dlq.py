@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -222,7 +223,7 @@ def test_only_the_chosen_ones_leave_the_dlq(
     assert {json.loads(body)["jobId"] for body, _ in mixed.dead_letters.sent} == (
         gone if words == ("requeue",) else set()
     )
-    (named,) = [value for key, value in json.loads(said).items() if key != "left"]
+    (named,) = [value for key, value in json.loads(said).items() if key not in ("bodies", "left")]
     assert {message["job_id"] for message in named} == gone
 
 
@@ -268,6 +269,54 @@ def test_what_was_done_is_told_though_it_is_broken_off(command: Command, mixed: 
     assert [left["message_id"] for left in found["left"]] == ["d-3", "d-4"]
 
 
+@pytest.mark.parametrize("as_json", [(), ("--json",)])
+def test_what_is_dropped_is_written_down_before_it_is_deleted(
+    command: Command, mixed: Place, capsys: pytest.CaptureFixture[str], as_json: tuple[str, ...]
+) -> None:
+    said: list[str] = []
+
+    def killed(message: Any) -> str:
+        said.append(capsys.readouterr().out)
+        raise SystemExit
+
+    mixed.dead_letters.refuse = killed
+    with pytest.raises(SystemExit):
+        command("dlq", "drop", "--ending", "permanent", "--yes", *as_json)
+    assert [f"jobId{quoted}: {job}" in said[0] for quoted in ('"', '\\"') for job in (21, 22)].count(True) == 2
+    assert mixed.dead_jobs() == {20, 21, 22, 23}
+
+
+@pytest.mark.parametrize("end", [signal.SIGHUP, signal.SIGTERM])
+def test_a_lost_terminal_is_told_what_was_done_as_ctrl_c_is(
+    command: Command, mixed: Place, end: signal.Signals
+) -> None:
+    def lose(message: Any) -> str:
+        if message.id == "d-3":
+            signal.raise_signal(end)
+            raise AssertionError("it goes on")
+        return ""
+
+    before = signal.getsignal(end)
+    mixed.dead_letters.refuse = lose
+    status, said, error = command("dlq", "drop", "--ending", "permanent", "--yes", "--json")
+    assert (status, error) == (1, "media-worker: interrupted\n")
+    found = json.loads(said)
+    assert [message["message_id"] for message in found["dropped"]] == ["d-2"]
+    assert [left["message_id"] for left in found["left"]] == ["d-3"]
+    assert set(found["bodies"]) == {"d-2", "d-3"}
+    assert signal.getsignal(end) == before
+
+
+def test_who_has_turned_a_signal_off_keeps_it_off(command: Command, mixed: Place) -> None:
+    """As nohup does."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        mixed.dead_letters.refuse = lambda message: signal.raise_signal(signal.SIGHUP) or ""
+        assert command("dlq", "drop", "--ending", "permanent", "--yes")[0] == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize("words", [("requeue",), ("drop", "--yes")])
 def test_a_job_that_is_not_in_the_dlq_is_one_line(command: Command, mixed: Place, words: tuple[str, ...]) -> None:
     status, said, error = command("dlq", *words, "--job", "99")
@@ -301,7 +350,7 @@ def test_a_drop_is_confirmed_while_nothing_is_hidden(
         assert error.endswith("media-worker: nothing was dropped\n")
     else:
         assert status == 0
-        assert said.startswith("2 of 2 chosen messages dropped")
+        assert "\n2 of 2 chosen messages dropped\n" in said
         assert said.count('"jobId"') == 2
     assert mixed.dead_jobs() == ({20, 23, 24} if agrees else {20, 21, 22, 23, 24}), "only what was agreed to"
 
