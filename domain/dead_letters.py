@@ -56,6 +56,10 @@ class DeadMessage:
             return f"it has {count} attributes, so that there is no room for {ORIGINAL_MESSAGE_ID}: send it anew"
         return ""
 
+    def named(self, beginning: str) -> bool:
+        """Whether one of its ids begins like this."""
+        return self.id.startswith(beginning) or self.original_id.startswith(beginning)
+
 
 @dataclass(frozen=True, slots=True)
 class Settled:

@@ -86,10 +86,6 @@ class DeadLetter:
             return Cause(Ending.PERMANENT, "", Code.VALIDATION_ERROR, self.problem)
         return Cause(None, "", None, UNREADABLE if journal.unreadable else NO_TRACE)
 
-    def named(self, beginning: str) -> bool:
-        """Whether one of its ids begins like this."""
-        return self.dead.id.startswith(beginning) or self.dead.original_id.startswith(beginning)
-
 
 def _last_attempt(journal: Journal) -> Ended | None:
     """The latest one: a message that was sent back counts its receives anew."""
@@ -106,7 +102,10 @@ def _of_attempt(last: Ended, journal: Journal) -> Cause:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which messages are meant: those that fit everything that is given, or all of them."""
+    """Which messages are meant: those that fit everything that is given, or all of them.
+
+    Where a message's journal couldn't be read, neither its code nor its ending is known, and none fits.
+    """
 
     codes: frozenset[Code] = frozenset()
     ending: str | None = None
@@ -115,12 +114,20 @@ class Choice:
 
     def takes(self, letter: DeadLetter) -> bool:
         cause, job = letter.cause, letter.job
+        if letter.trouble and (self.codes or self.ending):
+            return False
         return (
             (not self.codes or cause.code in self.codes)
             and self.ending in (None, cause.ending_name)
             and (not self.jobs or (job is not None and job.job_id in self.jobs))
             and (self.listing is None or (job is not None and job.listing_id == self.listing))
         )
+
+
+def without_journals(letters: Iterable[DeadLetter]) -> int:
+    """How many messages name jobs, if they are several and none has a journal: perhaps it is the wrong bucket."""
+    journals = [letter.journal for letter in letters if letter.job]
+    return len(journals) if len(journals) > 1 and all(each == Journal() for each in journals) else 0
 
 
 def counted(letters: Iterable[DeadLetter]) -> list[tuple[Cause, int]]:

@@ -59,7 +59,7 @@ def test_of_a_mixed_dlq_only_the_job_that_was_mended_is_sent_back_and_it_is_done
         assert done["state"] == "done"
         assert done["bucket"]["listing"] == {"uploads": 1, "processed": 4}
         assert [one["key"] for one in done["bucket"]["bundles"]] == ["28/processed/zip/28.zip"]
-        dropped = desk(world, "dlq", "drop", "--all", "--yes")
+        dropped = desk(world, "dlq", "drop", "--ending", "permanent", "--yes")
         assert {one["message_id"] for one in dropped["dropped"]} == {other, nameless}
         assert desk(world, "dlq", "ls")["messages"] == []
     of_the_job = [it for it in world.receiver.callbacks if it.payload["jobId"] == 21]

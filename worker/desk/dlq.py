@@ -10,11 +10,11 @@ import typer
 from domain.dead_letters import Counts
 from domain.errors import Code
 from domain.journal import Journal
-from domain.post_mortem import Choice, DeadLetter, counted
+from domain.post_mortem import Cause, Choice, DeadLetter, counted
 from domain.timeline import stamp, timeline
 from worker.desk.bucket import in_bucket
 from worker.desk.errors import DeskError
-from worker.desk.letters import fields, post_mortems, table
+from worker.desk.letters import fields, notes, post_mortems, table
 from worker.desk.say import AsJson, say
 from worker.desk.text import age, columns, printable
 from worker.desk.wiring import Records, records
@@ -38,28 +38,42 @@ def ls(codes: Codes = None, ending: AnEnding = None, listing: Listing = None, as
     with place.dead_letters.look() as look:
         messages = look.messages
     choice = Choice(frozenset(codes or ()), ending, listing=listing)
-    letters = [letter for letter in post_mortems(messages, place) if choice.takes(letter)]
-    causes = [
-        {"count": count, "ending": it.ending_name, "step": it.step, "code": it.code, "reason": it.reason}
-        for it, count in counted(letters)
-    ]
-    found = {"looked_at": len(messages), "causes": causes, "messages": [fields(letter) for letter in letters]}
-    say(as_json, found, lambda: "\n".join(_text(letters, len(messages), before)))
-    return 1 if any(letter.trouble for letter in letters) else 0
+    every = post_mortems(messages, place)
+    letters = [letter for letter in every if choice.takes(letter)]
+    causes = counted(letters)
+    found = {
+        "looked_at": len(messages),
+        "notes": notes(every),
+        "causes": [
+            {"count": count, "ending": it.ending_name, "step": it.step, "code": it.code, "reason": it.reason}
+            for it, count in causes
+        ],
+        "messages": [fields(letter) for letter in letters],
+    }
+
+    def text() -> str:
+        heading = _heading(len(letters), len(messages), before)
+        return "\n".join([*heading, *notes(every), *_tables(letters, causes)])
+
+    say(as_json, found, text)
+    return 1 if any(letter.trouble for letter in every) else 0
 
 
-def _text(letters: Sequence[DeadLetter], looked_at: int, before: Counts) -> list[str]:
-    chosen = "" if len(letters) == looked_at else f"{len(letters)} of "
-    lines = [f"{chosen}{looked_at} {'message' if looked_at == 1 else 'messages'} in the DLQ"]
+def _heading(chosen: int, looked_at: int, before: Counts) -> list[str]:
+    of = "" if chosen == looked_at else f"{chosen} of "
+    lines = [f"{of}{looked_at} {'message' if looked_at == 1 else 'messages'} in the DLQ"]
     if before.in_flight:
         lines.append(f"about {before.in_flight} more are hidden at the moment: somebody else has them in hand")
     if before.visible > looked_at:
         lines.append(f"SQS counted about {before.visible}: look again in a minute")
+    return lines
+
+
+def _tables(letters: Sequence[DeadLetter], causes: Sequence[tuple[Cause, int]]) -> list[str]:
     if not letters:
-        return lines
-    causes = counted(letters)
+        return []
     rows = [(count, it.ending_name, it.step or "-", it.code or "-", it.reason) for it, count in causes]
-    lines += ["", columns([("COUNT", "ENDING", "STEP", "CODE", "REASON"), *rows[:MOST_CAUSES]])]
+    lines = ["", columns([("COUNT", "ENDING", "STEP", "CODE", "REASON"), *rows[:MOST_CAUSES]])]
     if len(rows) > MOST_CAUSES:
         lines.append(f"and {len(rows) - MOST_CAUSES} more reasons")
     return [*lines, "", table(letters)]
@@ -110,7 +124,7 @@ def show(
 def _find(beginning: str, place: Records) -> DeadLetter:
     with place.dead_letters.look() as look:
         messages = look.messages
-    named = [dead for dead in messages if dead.id.startswith(beginning) or dead.original_id.startswith(beginning)]
+    named = [dead for dead in messages if dead.named(beginning)]
     if not named:
         raise DeskError(f"none of the DLQ's {len(messages)} messages begins with {beginning}: see dlq ls")
     if len(named) > 1:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
 
 from domain.dead_letters import DeadMessage, Look, Settled, Tell
-from domain.post_mortem import Choice, DeadLetter
+from domain.post_mortem import Choice, DeadLetter, without_journals
 from worker.desk.dlq import AnEnding, Codes
 from worker.desk.errors import DeskError
-from worker.desk.letters import fields, post_mortems, progress, table
+from worker.desk.letters import fields, notes, post_mortems, progress, table
 from worker.desk.say import AsJson, say
 from worker.desk.text import columns
 from worker.desk.wiring import records
@@ -41,15 +42,14 @@ def requeue(
     Example: media-worker dlq requeue --ending transient --dry-run
     """
     choice = _choice(everything, codes, ending, jobs)
-    with _chosen(choice) as (look, letters):
+    with _chosen(choice) as chosen:
         if dry_run:
-            left = {letter.dead.id: letter.dead.why_left for letter in letters if letter.dead.why_left}
-            return _tell("would be sent back", letters, left, as_json)
-        return _settle("sent back", letters, look.requeue, as_json)
+            left = {letter.dead.id: letter.dead.why_left for letter in chosen.letters if letter.dead.why_left}
+            return _tell("would be sent back", chosen, left, as_json)
+        return _settle("sent back", chosen, chosen.look.requeue, as_json)
 
 
 def drop(
-    everything: All = False,
     codes: Codes = None,
     ending: AnEnding = None,
     jobs: Jobs = None,
@@ -60,41 +60,63 @@ def drop(
 
     Example: media-worker dlq drop --job 21
     """
-    choice = _choice(everything, codes, ending, jobs)
+    choice = _choice(False, codes, ending, jobs)
     meant = None
     if not yes:
         meant = _confirmed(choice)
-    with _chosen(choice) as (look, letters):
-        still = [letter for letter in letters if meant is None or letter.dead.id in meant]
-        _write_down(still, as_json)
-        return _settle("dropped", still, look.delete, as_json)
+    with _chosen(choice, meant) as chosen:
+        _require_journals(chosen)
+        _write_down(chosen.letters, as_json)
+        return _settle("dropped", chosen, chosen.look.delete, as_json)
 
 
 def _choice(everything: bool, codes: Codes, ending: AnEnding, jobs: Jobs) -> Choice:
     narrowed = bool(codes or ending or jobs)
     if everything == narrowed:
-        raise typer.BadParameter("say which: --all, or any of --code, --ending and --job")
+        raise typer.BadParameter("say which, by --code, --ending and --job; requeue takes --all instead")
     return Choice(frozenset(codes or ()), ending, frozenset(jobs or ()))
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The messages that are meant, in hand; `every` are all that were looked at."""
+
+    look: Look
+    choice: Choice
+    every: Sequence[DeadLetter]
+    letters: Sequence[DeadLetter]
+
+
 @contextmanager
-def _chosen(choice: Choice) -> Iterator[tuple[Look, list[DeadLetter]]]:
-    """The messages that are meant, in hand until the block ends."""
+def _chosen(choice: Choice, meant: Set[str] | None = None) -> Iterator[_Chosen]:
+    """The messages that are meant, in hand until the block ends; `meant` are the ids of those that are at most."""
     place = records(load_settings(Place))
     with place.dead_letters.look() as look:
-        letters = [letter for letter in post_mortems(look.messages, place) if choice.takes(letter)]
+        every = post_mortems(look.messages, place)
+        letters = [
+            letter for letter in every if choice.takes(letter) and (meant is None or letter.dead.id in meant)
+        ]
         if choice.jobs and not letters:
             named = ", ".join(map(str, sorted(choice.jobs)))
-            raise DeskError(f"none of the DLQ's {len(look.messages)} messages is of job {named}: see dlq ls")
-        yield look, letters
+            raise DeskError(f"none of the DLQ's {len(every)} messages is of job {named}: see dlq ls")
+        yield _Chosen(look, choice, every, letters)
+
+
+def _require_journals(chosen: _Chosen) -> None:
+    """Raise DeskError where the causes are unknown and the jobs aren't named: it may be the wrong bucket."""
+    if chosen.letters and not chosen.choice.jobs and (count := without_journals(chosen.every)):
+        raise DeskError(
+            f"no journal found for any of {count} messages: is MEDIA_BUCKET right? If it is, name them by --job"
+        )
 
 
 def _confirmed(choice: Choice) -> set[str]:
     """The ids of the messages that the operator agrees to; nothing is hidden while he thinks."""
     if not sys.stdin.isatty():
         raise DeskError("nobody is there to confirm it: add --yes")
-    with _chosen(choice) as (_, letters):
-        pass
+    with _chosen(choice) as chosen:
+        _require_journals(chosen)
+        letters = chosen.letters
     if letters:
         typer.echo(table(letters), err=True)
         if not typer.confirm(f"Delete these {len(letters)} messages for good?", err=True):
@@ -104,11 +126,12 @@ def _confirmed(choice: Choice) -> set[str]:
 
 def _settle(
     what: str,
-    letters: Sequence[DeadLetter],
+    chosen: _Chosen,
     settle: Callable[[Iterable[DeadMessage], Tell], None],
     as_json: bool,
 ) -> int:
     """Settle the messages, and say what became of each, though it is broken off."""
+    letters = chosen.letters
     problems = {letter.dead.id: "not reached: run the command again" for letter in letters}
     try:
         with progress(what, len(letters)) as advance:
@@ -120,7 +143,7 @@ def _settle(
             settle([letter.dead for letter in letters], tell)
     finally:
         left = {message_id: problem for message_id, problem in problems.items() if problem}
-        status = _tell(what, letters, left, as_json)
+        status = _tell(what, chosen, left, as_json)
     return status
 
 
@@ -131,15 +154,17 @@ def _write_down(letters: Sequence[DeadLetter], as_json: bool) -> None:
     sys.stdout.flush()
 
 
-def _tell(what: str, letters: Sequence[DeadLetter], left: dict[str, str], as_json: bool) -> int:
+def _tell(what: str, chosen: _Chosen, left: dict[str, str], as_json: bool) -> int:
+    letters = chosen.letters
     gone = [letter for letter in letters if letter.dead.id not in left]
     found = {
         what.replace(" ", "_"): [fields(letter) for letter in gone],
         "left": [{"message_id": message_id, "why": why} for message_id, why in left.items()],
+        "notes": notes(chosen.every),
     }
 
     def text() -> str:
-        lines = [f"{len(gone)} of {len(letters)} chosen messages {what}"]
+        lines = [f"{len(gone)} of {len(letters)} chosen messages {what}", *notes(chosen.every)]
         if gone:
             lines += ["", table(gone)]
         if left:
@@ -150,4 +175,4 @@ def _tell(what: str, letters: Sequence[DeadLetter], left: dict[str, str], as_jso
         typer.echo(json.dumps(found, indent=2).removeprefix("{\n"))
     else:
         say(as_json, found, text)
-    return 1 if left else 0
+    return 1 if left or any(letter.trouble for letter in chosen.every) else 0

@@ -13,7 +13,7 @@ from rich.progress import Progress
 from domain.dead_letters import DeadMessage
 from domain.errors import MediaError, Unavailable
 from domain.journal import Journals
-from domain.post_mortem import DeadLetter
+from domain.post_mortem import DeadLetter, without_journals
 from domain.rejections import Malformed
 from domain.timeline import stamp
 from worker.desk.text import age, columns
@@ -68,6 +68,18 @@ class _Reader:
             if isinstance(error, Unavailable) and error.evident:
                 self._out = str(error)
             return replace(letter, trouble=str(error))
+
+
+def notes(letters: Sequence[DeadLetter]) -> list[str]:
+    """What makes the causes of all of them doubtful."""
+    said = []
+    if unread := sum(bool(letter.trouble) for letter in letters):
+        said.append(
+            f"{unread} of {len(letters)} journals can't be read: --code and --ending leave these messages out"
+        )
+    if count := without_journals(letters):
+        said.append(f"no journal found for any of {count} messages: is MEDIA_BUCKET right?")
+    return said
 
 
 def fields(letter: DeadLetter) -> dict[str, object]:

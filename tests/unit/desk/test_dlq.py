@@ -66,6 +66,7 @@ def ended(ending: Ending, code: Code, reason: str = "none of 3 assets could be p
 
 
 TRANSIENT = ended(Ending.TRANSIENT, Code.ZIP_FAILED)
+EACH = ("--job", "20", "--job", "21", "--job", "22", "--job", "23")
 PERMANENT = ended(Ending.PERMANENT, Code.VALIDATION_ERROR)
 
 
@@ -206,9 +207,10 @@ def test_a_message_that_is_not_there_or_not_the_only_one_is_one_line(
 @pytest.mark.parametrize(
     ("options", "gone"),
     [
-        (("--all",), {20, 21, 22, 23}),
+        (EACH, {20, 21, 22, 23}),
         (("--code", "VALIDATION_ERROR"), {21, 22}),
         (("--ending", "transient"), {20}),
+        (("--ending", "none"), {23}),
         (("--job", "20", "--job", "23"), {20, 23}),
         (("--code", "VALIDATION_ERROR", "--job", "21"), {21}),
     ],
@@ -223,7 +225,7 @@ def test_only_the_chosen_ones_leave_the_dlq(
     assert {json.loads(body)["jobId"] for body, _ in mixed.dead_letters.sent} == (
         gone if words == ("requeue",) else set()
     )
-    (named,) = [value for key, value in json.loads(said).items() if key not in ("bodies", "left")]
+    (named,) = [value for key, value in json.loads(said).items() if key in ("sent_back", "dropped")]
     assert {message["job_id"] for message in named} == gone
 
 
@@ -236,6 +238,63 @@ def test_it_must_be_said_which_ones_are_meant(
     assert status == 2
     assert "--all" in error
     assert mixed.dead_letters.looks == 0
+
+
+def test_all_of_them_are_sent_back_and_never_dropped(command: Command, mixed: Place) -> None:
+    status, _, error = command("dlq", "drop", "--all", "--yes")
+    assert (status, "No such option: --all" in error) == (2, True)
+    assert parsed(command("dlq", "requeue", "--all", "--json"))["left"] == []
+    assert mixed.dead_jobs() == set()
+
+
+@pytest.mark.parametrize("words", [("requeue",), ("drop", "--yes")])
+@pytest.mark.parametrize("options", [("--ending", "none"), ("--ending", "permanent"), ("--code", "ZIP_FAILED")])
+def test_a_message_whose_journal_cannot_be_read_is_only_taken_by_name(
+    command: Command, mixed: Place, words: tuple[str, ...], options: tuple[str, ...]
+) -> None:
+    def refuse(method: str) -> None:
+        raise Unavailable("GET: AccessDenied", Dependency.BUCKET)
+
+    mixed.journals.before = refuse
+    status, said, _ = command("dlq", *words, *options)
+    assert status == 1
+    assert "0 of 0 chosen messages" in said
+    assert "4 of 4 journals can't be read" in said
+    assert mixed.dead_jobs() == {20, 21, 22, 23}
+    assert command("dlq", *words, "--job", "20")[0] == 1
+    assert mixed.dead_jobs() == {21, 22, 23}
+
+
+@pytest.fixture
+def elsewhere(place: Place) -> Place:
+    """A DLQ whose journals are in another bucket."""
+    for number in (20, 21):
+        place.bury(number)
+    return place
+
+
+@pytest.mark.parametrize("words", [("ls",), ("requeue", "--all", "--dry-run")])
+def test_a_bucket_that_has_no_journal_at_all_is_doubted(
+    command: Command, elsewhere: Place, words: tuple[str, ...]
+) -> None:
+    doubt = "no journal found for any of 2 messages: is MEDIA_BUCKET right?"
+    assert doubt in command("dlq", *words)[1].splitlines()
+    assert parsed(command("dlq", *words, "--json"))["notes"] == [doubt]
+    elsewhere.bury(22, TRANSIENT)
+    assert doubt not in command("dlq", *words)[1]
+
+
+@pytest.mark.parametrize("agreed", [("--yes",), ()])
+def test_nothing_is_dropped_by_a_cause_that_no_journal_tells(
+    command: Command, elsewhere: Place, monkeypatch: pytest.MonkeyPatch, agreed: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
+    status, said, error = command("dlq", "drop", "--ending", "none", *agreed)
+    assert (status, said) == (1, "")
+    assert error.startswith("media-worker: no journal found for any of 2 messages: is MEDIA_BUCKET right?")
+    assert elsewhere.dead_jobs() == {20, 21}
+    assert command("dlq", "drop", "--job", "20", "--yes")[0] == 0
+    assert elsewhere.dead_jobs() == {21}
 
 
 def test_a_dry_run_names_them_and_sends_nothing(command: Command, mixed: Place) -> None:
@@ -262,7 +321,7 @@ def test_what_was_done_is_told_though_it_is_broken_off(command: Command, mixed: 
         return ""
 
     mixed.dead_letters.refuse = stop
-    status, said, error = command("dlq", "drop", "--all", "--yes", "--json")
+    status, said, error = command("dlq", "drop", *EACH, "--yes", "--json")
     assert (status, error) == (1, "media-worker: interrupted\n")
     found = json.loads(said)
     assert [message["job_id"] for message in found["dropped"]] == [20, 21]
@@ -325,7 +384,7 @@ def test_a_job_that_is_not_in_the_dlq_is_one_line(command: Command, mixed: Place
 
 
 def test_nothing_is_dropped_where_nobody_can_confirm_it(command: Command, mixed: Place) -> None:
-    status, _, error = command("dlq", "drop", "--all")
+    status, _, error = command("dlq", "drop", *EACH)
     assert status == 1
     assert "--yes" in error
     assert mixed.dead_jobs() == {20, 21, 22, 23}
