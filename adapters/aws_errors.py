@@ -6,13 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    FlexibleChecksumError,
+    NoCredentialsError,
+    ParamValidationError,
+)
 from urllib3.exceptions import HTTPError
 
-from domain.errors import Archived, Conflict, Dependency, NotFound, Permanent, Transient, Unavailable
+from domain.errors import Archived, Conflict, Dependency, MediaError, NotFound, Permanent, Transient, Unavailable
 
 NOT_FOUND = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFoundException"})
 CONFLICT = frozenset({"412", "409", "PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"})
+_NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError, NoCredentialsError, ParamValidationError)
 _CREDENTIALS = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidToken"}
     | {"RequestExpired", "TokenRefreshRequired", "UnrecognizedClientException"}
@@ -61,6 +70,15 @@ def errors_mapped(what: str, of: Dependency | None = None) -> Iterator[None]:
 
 bucket_errors = partial(errors_mapped, of=Dependency.BUCKET)
 mediaconvert_errors = partial(errors_mapped, of=Dependency.MEDIACONVERT)
+
+
+def refused(error: MediaError) -> bool:
+    """Whether the service has answered that it didn't do what was asked; otherwise it may have done it."""
+    match error.__cause__:
+        case ClientError() as cause:
+            return cause.response.get("ResponseMetadata", {}).get("HTTPStatusCode", _SERVER_ERROR) < _SERVER_ERROR
+        case cause:
+            return isinstance(cause, _NEVER_SENT)
 
 
 def _evident(error: ClientError) -> bool | None:

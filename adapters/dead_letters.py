@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from adapters.aws_errors import errors_mapped
+from adapters.aws_errors import errors_mapped, refused
 from adapters.dead_letter_form import chunks, entry_of, read_dead
 from domain.dead_letters import Counts, DeadMessage, Settled, Tell
-from domain.errors import Transient
+from domain.errors import MediaError, Transient
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -30,6 +31,11 @@ SHORTEST_HOLD = 60
 MESSAGES_A_SECOND = 50
 """How many are looked at, at least: a message is hidden for as long as the look at all of them may take."""
 _HOW_TO = "look at QUEUE_URL, AWS_REGION and the rights of the operator's role (docs/operating.md)"
+_TOO_LONG = "the look took too long; run the command again"
+_LOST = (
+    "SQS's answer was lost, so that it may be in the queue already: look with `media-worker job LISTING JOB` "
+    "before you send it again"
+)
 
 
 class SqsDeadLetters:
@@ -40,8 +46,12 @@ class SqsDeadLetters:
     shows itself again when its visibility timeout ends: that is bounded by the time a look may take.
     """
 
-    def __init__(self, client: SQSClient, queue_url: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, client: SQSClient, once: SQSClient, queue_url: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`once` is a client that doesn't try again: a second try might send a message twice."""
         self._sqs = client
+        self._once = once
         self._queue_url = queue_url
         self._clock = clock
         self._found: tuple[str, str] | None = None
@@ -55,7 +65,8 @@ class SqsDeadLetters:
         dlq_url, queue_arn = self._dlq()
         hold = SHORTEST_HOLD + self._counts(dlq_url).visible // MESSAGES_A_SECOND
         until = self._clock() + hold
-        look = SqsLook(self._sqs, self._queue_url, dlq_url, queue_arn, lambda: self._clock() > until)
+        sending = Sending(self._once, self._queue_url, queue_arn)
+        look = SqsLook(self._sqs, sending, dlq_url, lambda: self._clock() > until)
         try:
             look.take_in_hand(hold)
             yield look
@@ -102,17 +113,23 @@ class SqsDeadLetters:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """Where messages are sent back to, by a client that tries once."""
+
+    client: SQSClient
+    queue_url: str
+    queue_arn: str
+
+
 class SqsLook:
     """The `Look` port. What is in hand is hidden, until it is deleted or shown again."""
 
-    def __init__(
-        self, client: SQSClient, queue_url: str, dlq_url: str, queue_arn: str, over: Callable[[], bool]
-    ) -> None:
-        """`over` says whether the messages may be visible again."""
+    def __init__(self, client: SQSClient, sending: Sending, dlq_url: str, over: Callable[[], bool]) -> None:
+        """`over` says whether the messages may be visible again, and in somebody else's hand."""
         self._sqs = client
-        self._queue_url = queue_url
+        self._sending = sending
         self._dlq_url = dlq_url
-        self._queue_arn = queue_arn
         self._over = over
         self._held: dict[str, DeadMessage] = {}
         self._stopped = threading.Event()
@@ -149,30 +166,37 @@ class SqsLook:
                     MessageAttributeNames=["All"],
                 )
             received = answer.get("Messages", [])
-            self._held.update({each["MessageId"]: read_dead(each, self._queue_arn) for each in received})
+            self._held.update({each["MessageId"]: read_dead(each, self._sending.queue_arn) for each in received})
             if not received:
                 return
 
     def show_again(self) -> None:
-        """Show what is in hand; raises Transient where one stays hidden until its visibility timeout ends."""
-        with ThreadPoolExecutor(THREADS, "show") as pool:
-            failed = [error for error in pool.map(self._show, chunks(self._held.values(), BATCH)) if error]
-        if failed:
-            raise failed[0]
+        """Show what is in hand; raises Transient where some stays hidden until its visibility timeout ends."""
+        self.show(self._held.values())
+        if problems := self.show(self._held.values()):
+            hidden = f"{len(self._held)} of the DLQ's messages stay hidden, for some minutes still"
+            raise Transient(f"{hidden}: {problems[0]}; {_HOW_TO}")
 
-    def _show(self, messages: Sequence[DeadMessage]) -> Transient | None:
+    def show(self, messages: Iterable[DeadMessage]) -> list[str]:
+        if self._over():
+            return []  # they show themselves, and may be in somebody else's hand
+        with ThreadPoolExecutor(THREADS, "show") as pool:
+            return [problem for found in pool.map(self._show, chunks(messages, BATCH)) for problem in found]
+
+    def _show(self, messages: Sequence[DeadMessage]) -> list[str]:
+        """What went wrong; the others are in hand no more."""
         try:
-            with errors_mapped(f"some of the DLQ's messages are hidden, for some minutes still; {_HOW_TO}"):
-                self._sqs.change_message_visibility_batch(
+            with errors_mapped("not shown"):
+                answer = self._sqs.change_message_visibility_batch(
                     QueueUrl=self._dlq_url,
                     Entries=[
                         {"Id": str(number), "ReceiptHandle": dead.message.receipt_handle, "VisibilityTimeout": 0}
                         for number, dead in enumerate(messages)
                     ],
                 )
-        except Transient as error:
-            return error
-        return None
+        except MediaError as error:
+            return [str(error)]
+        return list(self._no_longer_held(messages, answer.get("Failed", [])).values())
 
     def requeue(self, messages: Iterable[DeadMessage], tell: Tell) -> None:
         sendable = []
@@ -184,26 +208,31 @@ class SqsLook:
         _side_by_side(self._requeue, chunks(sendable, BATCH, LARGEST_SENDING), tell)
 
     def delete(self, messages: Iterable[DeadMessage], tell: Tell) -> None:
-        _side_by_side(self._delete, chunks(messages, BATCH), tell)
+        _side_by_side(self._drop, chunks(messages, BATCH), tell)
 
     def _requeue(self, messages: Sequence[DeadMessage]) -> list[Settled]:
         """Send the messages, then delete those that were sent and no others."""
         if self._over():
-            return [Settled(dead, "not sent: the look took too long; run the command again") for dead in messages]
+            return [Settled(dead, f"not sent: {_TOO_LONG}") for dead in messages]
         try:
-            with errors_mapped("not sent, or SQS's answer was lost; run the command again"):
-                answer = self._sqs.send_message_batch(
-                    QueueUrl=self._queue_url,
+            with errors_mapped("not sent"):
+                answer = self._sending.client.send_message_batch(
+                    QueueUrl=self._sending.queue_url,
                     Entries=[entry_of(number, dead) for number, dead in enumerate(messages)],
                 )
-        except Transient as error:
-            return [Settled(dead, str(error)) for dead in messages]
+        except MediaError as error:
+            return [Settled(dead, f"{error}" if refused(error) else f"{_LOST}: {error}") for dead in messages]
         sent = [messages[int(entry["Id"])] for entry in answer.get("Successful", [])]
-        refused = [Settled(messages[int(it["Id"])], f"not sent: {_why(it)}") for it in answer.get("Failed", [])]
-        return refused + [
+        left = [Settled(messages[int(it["Id"])], f"not sent: {_why(it)}") for it in answer.get("Failed", [])]
+        return left + [
             Settled(it.message, it.problem and f"sent, but still in the DLQ, too: {it.problem}")
             for it in self._delete(sent)
         ]
+
+    def _drop(self, messages: Sequence[DeadMessage]) -> list[Settled]:
+        if self._over():
+            return [Settled(dead, f"not deleted: {_TOO_LONG}") for dead in messages]
+        return self._delete(messages)
 
     def _delete(self, messages: Sequence[DeadMessage]) -> list[Settled]:
         if not messages:
@@ -217,13 +246,22 @@ class SqsLook:
                         for number, dead in enumerate(messages)
                     ],
                 )
-        except Transient as error:
+        except MediaError as error:
             return [Settled(dead, str(error)) for dead in messages]
-        problems = {int(it["Id"]): f"not deleted: {_why(it)}" for it in answer.get("Failed", [])}
-        for number, dead in enumerate(messages):
-            if number not in problems:
+        problems = self._no_longer_held(messages, answer.get("Failed", []))
+        return [
+            Settled(dead, f"not deleted: {problems[dead.id]}" if dead.id in problems else "") for dead in messages
+        ]
+
+    def _no_longer_held(
+        self, messages: Sequence[DeadMessage], failed: Iterable[BatchResultErrorEntryTypeDef]
+    ) -> dict[str, str]:
+        """Forget the messages but for those that failed; these by id, each with its reason."""
+        problems = {messages[int(it["Id"])].id: _why(it) for it in failed}
+        for dead in messages:
+            if dead.id not in problems:
                 self._held.pop(dead.id, None)
-        return [Settled(dead, problems.get(number, "")) for number, dead in enumerate(messages)]
+        return problems
 
 
 def _side_by_side(

@@ -92,6 +92,9 @@ class Look(Protocol):
     def messages(self) -> Sequence[DeadMessage]:
         """In the order of their sending."""
 
+    def show(self, messages: Iterable[DeadMessage]) -> Sequence[str]:
+        """Show messages again before the others; returns what went wrong, which is tried again in the end."""
+
     def requeue(self, messages: Iterable[DeadMessage], tell: Tell) -> None:
         """Send messages back to their queue, and delete what was sent."""
 

@@ -512,6 +512,12 @@ class LookInMemory:
         self._of = dead_letters
         self.messages: list[DeadMessage] = list(dead_letters.dead)
 
+    def show(self, messages: Iterable[DeadMessage]) -> list[str]:
+        shown = list(messages)
+        self._of.shown += shown
+        self.messages = [dead for dead in self.messages if dead not in shown]
+        return []
+
     def requeue(self, messages: Iterable[DeadMessage], tell: Tell) -> None:
         for message in messages:
             problem = message.why_left or self._of.refuse(message)
@@ -531,13 +537,15 @@ class LookInMemory:
 class FakeDeadLetters:
     """A DLQ: `dead` are its messages, `sent` the bodies and original ids of what was sent back.
 
-    `refuse` says of a message why it can't leave; `looking` is whether messages are hidden at the moment.
+    `refuse` says of a message why it can't leave; `looking` is whether messages are hidden at the moment, all but
+    the `shown` ones.
     """
 
     def __init__(self) -> None:
         self.dead: list[DeadMessage] = []
         self.sent: list[tuple[str, str]] = []
         self.looking = False
+        self.shown: list[DeadMessage] = []
         self.looks = 0
         self.refuse: Callable[[DeadMessage], str] = lambda message: ""
 
@@ -556,6 +564,7 @@ class FakeDeadLetters:
     @contextmanager
     def look(self) -> Iterator[LookInMemory]:
         self.looking = True
+        self.shown = []
         self.looks += 1
         try:
             yield LookInMemory(self)

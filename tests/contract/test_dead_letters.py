@@ -7,18 +7,22 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import pytest
 
 from adapters import dead_letters
 from adapters.dead_letters import SqsDeadLetters
-from devstack.aws import session
+from devstack.aws import session, variables
 from devstack.scripted import AwsError, ScriptedEndpoint
 from domain.dead_letters import Attribute, DeadLetters, DeadMessage, Settled, Tell
 from domain.errors import Transient
 from tests.contract.aws import QueuePair
 from tests.fakes import FakeDeadLetters
+from worker.desk.wiring import records
+from worker.settings import Place
 
 BROKEN = AwsError(400, "InvalidParameterValue")
 TRACE = {"Traceparent": Attribute("String", "00-1"), "Picture": Attribute("Binary.jpg", b"\xff\xd8")}
@@ -40,7 +44,7 @@ class FakeGraves:
         self.bury = self.dlq.bury
 
     def visible(self) -> set[str]:
-        return set() if self.dlq.looking else {dead.message.body for dead in self.dlq.dead}
+        return {dead.message.body for dead in (self.dlq.shown if self.dlq.looking else self.dlq.dead)}
 
     def queued(self) -> list[tuple[str, str]]:
         return self.dlq.sent
@@ -51,7 +55,7 @@ class SqsGraves:
         """`through` is another way to the endpoint, for the adapter alone."""
         self.pair = QueuePair(endpoint, 2)
         self.client = session().client("sqs", endpoint_url=through or endpoint)
-        self.dlq = SqsDeadLetters(self.client, self.pair.url)
+        self.dlq = SqsDeadLetters(self.client, self.client, self.pair.url)
 
     def bury(self, body: str, attributes: Mapping[str, Attribute] | None = None) -> str:
         given: dict[str, Any] = {
@@ -126,6 +130,15 @@ def test_messages_are_hidden_while_the_look_lasts_and_visible_at_once_afterwards
     with graves.dlq.look():
         assert graves.visible() == set()
     assert graves.visible() == bodies
+
+
+def test_what_is_shown_before_the_others_is_visible_and_in_hand_no_more(graves: Graves) -> None:
+    graves.bury("a"), graves.bury("b")
+    with graves.dlq.look() as look:
+        (shown,) = [dead for dead in look.messages if dead.message.body == "b"]
+        assert look.show([shown]) == []
+        assert [dead.message.body for dead in look.messages] == ["a"]
+        assert graves.visible() == {"b"}
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, RuntimeError])
@@ -333,13 +346,70 @@ def test_what_was_sent_and_cannot_be_deleted_is_told(moto_url: str) -> None:
 
 def test_a_look_that_took_too_long_sends_nothing(moto: SqsGraves) -> None:
     now = [0.0]
-    slow = SqsDeadLetters(moto.client, moto.pair.url, lambda: now[0])
+    slow = SqsDeadLetters(moto.client, moto.client, moto.pair.url, lambda: now[0])
     moto.bury("a")
     with slow.look() as look:
         now[0] = dead_letters.SHORTEST_HOLD + 1
         (problem,) = problems(settled_by(look.requeue, look.messages))
     assert problem.startswith("not sent: the look took too long")
     assert moto.queued() == []
+
+
+def test_a_look_that_is_over_drops_and_shows_nothing_that_another_one_may_have(moto: SqsGraves) -> None:
+    now = [0.0]
+    slow = SqsDeadLetters(moto.client, moto.client, moto.pair.url, lambda: now[0])
+    moto.bury("a")
+    with slow.look() as look:
+        now[0] = dead_letters.SHORTEST_HOLD + 1
+        (problem,) = problems(settled_by(look.delete, look.messages))
+    assert problem.startswith("not deleted: the look took too long")
+    assert moto.visible() == set(), "still hidden, as if by the other one"
+    assert moto.dlq.counts()[1].in_flight == 1
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_message_that_is_not_shown_is_tried_once_more_and_then_told(moto: SqsGraves, failures: int) -> None:
+    moto.bury("a")
+    left = [failures]
+
+    def refuse(parsed: Any) -> None:
+        if left[0]:
+            left[0] -= 1
+            failed = [{"Id": entry["Id"], "Code": "InternalError"} for entry in parsed["Successful"]]
+            parsed.update(Successful=[], Failed=failed)
+
+    after(moto, "ChangeMessageVisibilityBatch", refuse)
+    told = pytest.raises(Transient, match=r"1 of the DLQ's messages stay hidden.*InternalError")
+    with told if failures > 1 else nullcontext(), moto.dlq.look():
+        pass
+    assert left == [0]
+
+
+@pytest.mark.parametrize(
+    ("error", "words", "again"),
+    [
+        (AwsError(500, "InternalError"), "may be in the queue already", "media-worker job"),
+        (AwsError(403, "AccessDenied"), "not sent: ", ""),
+    ],
+)
+def test_a_message_is_sent_once_and_where_the_answer_is_lost_that_is_told(
+    moto_url: str, monkeypatch: pytest.MonkeyPatch, error: AwsError, words: str, again: str
+) -> None:
+    """By the clients that the commands have."""
+    with ScriptedEndpoint(moto_url) as endpoint:
+        for name, value in variables(endpoint.url).items():
+            monkeypatch.setenv(name, value)
+        graves = SqsGraves(moto_url)
+        graves.bury("a")
+        url = endpoint.url + urlsplit(graves.pair.url).path
+        dlq = records(Place(queue_url=url, media_bucket="media", aws_endpoint_url=endpoint.url)).dead_letters
+        endpoint.fail("AmazonSQS.SendMessageBatch", error, 1)
+        with dlq.look() as look:
+            (problem,) = problems(settled_by(look.requeue, look.messages))
+    assert words in problem
+    assert again in problem
+    assert "run the command again" not in problem
+    assert graves.queued() == []
 
 
 @pytest.mark.parametrize("what", ["requeue", "delete"])

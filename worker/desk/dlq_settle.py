@@ -99,6 +99,8 @@ def _chosen(choice: Choice, meant: Set[str] | None = None) -> Iterator[_Chosen]:
         if choice.jobs and not letters:
             named = ", ".join(map(str, sorted(choice.jobs)))
             raise DeskError(f"none of the DLQ's {len(every)} messages is of job {named}: see dlq ls")
+        taken = {letter.dead.id for letter in letters}
+        look.show([letter.dead for letter in every if letter.dead.id not in taken])
         yield _Chosen(look, choice, every, letters)
 
 

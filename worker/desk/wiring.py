@@ -51,7 +51,7 @@ def records(place: Place) -> Records:
     """Raises Transient where boto3 lacks something, such as a region."""
     clients = _clients(place)
     return Records(
-        SqsDeadLetters(clients.lease, place.queue_url),
+        SqsDeadLetters(clients.lease, clients.poll, place.queue_url),
         S3Journals(clients.s3, place.media_bucket),
         S3Objects(clients.s3, place.media_bucket, lambda *_: None),
         parse_message,

@@ -240,6 +240,21 @@ def test_it_must_be_said_which_ones_are_meant(
     assert mixed.dead_letters.looks == 0
 
 
+@pytest.mark.parametrize("words", [("requeue",), ("drop", "--yes")])
+def test_what_was_not_chosen_is_visible_before_the_others_are_settled(
+    command: Command, mixed: Place, words: tuple[str, ...]
+) -> None:
+    shown: list[set[str]] = []
+
+    def note(message: Any) -> str:
+        shown.append({dead.id for dead in mixed.dead_letters.shown})
+        return ""
+
+    mixed.dead_letters.refuse = note
+    assert command("dlq", *words, "--job", "20")[0] == 0
+    assert shown == [{"d-2", "d-3", "d-4"}]
+
+
 def test_all_of_them_are_sent_back_and_never_dropped(command: Command, mixed: Place) -> None:
     status, _, error = command("dlq", "drop", "--all", "--yes")
     assert (status, "No such option: --all" in error) == (2, True)
