@@ -75,17 +75,32 @@ def verdict(journals: Mapping[str, Journal], letters: Sequence[DeadLetter]) -> t
     if letters:
         cause = letters[-1].cause
         return State.FAILED, f"in the DLQ: {cause.code or 'no code'}: {cause.reason}; {backend}"
-    if told:
+    since = max((one for journal in journals.values() for one in _untold(journal)), key=_at, default=None)
+    if told and (since is None or since.at < max(told, key=_at).at):
         return State.FAILED, f"{backend}; it is in the DLQ no more: sent back, dropped, or hidden by another look"
-    ended = [one for journal in journals.values() for one in journal.attempts]
-    begun = [one for journal in journals.values() for one in journal.begun]
-    if not ended and not begun:
+    if since is None:
         return State.UNKNOWN, "it waits, is at its first attempt, or never was sent; journals expire after 30 days"
-    moments: list[Begun | Ended] = [*begun, *ended]
-    last = max(moments, key=lambda one: one.at)
-    if isinstance(last, Ended):
-        return State.NOT_DONE, f"attempt {last.number} ended at {stamp(last.at)}, {last.ending}: {last.message}"
-    return State.NOT_DONE, f"attempt {last.number} is under way since {stamp(last.at)}, or its process died"
+    before = f"sent back; {backend}; " if told else ""
+    if isinstance(since, Ended):
+        what = f"attempt {since.number} ended at {stamp(since.at)}, {since.ending}: {since.message}"
+        return State.NOT_DONE, before + what
+    return (
+        State.NOT_DONE,
+        f"{before}attempt {since.number} is under way since {stamp(since.at)}, or its process died",
+    )
+
+
+def _at(one: Begun | Ended | Acknowledged) -> datetime:
+    return one.at
+
+
+def _untold(journal: Journal) -> list[Begun | Ended]:
+    """What happened since the backend was told of a failure: the end of the attempt that told it is none of it."""
+    told = journal.acknowledged
+    if not told:
+        return [*journal.begun, *journal.attempts]
+    _its_own, *ended = sorted((one for one in journal.attempts if one.at >= told.at), key=_at) or [None]
+    return [*(one for one in journal.begun if one.at > told.at), *ended]
 
 
 def _told(told: Sequence[Acknowledged]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -20,6 +21,12 @@ from tests.fakes import NOW
 LATER = NOW + timedelta(seconds=30)
 ENDED = Ended(2, NOW, Ending.TRANSIENT, "a time-out", Code.ZIP_FAILED, "zip")
 FAILED = Journal((ENDED,), acknowledged=Acknowledged(Status.PROCESSING_FAILED, LATER))
+MUCH_LATER = NOW + timedelta(seconds=60)
+TOLD_LAST = replace(FAILED, attempts=(Ended(5, LATER + timedelta(seconds=1), Ending.TRANSIENT, "a time-out"),))
+SENT_BACK = replace(TOLD_LAST, begun=(Begun(5, NOW), Begun(2, MUCH_LATER)))
+FIRST_ENDED_AGAIN = replace(
+    TOLD_LAST, attempts=(*TOLD_LAST.attempts, Ended(1, MUCH_LATER, Ending.TRANSIENT, "a time-out"))
+)
 DONE = Journal((ENDED,), acknowledged=Acknowledged(Status.SUCCEEDED, LATER))
 
 
@@ -38,6 +45,13 @@ def letter(journal: Journal) -> DeadLetter:
         ({"m-1": FAILED}, [], State.FAILED, ["PROCESSING_FAILED", "in the DLQ no more"]),
         ({"m-1": Journal((ENDED,))}, [], State.NOT_DONE, ["attempt 2 ended at 2026-01-05T12:00:00Z", "a time"]),
         ({"m-1": Journal((ENDED,), begun=(Begun(3, LATER),))}, [], State.NOT_DONE, ["attempt 3 is under way"]),
+        ({"m-1": TOLD_LAST}, [], State.FAILED, ["PROCESSING_FAILED", "in the DLQ no more"]),
+        ({"m-1": SENT_BACK}, [], State.NOT_DONE,
+         ["sent back", "attempt 2 is under way since 2026-01-05T12:01:00Z", "was told PROCESSING_FAILED"]),
+        ({"m-1": FIRST_ENDED_AGAIN}, [], State.NOT_DONE, ["sent back", "attempt 1 ended at 2026-01-05T12:01:00Z"]),
+        ({"m-1": SENT_BACK}, [letter(SENT_BACK)], State.FAILED, ["in the DLQ"]),
+        ({"m-1": FAILED, "m-2": Journal(begun=(Begun(2, MUCH_LATER),))}, [], State.NOT_DONE, ["attempt 2 is"]),
+        ({"m-1": FAILED, "m-2": Journal(begun=(Begun(2, NOW),))}, [], State.FAILED, ["PROCESSING_FAILED"]),
         ({}, [], State.UNKNOWN, ["first attempt", "never was sent"]),
     ],
 )  # fmt: skip
