@@ -54,15 +54,18 @@ class SqsDeadLetters:
         self._once = once
         self._queue_url = queue_url
         self._clock = clock
-        self._found: tuple[str, str] | None = None
+        self._found: tuple[str, str, int] | None = None
 
     def counts(self) -> tuple[Counts, Counts]:
-        dlq_url, _ = self._dlq()
+        dlq_url, *_ = self._dlq()
         return self._counts(self._queue_url), self._counts(dlq_url)
+
+    def max_receive_count(self) -> int:
+        return self._dlq()[2]
 
     @contextmanager
     def look(self) -> Iterator[SqsLook]:
-        dlq_url, queue_arn = self._dlq()
+        dlq_url, queue_arn, _ = self._dlq()
         hold = SHORTEST_HOLD + self._counts(dlq_url).visible // MESSAGES_A_SECOND
         until = self._clock() + hold
         sending = Sending(self._once, self._queue_url, queue_arn)
@@ -73,13 +76,13 @@ class SqsDeadLetters:
         finally:
             look.show_again()
 
-    def _dlq(self) -> tuple[str, str]:
-        """The DLQ's URL, and the queue's ARN."""
+    def _dlq(self) -> tuple[str, str, int]:
+        """The DLQ's URL, the queue's ARN, and at how many receives a message goes from it to the DLQ."""
         if self._found is None:
             self._found = self._find()
         return self._found
 
-    def _find(self) -> tuple[str, str]:
+    def _find(self) -> tuple[str, str, int]:
         with errors_mapped(f"the queue {self._queue_url} can't be asked; {_HOW_TO}"):
             answer = self._sqs.get_queue_attributes(
                 QueueUrl=self._queue_url, AttributeNames=["RedrivePolicy", "QueueArn"]
@@ -87,13 +90,14 @@ class SqsDeadLetters:
         attributes = answer.get("Attributes", {})
         if "RedrivePolicy" not in attributes:
             raise Transient(f"the queue {self._queue_url} has no redrive policy, and so no DLQ: set one")
-        arn = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"]
+        policy = json.loads(attributes["RedrivePolicy"])
+        arn = policy["deadLetterTargetArn"]
         *_, account, name = arn.split(":")
         if name.endswith(".fifo"):
             raise Transient(f"the DLQ {arn} is a FIFO queue, which media-worker doesn't serve")
         with errors_mapped(f"the DLQ {arn}, which the redrive policy names, can't be found; {_HOW_TO}"):
             url = self._sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
-        return url, attributes["QueueArn"]
+        return url, attributes["QueueArn"], int(policy["maxReceiveCount"])
 
     def _counts(self, url: str) -> Counts:
         with errors_mapped(f"the queue {url} can't be asked; {_HOW_TO}"):

@@ -108,5 +108,8 @@ class DeadLetters(Protocol):
     def counts(self) -> tuple[Counts, Counts]:
         """Of the queue, and of its DLQ."""
 
+    def max_receive_count(self) -> int:
+        """At how many receives a message of the queue goes to the DLQ."""
+
     def look(self) -> AbstractContextManager[Look]:
         """Take every visible message in hand; those that aren't deleted are shown again when the block ends."""

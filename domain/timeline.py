@@ -64,7 +64,9 @@ def _ended(ended: Ended) -> str:
     return f"attempt {ended.number} ended{where}, {ended.ending}{code}: {ended.message}"
 
 
-def verdict(journals: Mapping[str, Journal], letters: Sequence[DeadLetter]) -> tuple[State, str]:
+def verdict(
+    journals: Mapping[str, Journal], letters: Sequence[DeadLetter], max_receive_count: int
+) -> tuple[State, str]:
     """How far the job is, and since when; the second is the rest of a sentence."""
     told = [journal.acknowledged for journal in journals.values() if journal.acknowledged]
     done = [one for one in told if one.status.successful]
@@ -82,6 +84,9 @@ def verdict(journals: Mapping[str, Journal], letters: Sequence[DeadLetter]) -> t
         return State.UNKNOWN, "it waits, is at its first attempt, or never was sent; journals expire after 30 days"
     before = f"sent back; {backend}; " if told else ""
     if isinstance(since, Ended):
+        if since.number >= max_receive_count:
+            last = f"attempt {since.number}, the last one, ended at {stamp(since.at)}"
+            return State.FAILED, f"{last}, {since.ending}: {since.message}; {backend}"
         what = f"attempt {since.number} ended at {stamp(since.at)}, {since.ending}: {since.message}"
         return State.NOT_DONE, before + what
     return (
@@ -99,8 +104,8 @@ def _untold(journal: Journal) -> list[Begun | Ended]:
     told = journal.acknowledged
     if not told:
         return [*journal.begun, *journal.attempts]
-    _its_own, *ended = sorted((one for one in journal.attempts if one.at >= told.at), key=_at) or [None]
-    return [*(one for one in journal.begun if one.at > told.at), *ended]
+    ended = sorted((one for one in journal.attempts if one.at >= told.at), key=_at)
+    return [*(one for one in journal.begun if one.at > told.at), *ended[1:]]
 
 
 def _told(told: Sequence[Acknowledged]) -> str:

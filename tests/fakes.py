@@ -561,6 +561,9 @@ class FakeDeadLetters:
         visible = 0 if self.looking else len(self.dead)
         return Counts(len(self.sent), 0, 0), Counts(visible, len(self.dead) - visible, 0)
 
+    def max_receive_count(self) -> int:
+        return 5
+
     @contextmanager
     def look(self) -> Iterator[LookInMemory]:
         self.looking = True

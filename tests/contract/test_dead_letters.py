@@ -53,7 +53,7 @@ class FakeGraves:
 class SqsGraves:
     def __init__(self, endpoint: str, through: str = "") -> None:
         """`through` is another way to the endpoint, for the adapter alone."""
-        self.pair = QueuePair(endpoint, 2)
+        self.pair = QueuePair(endpoint, 5)
         self.client = session().client("sqs", endpoint_url=through or endpoint)
         self.dlq = SqsDeadLetters(self.client, self.client, self.pair.url)
 
@@ -203,6 +203,7 @@ def test_queue_and_dlq_are_counted(graves: Graves) -> None:
     graves.bury("a")
     queue, dlq = graves.dlq.counts()
     assert (queue.visible, dlq.visible, dlq.in_flight) == (0, 1, 0)
+    assert graves.dlq.max_receive_count() == 5
     with graves.dlq.look():
         _, dlq = graves.dlq.counts()
         assert (dlq.visible, dlq.in_flight) == (0, 1)

@@ -58,7 +58,7 @@ def letter(journal: Journal) -> DeadLetter:
 def test_how_far_a_job_is(
     journals: Mapping[str, Journal], letters: Sequence[DeadLetter], state: State, words: Sequence[str]
 ) -> None:
-    found, why = verdict(journals, letters)
+    found, why = verdict(journals, letters, 5)
     assert found is state
     assert [word for word in words if word not in why] == []
 

@@ -37,7 +37,7 @@ def job(
     journals = _journals(listing, number, place)
     letters = _letters(listing, number, place)
     queue, dlq = place.dead_letters.counts()
-    state, why = verdict(journals, letters)
+    state, why = verdict(journals, letters, place.dead_letters.max_receive_count())
     events = timeline(journals, letters)
     stock = in_bucket(_named(listing, number, journals, letters), _all(journals), place.objects)
     found = {

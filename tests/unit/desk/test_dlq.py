@@ -385,7 +385,12 @@ def test_who_has_turned_a_signal_off_keeps_it_off(command: Command, mixed: Place
     """As nohup does."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        mixed.dead_letters.refuse = lambda message: signal.raise_signal(signal.SIGHUP) or ""
+
+        def lose(message: Any) -> str:
+            signal.raise_signal(signal.SIGHUP)
+            return ""
+
+        mixed.dead_letters.refuse = lose
         assert command("dlq", "drop", "--ending", "permanent", "--yes")[0] == 0
     finally:
         signal.signal(signal.SIGHUP, before)
@@ -446,6 +451,17 @@ def test_job_of_a_failure_names_its_cause_and_what_is_in_the_bucket(command: Com
     assert f"missing 0 of 4 derivatives {KEY}" in re.sub(" +", " ", said)
     found = parsed(command("job", "28", "20", "--json"))
     assert (found["state"], found["queue"]) == ("failed", {"visible": 0, "in_flight": 0, "delayed": 0})
+
+
+def test_a_last_attempt_that_the_look_does_not_find_failed_all_the_same(command: Command, place: Place) -> None:
+    """It waits for its way into the DLQ, or another look has it; the backend wasn't told."""
+    place.journals.journals["m-7"] = Journal((Ended(5, NOW, Ending.TRANSIENT, "a time-out"),))
+    place.objects.put("28/work/40/m-7.json", b"{}")
+    status, said, _ = command("job", "28", "40")
+    assert status == 1
+    assert said.startswith("job 40 of listing 28: failed: attempt 5, the last one, ended at")
+    place.journals.journals["m-7"] = Journal((Ended(4, NOW, Ending.TRANSIENT, "a time-out"),))
+    assert command("job", "28", "40")[0] == 0
 
 
 def test_job_has_the_story_of_all_its_messages(command: Command, mixed: Place) -> None:
