@@ -76,3 +76,20 @@ def test_a_sending_that_is_refused_says_what_was_sent_before_it(
     assert "send the job (sqs:SendMessage)" in line
     assert "jobs sent before it: 1, from 8" in line
     assert len(sent) == 2, "no second try, which might be a second message"
+
+
+@pytest.mark.parametrize("setting", ["MEDIA_BUCKET", "QUEUE_URL"])
+def test_nothing_is_sent_where_bucket_or_queue_is_the_wrong_one(
+    enqueue: Enqueue,
+    pair: QueuePair,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    setting: str,
+) -> None:
+    """A DLQ has no redrive policy."""
+    wrong = {"MEDIA_BUCKET": "no-such-bucket", "QUEUE_URL": pair.dlq_url}
+    monkeypatch.setenv(setting, wrong[setting])
+    assert enqueue("28", "photo/a.jpg") == 1
+    assert capsys.readouterr().err.startswith("media-worker: ")
+    assert pair.later(1) == []
+    assert pair.dead() == []

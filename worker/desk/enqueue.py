@@ -72,6 +72,7 @@ def enqueue(
     Example: media-worker enqueue 28 photo/horizontal/3f6c.jpg --job 21 --wait
     """
     place = hand(load_settings(Place))
+    receives = place.require()  # before anything is sent: a job in a DLQ, or of another bucket, does harm
     kind = JobKind.FINALIZE if finalize else JobKind.PROCESS
     first = number or number_at(datetime.now(UTC))
     to_send = requests(listing, _assets(place, listing, key or (), kind), first, kind)
@@ -81,7 +82,7 @@ def enqueue(
         raise DeskError(f"these uploads are {len(to_send)} jobs, and --job names one: name fewer keys at a time")
     sent = list(_sent(place, to_send))
     if wait:
-        sent = _followed(place, sent)
+        sent = _followed(place, sent, receives)
     say(as_json, [_fields(one) for one in sent], lambda: "\n".join(printable(_line(one)) for one in sent))
     return 0 if all(one.succeeded for one in sent) else 1
 
@@ -112,9 +113,9 @@ def _sent(place: Hand, to_send: Sequence[Request]) -> Iterator[Sent]:
             raise DeskError(f"{error}; jobs sent before it: {number}, from {to_send[0].job_id} on") from None
 
 
-def _followed(place: Hand, sent: Sequence[Sent]) -> list[Sent]:
+def _followed(place: Hand, sent: Sequence[Sent], receives: int) -> list[Sent]:
     jobs = [Job(one.request.job_id, one.request.listing_id, one.message_id) for one in sent]
-    outcomes = follow(jobs, place.journals.load, place.max_receive_count())
+    outcomes = follow(jobs, place.journals.load, receives)
     return [Sent(one.request, one.message_id, outcome) for one, outcome in zip(sent, outcomes, strict=True)]
 
 

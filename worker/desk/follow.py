@@ -29,6 +29,7 @@ class _Followed:
     outcome: Outcome | None = None
     suspected: Outcome | None = None
     failures: int = 0
+    trouble: str = ""
 
     def look(self, journal: Journal) -> str | None:
         """Take note of the journal; returns what is new."""
@@ -70,9 +71,11 @@ def follow(jobs: Sequence[Job], load: Callable[[Job], Journal], max_receive_coun
 
 def _look(one: _Followed, load: Callable[[Job], Journal]) -> str | None:
     try:
-        return one.look(load(one.job))
+        news, one.trouble = one.look(load(one.job)), ""
     except Transient as error:
-        return f"the journal can't be read, and is tried again: {error}"
+        news = None if one.trouble == str(error) else f"the journal can't be read, and is tried again: {error}"
+        one.trouble = str(error)
+    return news
 
 
 @contextmanager

@@ -39,12 +39,15 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """What a job by hand takes: where it is sent, what it can be of, and where it is written how it ends."""
+    """What a job by hand takes: where it is sent, what it can be of, and where it is written how it ends.
+
+    `require` looks at queue and bucket, and returns the queue's maxReceiveCount.
+    """
 
     sender: Sender
     objects: Objects
     journals: Journals
-    max_receive_count: Callable[[], int]
+    require: Callable[[], int]
 
 
 def records(place: Place) -> Records:
@@ -62,16 +65,18 @@ def hand(place: Place) -> Hand:
     """Raises Transient where boto3 lacks something, such as a region."""
     clients = _clients(place)
     queue = SqsQueue(clients.poll, clients.lease, place.queue_url)
+    objects = S3Objects(clients.s3, place.media_bucket, lambda *_: None)
 
-    def max_receive_count() -> int:
+    def require() -> int:
         queue.require()
+        objects.require()
         return queue.max_receive_count
 
     return Hand(
         SqsSender(clients.poll, place.queue_url),  # which tries once: a second try might send a second message
-        S3Objects(clients.s3, place.media_bucket, lambda *_: None),
+        objects,
         S3Journals(clients.s3, place.media_bucket),
-        max_receive_count,
+        require,
     )
 
 
