@@ -61,10 +61,10 @@ class DeadLetter:
     trouble: str = ""
 
     @property
-    def receives(self) -> int:
-        """The receives by workers, where an attempt is known; or else all of them, looks into the DLQ included."""
+    def receives(self) -> int | None:
+        """The receives by workers, where an attempt is known: SQS's own count has the looks into the DLQ, too."""
         last = _last_attempt(self.journal or Journal())
-        return last.number if last else self.dead.message.receive_count
+        return last.number if last else None
 
     @property
     def sent_at(self) -> datetime | None:

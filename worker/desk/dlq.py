@@ -107,7 +107,7 @@ def show(
         lines = [
             f"message {letter.dead.id}{ids}: {named}",
             f"why: {cause.ending_name}, {cause.code or 'no code'}, in {cause.step or 'no step'}: {cause.reason}",
-            f"sent {age(letter.sent_at)} ago, {letter.receives} receives",
+            f"sent {age(letter.sent_at)} ago; receives: {letter.receives or 'unknown'}",
             *(f"attribute {name}: {value}" for name, value in letter.dead.message.attributes.items()),
             f"body: {letter.dead.message.body}",
         ]

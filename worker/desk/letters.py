@@ -114,10 +114,16 @@ def _row(letter: DeadLetter) -> tuple[object, ...]:
         job.job_id if job else "-",
         job.listing_id if job else "-",
         age(letter.sent_at),
-        letter.receives,
+        letter.receives or "-",
         cause.ending_name,
         cause.step or "-",
         cause.code or "-",
-        "yes" if letter.journal and letter.journal.acknowledged else "no",
+        _told(letter),
         cause.reason,
     )
+
+
+def _told(letter: DeadLetter) -> str:
+    if letter.trouble:
+        return "?"
+    return "yes" if letter.journal and letter.journal.acknowledged else "no"
