@@ -55,7 +55,7 @@ def test_so_they_do_in_plain_text_where_the_log_is_for_people() -> None:
     assert answer.stderr.splitlines() == [
         "media-worker can't start: QUEUE_URL: is required",
         "media-worker can't start: MEDIA_BUCKET: is required",
-        "media-worker can't start: CALLBACK_SECRET: must have at least 16 characters, and has 9",
+        "media-worker can't start: CALLBACK_SECRET: must have at least 16 characters",
         "media-worker can't start: CALLBACK_URL: is required",
     ]
 
