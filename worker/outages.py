@@ -32,8 +32,8 @@ class Outages:
             outage = self._outages[of]
             if not outage.succeeded(operation, self._clock()):
                 return
+            self._show(of)
             self._changed.notify_all()
-        self._metrics.outage.labels(of).set(0)
         seconds = round(self._clock() - outage.began_at, 1)
         structlog.get_logger().warning("outage over", of=of, seconds=seconds, jobs=len(outage.jobs))
 
@@ -52,9 +52,11 @@ class Outages:
         """Note a failure; returns whether the job has to `wait`, not having failed alone as far as is known."""
         with self._changed:
             outage = self._outages[error.of]
-            begins = not outage.out
+            was_out = outage.out
             waits = outage.failed(job, error, self._clock())
-        if waits and begins:
+            begins = outage.out and not was_out  # a job may wait by itself, too
+            self._show(error.of)
+        if begins:
             self._say_that_it_began(error)
         return waits
 
@@ -62,11 +64,11 @@ class Outages:
         """Note an evident failure of something that no job has to do again."""
         with self._changed:
             begins = self._outages[error.of].noticed(error, self._clock())
+            self._show(error.of)
         if begins:
             self._say_that_it_began(error)
 
     def _say_that_it_began(self, error: Unavailable) -> None:
-        self._metrics.outage.labels(error.of).set(1)
         structlog.get_logger().warning("outage begun", of=error.of, operation=error.operation, why=str(error))
 
     def places(self, in_hand: bool) -> int | None:
@@ -82,10 +84,15 @@ class Outages:
     def _forget(self) -> None:
         with self._changed:
             forgotten = [of for of, outage in self._outages.items() if outage.forget(self._clock())]
+            for of in forgotten:
+                self._show(of)
         for of in forgotten:
-            self._metrics.outage.labels(of).set(0)
             why = f"no job has met it for {FORGET_AFTER:.0f} s"
             structlog.get_logger().warning("outage forgotten", of=of, why=why)
+
+    def _show(self, of: Dependency) -> None:
+        """Under the lock, so that of an end and a beginning at the same time the later one is shown."""
+        self._metrics.outage.labels(of).set(self._outages[of].out)
 
     def named(self) -> dict[Dependency, str]:
         """What is out, with for how long and why."""

@@ -293,3 +293,19 @@ def test_an_outage_that_no_job_meets_any_more_is_forgotten_and_that_is_said(stag
     assert [(line["event"], line["of"]) for line in logs] == [("outage forgotten", "bucket")]
     assert not stage.worker.outages.named()
     assert 'media_worker_outage{of="bucket"} 0.0' in stage.worker.metrics.render().decode()
+
+
+def test_a_job_that_waits_by_itself_is_no_outage(stage: Stage) -> None:
+    """It failed once more when another one's success had ended the outage."""
+    attempt = stage.attempt()
+    waits = stage.waiting(attempt, OUT)
+    stage.answer()
+    stage.around.clock.advance(5)
+    assert waits.result(30) is None
+    failed = Unavailable("no route", Dependency.BUCKET)
+    failed.again = True
+    with capture_logs() as logs:
+        stage.waiting(attempt, failed)
+    assert "outage begun" not in [line["event"] for line in logs]
+    assert not stage.worker.outages.named()
+    assert 'media_worker_outage{of="bucket"} 0.0' in stage.worker.metrics.render().decode()
