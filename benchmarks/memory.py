@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from adapters.pillow import PillowImages
+from adapters.pictures.pillow import PillowImages
 from adapters.s3 import S3Objects
 from benchmarks.figure import Figure
 from benchmarks.thumbnails import photo

@@ -11,7 +11,8 @@ import numpy
 from PIL import Image
 from skimage.metrics import structural_similarity
 
-from adapters.pillow import QUALITY, PillowImages
+from adapters.pictures.encode import QUALITY
+from adapters.pictures.pillow import PillowImages
 from benchmarks.figure import Figure
 from domain.content import FileFormat
 from domain.kinds import WIDTHS

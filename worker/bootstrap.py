@@ -19,7 +19,7 @@ from adapters.journal import S3Journals
 from adapters.mediaconvert import MediaConvert
 from adapters.message import parse_message
 from adapters.no_transcoder import NoTranscoder
-from adapters.pillow import PillowImages
+from adapters.pictures.pillow import PillowImages
 from adapters.s3 import S3Objects
 from adapters.sqs import LONGEST_POLL, SqsQueue
 from domain.errors import Dependency, MediaError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapters.pillow import PillowImages
+from adapters.pictures.pillow import PillowImages
 from domain.content import FileFormat, sniff
 from domain.kinds import WIDTHS
 from domain.ports import Images

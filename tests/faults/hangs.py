@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 
-from adapters.pillow import PillowImages
+from adapters.pictures.pillow import PillowImages
 from domain.content import FileFormat
 from domain.model import Picture
 from worker.cli import main

@@ -16,7 +16,7 @@ from hypothesis import event, example, given, note
 from hypothesis import strategies as st
 from PIL import Image
 
-from adapters.pillow import PillowImages
+from adapters.pictures.pillow import PillowImages
 from devstack.processes import memory
 from devstack.scenes import house, room
 from domain.content import require

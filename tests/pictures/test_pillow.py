@@ -13,7 +13,7 @@ import pillow_heif
 import pytest
 from PIL import Image, ImageCms, ImageDraw
 
-from adapters.pillow import PillowImages
+from adapters.pictures.pillow import PillowImages
 from devstack.icc import display_p3
 from domain.content import FileFormat, sniff
 from domain.errors import Permanent

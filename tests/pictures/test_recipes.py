@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from adapters import pillow
 from adapters.mediaconvert import Shape, job_request
+from adapters.pictures import encode
 from domain import keys
 from domain.content import FileFormat
 from domain.kinds import WIDTHS, AssetType, Kind
@@ -19,7 +19,7 @@ VIDEO = Source(keys.parse_raw("28/raw/video/vertical/v.mov", 28), AssetType.VIDE
 
 def of_photos() -> object:
     becomes = {format.name: format.becomes.name for format in FileFormat if format.kind is Kind.PHOTO}
-    saved = {format.name: options for format, options in pillow._SAVE.items()}
+    saved = {format.name: options for format, options in encode._SAVE.items()}
     return [WIDTHS, becomes, saved]
 
 

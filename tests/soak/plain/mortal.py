@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-from adapters.pillow import PillowImages
+from adapters.pictures.pillow import PillowImages
 from domain.content import FileFormat
 from domain.model import Picture
 from worker.cli import main

@@ -1,0 +1,1 @@
+"""Pictures: what becomes of a photo, with Pillow."""
