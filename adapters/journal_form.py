@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from domain.errors import Code
 from domain.journal import Acknowledged, Begun, Ended, Ending, Journal
 from domain.kinds import AssetType, Size
-from domain.model import Derivatives, Job, Status, Transcoding
+from domain.model import Derivatives, Facts, Job, Status, Transcoding
 
 VERSION = 2
 """Grows when the form changes so that an older worker, which keeps fields that it doesn't know, would do harm."""
@@ -27,7 +27,11 @@ class _Form(BaseModel):
 
     def known(self) -> str:
         """The JSON without the fields that only a newer worker knows."""
-        return self.model_dump_json(exclude=set(self.model_extra or ()))
+        return self.model_dump_json(exclude=self._unknown())
+
+    def _unknown(self) -> dict[str, Any]:
+        inner = {name: value._unknown() for name, value in self if isinstance(value, _Form)}
+        return {**inner, **dict.fromkeys(self.model_extra or (), True)}
 
 
 class _Attempt(_Form):
@@ -39,6 +43,16 @@ class _Attempt(_Form):
     step: str = ""
 
 
+class _Facts(_Form):
+    bytes: dict[Size, int]
+    content_type: str
+    dominant_color: str
+    thumbhash: str
+
+    def facts(self) -> Facts:
+        return Facts(self.bytes, self.content_type, self.dominant_color, self.thumbhash)
+
+
 class _Derivatives(_Form):
     raw_key: str
     etag: str
@@ -46,6 +60,7 @@ class _Derivatives(_Form):
     keys: dict[Size, str]
     width: int | None
     height: int | None
+    facts: Annotated[_Facts | None, Field(exclude_if=lambda facts: facts is None)] = None
 
 
 class _Transcoding(_Form):
@@ -113,7 +128,12 @@ class JournalForm(_Form):
         """What it says."""
         return Journal(
             tuple(Ended(a.number, a.at, a.ending, a.message, a.code, a.step) for a in self.attempts),
-            tuple(Derivatives(d.raw_key, d.etag, d.type, d.keys, d.width, d.height) for d in self.derivatives),
+            tuple(
+                Derivatives(
+                    d.raw_key, d.etag, d.type, d.keys, d.width, d.height, d.facts.facts() if d.facts else None
+                )
+                for d in self.derivatives
+            ),
             tuple(
                 Transcoding(t.raw_key, t.etag, t.id, t.width, t.height, t.resubmitted, t.recipe)
                 for t in self.transcodings

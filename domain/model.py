@@ -156,12 +156,12 @@ class Rendition:
 class Facts:
     """What a page wants to know of a photo before it loads it: the derivatives' bytes by size, best first.
 
-    `dominant_colour` is `#rrggbb`, `thumbhash` a ThumbHash in base64.
+    `dominant_color` is `#rrggbb`, `thumbhash` a ThumbHash in base64.
     """
 
     bytes: Mapping[Size, int]
     content_type: str
-    dominant_colour: str
+    dominant_color: str
     thumbhash: str
 
 
@@ -169,20 +169,20 @@ class Facts:
 class Picture:
     """A rendered image: the source's width and height in pixels, orientation applied, and its renditions.
 
-    `dominant_colour` and `thumbhash` are those of its `facts`.
+    `dominant_color` and `thumbhash` are those of its `facts`.
     """
 
     width: int
     height: int
     renditions: tuple[Rendition, ...]
-    dominant_colour: str
+    dominant_color: str
     thumbhash: str
 
     @property
     def facts(self) -> Facts:
         sizes = {rendition.size: len(rendition.data) for rendition in self.renditions}
         content_type = self.renditions[0].format.content_type
-        return Facts(sizes, content_type, self.dominant_colour, self.thumbhash)
+        return Facts(sizes, content_type, self.dominant_color, self.thumbhash)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def _told(facts: Facts | None) -> Mapping[str, str]:
     return {
         _BYTES: " ".join(str(facts.bytes[size]) for size in WIDTHS),
         _CONTENT_TYPE: facts.content_type,
-        _COLOUR: facts.dominant_colour,
+        _COLOUR: facts.dominant_color,
         _THUMBHASH: facts.thumbhash,
     }
 

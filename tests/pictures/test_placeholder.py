@@ -126,7 +126,7 @@ def test_a_photo_has_the_placeholder_of_its_thumbnail(form: str) -> None:
     assert file_format is not None
     picture = PillowImages(1, 1_000_000).render(data, file_format)
     colour, hashed = placeholder(opened(picture.renditions[-1].data))
-    assert dist(ImageColor.getrgb(picture.dominant_colour), ImageColor.getrgb(colour)) <= 8
+    assert dist(ImageColor.getrgb(picture.dominant_color), ImageColor.getrgb(colour)) <= 8
     lightness, of_thumbnail = (base64.b64decode(text)[0] & 63 for text in (picture.thumbhash, hashed))
     assert abs(lightness - of_thumbnail) <= 1
 
