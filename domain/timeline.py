@@ -57,6 +57,10 @@ def _events(message_id: str, journal: Journal) -> Iterator[Event]:
     if journal.acknowledged:
         told = journal.acknowledged
         yield Event(told.at, message_id, f"the backend acknowledged {told.status}")
+        for asset in told.failed:
+            yield Event(told.at, message_id, f"asset failed, {asset.code}: {asset.key}: {asset.reason}")
+        if told.more_failed:
+            yield Event(told.at, message_id, f"and {told.more_failed} more assets failed: the log names each")
     for submitted in journal.transcodings:
         again = ", the second one" if submitted.resubmitted else ""
         yield Event(None, message_id, f"transcoding {submitted.id}{again}: {submitted.raw_key}")

@@ -11,7 +11,7 @@ import pytest
 
 from domain.dead_letters import DeadMessage
 from domain.errors import Code
-from domain.journal import Acknowledged, Begun, Ended, Ending, Journal
+from domain.journal import Acknowledged, Begun, Ended, Ending, FailedAsset, Journal
 from domain.kinds import AssetType, Size
 from domain.model import Derivatives, Job, Status, Transcoding
 from domain.post_mortem import DeadLetter
@@ -90,6 +90,17 @@ def test_a_message_that_was_sent_back_has_one_story_under_its_first_id() -> None
     events = timeline({"m-1": FAILED}, [DeadLetter(dead, Job(21, 28, "m-1"), journal=FAILED)])
     assert {event.message_id for event in events} == {"m-1"}
     assert events[-1].what == "is in the DLQ as m-9"
+
+
+def test_of_a_partial_success_it_says_which_assets_failed_and_why() -> None:
+    broken = FailedAsset("28/raw/photo/b.jpg", Code.VALIDATION_ERROR, "the format is unknown")
+    for more, last in ((0, []), (7, ["and 7 more assets failed: the log names each"])):
+        told = Acknowledged(Status.PARTIAL_SUCCESS, NOW, (broken,), more)
+        assert [event.what for event in timeline({"m-1": Journal(acknowledged=told)}, [])] == [
+            "the backend acknowledged PARTIAL_SUCCESS",
+            "asset failed, VALIDATION_ERROR: 28/raw/photo/b.jpg: the format is unknown",
+            *last,
+        ]
 
 
 def at(seconds: int) -> datetime:
