@@ -72,9 +72,9 @@ def _events(message_id: str, journal: Journal) -> Iterator[Event]:
 
 def _sent_back(message_id: str, journal: Journal, sent: Sequence[datetime]) -> Iterator[Event]:
     """Before each attempt whose receive is counted anew, unless one of the known sendings says so."""
-    known: set[Begun | Ended] = {*journal.begun, *journal.attempts}
+    known: list[Begun | Ended] = [*journal.begun, *journal.attempts]
     life: list[Begun | Ended] = []
-    for one in sorted(known, key=lambda one: (one.at, one.number)):
+    for one in sorted(dict.fromkeys(known), key=lambda one: (one.at, one.number)):
         if _is_of_another_life(one, life):
             if not any(life[-1].at < at <= one.at for at in sent):
                 yield Event(None, message_id, "sent back: its receives are counted anew", one.at)
@@ -83,11 +83,12 @@ def _sent_back(message_id: str, journal: Journal, sent: Sequence[datetime]) -> I
 
 
 def _is_of_another_life(one: Begun | Ended, life: Sequence[Begun | Ended]) -> bool:
-    """Whether the number was there already, or higher ones; only the end of a lost lease may come as late."""
-    if any(type(other) is type(one) and other.number == one.number for other in life):
+    """Whether the number was there already, or higher ones; only the end of a lost lease comes later."""
+    if isinstance(one, Begun):
+        return any(other.number >= one.number for other in life)
+    if any(isinstance(other, Ended) and other.number == one.number for other in life):
         return True
-    late = isinstance(one, Ended) and one.ending is Ending.LEASE_LOST
-    return not late and any(other.number > one.number for other in life)
+    return one.ending is not Ending.LEASE_LOST and any(other.number > one.number for other in life)
 
 
 def _ended(ended: Ended) -> str:

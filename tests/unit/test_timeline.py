@@ -124,6 +124,10 @@ STORIES = {
         Journal(FAILED_TWICE, begun=(Begun(2, at(15)), Begun(2, at(60)))),
         ["1 ended", "2 began", "2 ended", BACK, "2 began"],
     ),
+    "that goes to the DLQ at its first receive": (
+        Journal((failed(1, 10), failed(1, 60)), begun=(Begun(1, at(55)),)),
+        ["1 ended", BACK, "1 began", "1 ended"],
+    ),
     "three lives": (
         Journal((*FAILED_TWICE, *(failed(1, 60), failed(2, 70)), failed(1, 80, Ending.LEASE_LOST))),
         ["1 ended", "2 ended", BACK, "1 ended", "2 ended", BACK, "1 ended"],
