@@ -74,10 +74,10 @@ def test_a_job_that_fails_again_tells_where_it_was_sent_back_and_a_single_messag
     with world.worker() as worker:
         original = world.enqueue(job(21))
         nameless = world.enqueue("no JSON")
-        worker.wait_ready(lambda: len(worker.events("job failed for good")) == 2, 20)
+        worker.wait_for_event("job failed for good", count=2)
         wait_for_dead(world, 2)
         desk(world, "dlq", "requeue", "--message", original)
-        worker.wait_ready(lambda: len(worker.events("job failed for good")) == 3, 20)
+        worker.wait_for_event("job failed for good", count=3)
         wait_for_dead(world, 2)
 
         told = [event["what"] for event in desk(world, "job", "28", "21", status=1)["timeline"]]
