@@ -10,16 +10,7 @@ from functools import partial
 
 from adapters.callback import CallbackForm
 from adapters.looks.backend import call_back_for_no_job, connect, resolve
-from adapters.looks.bucket import (
-    encryption_of,
-    expiries_of,
-    get_check,
-    put_check,
-    require,
-    tag_check,
-    versioned,
-    work_tag,
-)
+from adapters.looks.bucket import encryption_of, get_check, put_check, require, tag_check, versioned
 from adapters.looks.clients import LookClients
 from adapters.looks.queue import ahead_of_aws, look_at_dead_letters, look_at_queue
 from adapters.looks.transcoder import probe, queue_status, trust_of
@@ -92,7 +83,6 @@ def _bucket(clients: LookClients, name: str) -> Iterator[Finding]:
         "bucket: write and read": partial(_round_trip, clients, name),
         "bucket: versioning": lambda: [bucket.judge_versioning(versioned(clients, name))],
         "bucket: encryption": lambda: [bucket.judge_encryption(encryption_of(clients, name))],
-        "bucket: lifecycle of work": lambda: [bucket.judge_expiry(expiries_of(clients, name), work_tag())],
     }
     for title, look in looks.items():
         try:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
 from adapters.conditional import WORK, put_work
 from adapters.looks.clients import LookClients, needing
-from domain.checks.bucket import ExpiryFacts
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import LifecycleRuleOutputTypeDef, TagTypeDef
+    from mypy_boto3_s3.type_defs import TagTypeDef
 
-_NONE = frozenset({"ServerSideEncryptionConfigurationNotFoundError", "NoSuchLifecycleConfiguration"})
-
-
-def work_tag() -> tuple[str, str]:
-    """The tag of what expires."""
-    name, _, value = WORK.partition("=")
-    return name, value
+_NONE = "ServerSideEncryptionConfigurationNotFoundError"
 
 
 def require(clients: LookClients, bucket: str) -> None:
@@ -40,22 +32,10 @@ def encryption_of(clients: LookClients, bucket: str) -> str | None:
         try:
             said = clients.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
         except ClientError as error:
-            if error.response["Error"].get("Code") in _NONE:
+            if error.response["Error"].get("Code") == _NONE:
                 return None
             raise
     return said["Rules"][0].get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm")
-
-
-def expiries_of(clients: LookClients, bucket: str) -> list[ExpiryFacts]:
-    """The lifecycle rules by which objects expire."""
-    with needing("s3:GetLifecycleConfiguration", bucket):
-        try:
-            rules = clients.s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-        except ClientError as error:
-            if error.response["Error"].get("Code") in _NONE:
-                return []
-            raise
-    return list(_expiries(rules))
 
 
 def put_check(clients: LookClients, bucket: str, key: str, text: str) -> None:
@@ -73,21 +53,8 @@ def tag_check(clients: LookClients, bucket: str, key: str) -> bool:
     """Whether the tag that the object was put with is there; then it is put again, alone."""
     with needing("s3:GetObjectTagging", f"{bucket}/{key}", bucket):
         tags = clients.s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]
-    name, value = work_tag()
+    name, _, value = WORK.partition("=")
     tag: TagTypeDef = {"Key": name, "Value": value}
     with needing("s3:PutObjectTagging", f"{bucket}/{key}", bucket):
         clients.s3.put_object_tagging(Bucket=bucket, Key=key, Tagging={"TagSet": [tag]})
     return tag in tags
-
-
-def _expiries(rules: list[LifecycleRuleOutputTypeDef]) -> Iterator[ExpiryFacts]:
-    for rule in rules:
-        days = rule.get("Expiration", {}).get("Days")
-        if days is None:
-            continue
-        found = rule.get("Filter", {})
-        every = found.get("And", {})
-        tags = [*every.get("Tags", []), *([found["Tag"]] if "Tag" in found else [])]
-        prefix = found.get("Prefix") or every.get("Prefix") or rule.get("Prefix") or ""
-        pairs = [(tag["Key"], tag["Value"]) for tag in tags]
-        yield ExpiryFacts(pairs, prefix, days, rule["Status"] == "Enabled")

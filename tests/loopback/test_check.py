@@ -26,12 +26,6 @@ from worker.cli import main
 
 SECRET = "a-secret-of-the-tests"
 DENIED = AwsError(403, "AccessDenied")
-WORK_RULE = {
-    "ID": "expire-work",
-    "Status": "Enabled",
-    "Filter": {"Tag": {"Key": "stage", "Value": "work"}},
-    "Expiration": {"Days": 30},
-}
 Failures = dict[str, Mapping[str, Any]]
 
 
@@ -65,7 +59,6 @@ class Place:
                 "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]
             },
         )
-        self.expire(WORK_RULE)
         self.iam = session().client("iam", endpoint_url=moto_url)
         self.role = self.trusting("mediaconvert.amazonaws.com")
         self.settings = {
@@ -79,10 +72,6 @@ class Place:
             "IMAGE_THREADS": "1",
             "MAX_PHOTO_PIXELS": "1000000",
         }
-
-    def expire(self, rule: Mapping[str, Any]) -> None:
-        configuration: Any = {"Rules": [rule]}
-        self.s3.put_bucket_lifecycle_configuration(Bucket=self.bucket.name, LifecycleConfiguration=configuration)
 
     def trusting(self, service: str) -> str:
         """The ARN of a role that the service may take on."""
@@ -131,7 +120,7 @@ def test_a_good_place_is_good_and_says_so_to_people(
     assert failures("--callback") == {}
     assert main(["check", "--callback"]) == 0
     said = capsys.readouterr().out
-    assert said.endswith("19 checks, all ✓\n")
+    assert said.endswith("18 checks, all ✓\n")
     assert "✗" not in said
     assert "\x1b" not in said, "no colours where no terminal reads"
 
@@ -178,8 +167,6 @@ def test_the_callbacks_are_for_a_job_that_does_not_exist_and_one_is_badly_signed
             "bucket: versioning",
         ),
         (lambda place: place.s3.delete_bucket_encryption(Bucket=place.bucket.name), "bucket: encryption"),
-        (lambda place: place.s3.delete_bucket_lifecycle(Bucket=place.bucket.name), "bucket: lifecycle of work"),
-        (lambda place: place.expire({**WORK_RULE, "Status": "Disabled"}), "bucket: lifecycle of work"),
         (lambda place: setattr(place.transcoder, "queue_status", "PAUSED"), "MediaConvert: queue"),
         (lambda place: setattr(place.aws, "behind", 400), "clock"),
     ],
@@ -243,7 +230,6 @@ def test_a_role_that_mediaconvert_may_not_take_on(place: Place, failures: Callab
         ("PutObjectTagging", "bucket: write and read", "s3:PutObjectTagging"),
         ("GetBucketVersioning", "bucket: versioning", "s3:GetBucketVersioning"),
         ("GetBucketEncryption", "bucket: encryption", "s3:GetEncryptionConfiguration"),
-        ("GetBucketLifecycleConfiguration", "bucket: lifecycle of work", "s3:GetLifecycleConfiguration"),
     ],
 )
 def test_a_right_that_is_missing_is_named_and_stops_no_other_check(
