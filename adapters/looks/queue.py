@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -12,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from adapters.aws_errors import errors_mapped
 from adapters.looks.clients import LookClients, needing
+from adapters.redrive_policy import redrive_policy
 from domain.checks.queues import QueueFacts
 from domain.errors import Transient
 
@@ -61,11 +61,11 @@ def ahead_of_aws(clients: LookClients, url: str) -> float:
 
 def _facts(sqs: SQSClient, url: str) -> QueueFacts:
     said = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]).get("Attributes", {})
-    policy = json.loads(said.get("RedrivePolicy", "{}"))
+    policy = redrive_policy(said)
     return QueueFacts(
         url.rpartition("/")[2],
         int(said["MessageRetentionPeriod"]),
         bool(said.get("KmsMasterKeyId")) or said.get("SqsManagedSseEnabled") == "true",
-        int(policy["maxReceiveCount"]) if policy else None,
-        policy.get("deadLetterTargetArn"),
+        policy.max_receive_count if policy else None,
+        policy.dead_letters if policy else None,
     )
