@@ -17,7 +17,7 @@ _NONE = "ServerSideEncryptionConfigurationNotFoundError"
 
 def require(clients: LookClients, bucket: str) -> None:
     """Raise Missing where there is no such bucket."""
-    with needing("s3:ListBucket", bucket):
+    with needing("s3:ListBucket", bucket, setting="MEDIA_BUCKET"):
         clients.s3.head_bucket(Bucket=bucket)
 
 

@@ -33,7 +33,7 @@ _GONE = {
     "AWS.SimpleQueueService.NonExistentQueue": "QUEUE_URL",
 }
 """What says that something is missing, and the setting that names it."""
-_TO_PERFORM = re.compile(r'is not authorized to perform: (\S+)(?: on resource: "?([^"\s]+))?')
+_TO_PERFORM = re.compile(r'is not authorized to perform: (\S+)(?: on resource: "?(arn:[^"\s]+))?')
 
 
 class LookClients:
@@ -76,10 +76,10 @@ class LookClients:
 
 
 @contextmanager
-def needing(right: str, resource: str, place: str = "") -> Iterator[None]:
+def needing(right: str, resource: str, place: str = "", setting: str = "") -> Iterator[None]:
     """Raise Refused where AWS refuses for want of a right: the one that it names, or else this one.
 
-    `place` is what `resource` is in, where that may be missing.
+    `place` is what `resource` is in, where that may be missing; `setting` is what names the resource.
 
     Raises:
         Refused, Missing, and every other MediaError in place of boto3's errors.
@@ -96,5 +96,5 @@ def needing(right: str, resource: str, place: str = "") -> Iterator[None]:
             raise Missing(place or resource, _GONE[code]) from error
         if code in _DENIED:
             said = _TO_PERFORM.search(answer.get("Message", ""))
-            raise Refused(said[1] if said else right, (said and said[2]) or resource) from error
+            raise Refused(said[1] if said else right, (said and said[2]) or resource, setting) from error
         raise

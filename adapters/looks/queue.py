@@ -23,7 +23,7 @@ _RIGHT = "sqs:GetQueueAttributes"
 
 def look_at_queue(clients: LookClients, url: str) -> QueueFacts:
     """Raises Refused where a right is missing, Transient where it can't be asked."""
-    with needing(_RIGHT, url):
+    with needing(_RIGHT, url, setting="QUEUE_URL"):
         return _facts(clients.sqs, url)
 
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from botocore.exceptions import ClientError
 
 from adapters.looks.clients import LookClients, needing
+from domain.errors import NotFound
 
 _BAD_REQUEST = range(400, 500)
 _THROTTLED = 429
-_MISSING = frozenset({"NoSuchEntity", "NotFoundException"})
 
 
 def trust_of(clients: LookClients, role_arn: str) -> object:
     """The role's trust policy; None where there is no such role."""
-    with needing("iam:GetRole", role_arn):
-        try:
-            return clients.iam.get_role(RoleName=role_arn.rpartition("/")[2])["Role"]["AssumeRolePolicyDocument"]
-        except ClientError as error:
-            if error.response["Error"].get("Code") in _MISSING:
-                return None
-            raise
+    with suppress(NotFound), needing("iam:GetRole", role_arn, setting="MEDIACONVERT_ROLE_ARN"):
+        role = clients.iam.get_role(RoleName=role_arn.rpartition("/")[2])["Role"]
+        if role["Arn"] == role_arn:  # a name alone may be that of another account's role, or in another path
+            return role["AssumeRolePolicyDocument"]
+    return None
 
 
 def probe(clients: LookClients, bucket: str, key: str) -> None:
@@ -38,10 +38,6 @@ def probe(clients: LookClients, bucket: str, key: str) -> None:
 
 def queue_status(clients: LookClients, name: str) -> str | None:
     """ACTIVE or PAUSED; None where there is no such queue."""
-    with needing("mediaconvert:GetQueue", f"queues/{name}"):
-        try:
-            return clients.mediaconvert.get_queue(Name=name)["Queue"].get("Status")
-        except ClientError as error:
-            if error.response["Error"].get("Code") in _MISSING:
-                return None
-            raise
+    with suppress(NotFound), needing("mediaconvert:GetQueue", f"queues/{name}"):
+        return clients.mediaconvert.get_queue(Name=name)["Queue"].get("Status")
+    return None

@@ -29,6 +29,19 @@ DENIED = AwsError(403, "AccessDenied")
 Failures = dict[str, Mapping[str, Any]]
 
 
+class RoleRefused(AwsError):
+    """As IAM refuses a look at a role: it names no ARN."""
+
+    def answer(self, operation: str) -> AwsAnswer:
+        message = (
+            "User: u is not authorized to perform: iam:GetRole on resource: role x because no policy allows it"
+        )
+        body = (
+            f"<ErrorResponse><Error><Code>{self.code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+        )
+        return self.status, {"Content-Type": "text/xml"}, body.encode()
+
+
 class LateEndpoint(ScriptedEndpoint):
     """AWS with a clock of its own: `behind` seconds behind."""
 
@@ -217,6 +230,27 @@ def test_a_bucket_that_is_not_there_is_named(failures: Callable[..., Failures]) 
 def test_a_role_that_mediaconvert_may_not_take_on(place: Place, failures: Callable[..., Failures]) -> None:
     found = failures(MEDIACONVERT_ROLE_ARN=place.trusting("ec2.amazonaws.com"))
     assert "mediaconvert.amazonaws.com" in found["MediaConvert: role"]["advice"]
+
+
+@pytest.mark.parametrize(
+    ("ours", "meant"),
+    [("::123456789012:", "::210987654321:"), (":role/", ":role/other/")],
+)
+def test_the_role_of_another_place_with_the_same_name_is_not_ours(
+    place: Place, failures: Callable[..., Failures], ours: str, meant: str
+) -> None:
+    assert ours in place.role
+    role = place.role.replace(ours, meant)
+    found = failures(MEDIACONVERT_ROLE_ARN=role)["MediaConvert: role"]
+    assert found["seen"] == f"{role} isn't there"
+    assert "MEDIACONVERT_ROLE_ARN" in found["advice"]
+
+
+def test_a_role_that_may_not_be_looked_at_is_not_good(place: Place, failures: Callable[..., Failures]) -> None:
+    place.aws.rule = lambda called: RoleRefused(403, "AccessDenied") if called == "POST" else None
+    found = failures()["MediaConvert: role"]
+    assert found["seen"] == f"iam:GetRole on {place.role} is refused"
+    assert found["advice"].startswith(f"allow iam:GetRole on {place.role}, or mend MEDIACONVERT_ROLE_ARN ")
 
 
 @pytest.mark.parametrize(
