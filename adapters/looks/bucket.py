@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
-
-from botocore.exceptions import ClientError
 
 from adapters.conditional import WORK, put_work
 from adapters.looks.clients import LookClients, needing
+from domain.errors import NotFound
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import TagTypeDef
-
-_NONE = "ServerSideEncryptionConfigurationNotFoundError"
 
 
 def require(clients: LookClients, bucket: str) -> None:
@@ -28,14 +26,10 @@ def versioned(clients: LookClients, bucket: str) -> bool:
 
 def encryption_of(clients: LookClients, bucket: str) -> str | None:
     """The algorithm of the default encryption; None: there is none."""
-    with needing("s3:GetEncryptionConfiguration", bucket):
-        try:
-            said = clients.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
-        except ClientError as error:
-            if error.response["Error"].get("Code") == _NONE:
-                return None
-            raise
-    return said["Rules"][0].get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm")
+    with suppress(NotFound), needing("s3:GetEncryptionConfiguration", bucket):
+        said = clients.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+        return said["Rules"][0].get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm")
+    return None
 
 
 def put_check(clients: LookClients, bucket: str, key: str, text: str) -> None:
