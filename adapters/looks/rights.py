@@ -1,26 +1,16 @@
-"""boto3's clients for a look: of little patience."""
+"""What AWS refuses for want of a right, or because it isn't there."""
 
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from adapters.aws_errors import errors_mapped
 from domain.checks.finding import Missing, Refused
 from domain.errors import MediaError
-
-if TYPE_CHECKING:
-    from mypy_boto3_mediaconvert import MediaConvertClient
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sqs import SQSClient
 
 _DENIED = frozenset(
     {"AccessDenied", "AccessDeniedException", "AuthorizationError", "ForbiddenException"}
@@ -34,45 +24,6 @@ _GONE = {
 }
 """What says that something is missing, and the setting that names it."""
 _TO_PERFORM = re.compile(r'is not authorized to perform: (\S+)(?: on resource: "?(arn:[^"\s]+))?')
-
-
-class LookClients:
-    """Made at their first use, one at a time: a boto3 session can't make two at once."""
-
-    def __init__(self, region: str | None, emulated: bool) -> None:
-        self._lock = threading.Lock()
-        self._region = region
-        self._emulated = emulated
-
-    @cached_property
-    def sqs(self) -> SQSClient:
-        return self._made("sqs")  # type: ignore[no-any-return]
-
-    @cached_property
-    def s3(self) -> S3Client:
-        return self._made("s3")  # type: ignore[no-any-return]
-
-    @cached_property
-    def mediaconvert(self) -> MediaConvertClient:
-        return self._made("mediaconvert")  # type: ignore[no-any-return]
-
-    @cached_property
-    def iam(self) -> Any:
-        return self._made("iam")
-
-    def _made(self, service: Any) -> Any:
-        config = Config(
-            connect_timeout=3,
-            read_timeout=5,
-            retries={"mode": "standard", "total_max_attempts": 2},
-            s3={"addressing_style": "path" if self._emulated else "auto"},
-        )
-        with self._lock, errors_mapped("set up boto3"):
-            return self._session.client(service, config=config)
-
-    @cached_property
-    def _session(self) -> boto3.Session:
-        return boto3.Session(region_name=self._region)
 
 
 @contextmanager
