@@ -9,11 +9,16 @@ RUN python -m venv --without-pip /opt/media-worker \
     && rm /opt/media-worker/lib/python*/site-packages/pygments/lexers/[a-z]*.py \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/media-worker/lib
 
+# The code is one executable file, sources and bytecode compressed: less than a megabyte for each release.
 FROM python:${PYTHON}-slim AS code
-COPY adapters /code/adapters
-COPY domain /code/domain
-COPY worker /code/worker
-RUN python -m compileall -q --invalidation-mode unchecked-hash /code
+WORKDIR /code
+COPY adapters adapters
+COPY domain domain
+COPY worker worker
+RUN printf 'import sys\n\nfrom worker.cli import main\n\nsys.exit(main())\n' >__main__.py \
+    && python -m compileall -q -b --invalidation-mode unchecked-hash . \
+    && python -m zipapp --compress --python '/opt/media-worker/bin/python -I' --output /media-worker . \
+    && chmod 755 /media-worker
 
 FROM python:${PYTHON}-slim AS runtime
 ARG PYTHON
@@ -21,8 +26,6 @@ ARG PYTHON
 RUN rm -rf /usr/local/bin/pip* /usr/local/lib/python${PYTHON}/ensurepip /usr/local/lib/python${PYTHON}/site-packages/pip* \
     && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /usr/local/lib/python${PYTHON}
 COPY --from=dependencies /opt/media-worker /opt/media-worker
-RUN printf '#!/opt/media-worker/bin/python -I\nimport sys\nfrom worker.cli import main\nsys.exit(main())\n' >/opt/media-worker/bin/media-worker \
-    && chmod 755 /opt/media-worker/bin/media-worker
 ENV PATH=/opt/media-worker/bin:$PATH
 WORKDIR /
 USER 10001:10001
@@ -38,8 +41,7 @@ COPY devstack devstack
 COPY infra infra
 
 FROM runtime AS worker
-ARG PYTHON
-COPY --from=code /code /opt/media-worker/lib/python${PYTHON}/site-packages
+COPY --from=code /media-worker /opt/media-worker/bin/media-worker
 ARG VERSION
 ARG REVISION
 ENV MEDIA_WORKER_VERSION=${VERSION} \
