@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     )
 
 ASSUMED_PEAK = 1000 * 10_000
-"""How bright PQ gets that doesn't say it: 1,000 cd/m², in units of 0.0001. MediaConvert's tone mapping is best there."""
+"""How bright PQ gets that doesn't say it: 1,000 cd/m², in units of 0.0001. VIBRANT tone mapping is best there."""
 
 
 class Hdr(Enum):
@@ -42,11 +42,10 @@ def _first_told(*values: str | None) -> str | None:
 
 
 def hdr_selector(hdr: Hdr | None) -> VideoSelectorTypeDef:
-    """What the input's selector says of a video in HDR.
+    """What the input's selector adds to a video's own metadata: a peak, where it has none.
 
-    Its color space and peak, where it lacks a peak, which MediaConvert needs in its "HDR 10 metadata":
-    https://docs.aws.amazon.com/mediaconvert/latest/ug/replacing-inaccurate-or-missing-hdr-metadata.html
-    Not its sample range: a value here would overrule what the file says, and Probe doesn't tell that.
+    That goes with a color space: https://docs.aws.amazon.com/mediaconvert/latest/ug/replacing-inaccurate-or-missing-hdr-metadata.html
+    The sample range is left to the file: Probe doesn't name it, and a value here would overrule it.
     """
     if hdr is not Hdr.PQ_WITHOUT_PEAK:
         return {}

@@ -19,7 +19,7 @@ def median_delta_e(one: Image.Image, other: Image.Image) -> float:
 
 def _lab(picture: Image.Image) -> list[tuple[float, float, float]]:
     sampled = picture.convert("RGB").resize(_SAMPLED, Image.Resampling.NEAREST)
-    lightness, a, b = (band.tobytes() for band in ImageCms.applyTransform(sampled, _TO_LAB).split())
+    lightness, a, b = (band.tobytes() for band in _TO_LAB.apply(sampled).split())
     return [
         (light * 100 / 255, float(red), float(yellow)) for light, red, yellow in zip(lightness, a, b, strict=True)
     ]

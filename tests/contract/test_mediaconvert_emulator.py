@@ -119,7 +119,7 @@ def correct_colours(request: Any) -> None:
 
 
 def seen_of(studio: Studio, **changes: Any) -> Image.Image:
-    """The first frame of the MP4 that is made of the upload, with colours corrected and changes to the selector."""
+    """The first frame of the MP4, its colours corrected, with changes to the input's selector."""
     request = studio.request(ClientRequestToken=repr(changes))
     correct_colours(request)
     request["Settings"]["Inputs"][0]["VideoSelector"].update(changes)
