@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -15,6 +16,8 @@ from domain.errors import Code
 from domain.kinds import Size
 from domain.model import Derivatives, Facts, Failure, JobKind, Report, Result, Status
 
+_FACTS = ("derivatives", "dominant_color", "thumbhash")
+_DERIVABLE = ("outputs", "width", "height")
 LONGEST_EXCERPT = 400
 """Characters of each text in a failure that is told without its outputs; a character may take 12 bytes."""
 
@@ -100,7 +103,8 @@ class Callback(_Wire):
 class CallbackForm:
     """The form in which this backend reads callbacks: `partial_as` is the status of a partial success.
 
-    Above `max_bytes` a body leaves out what the backend can derive; None is no limit.
+    Above `max_bytes` a body leaves out what a page may want to know, and then what the backend can derive; None is
+    no limit.
     """
 
     provider: str
@@ -114,9 +118,10 @@ class CallbackForm:
         body = _json(whole)
         if self._fits(body):
             return body
-        shorter = _json(_without_derivable(whole))
-        if self._fits(shorter):
-            return shorter
+        for names in (_FACTS, (*_FACTS, *_DERIVABLE)):  # an older backend doesn't read the first ones at all
+            shorter = _json(_without(whole, names))
+            if self._fits(shorter):
+                return shorter
         failed = report.status in (Status.VALIDATION_FAILED, Status.PROCESSING_FAILED)
         return _json(self._without_outputs(whole)) if failed else body
 
@@ -189,9 +194,9 @@ def _error(failure: Failure | None) -> Error | None:
     return Error(code=failure.code, message=failure.message, details={}) if failure else None
 
 
-def _without_derivable(whole: Callback) -> Callback:
-    derivable = dict.fromkeys(("outputs", "width", "height", "derivatives", "dominant_color", "thumbhash"))
-    return whole.model_copy(update={"outputs": [output.model_copy(update=derivable) for output in whole.outputs]})
+def _without(whole: Callback, names: Sequence[str]) -> Callback:
+    nothing = dict.fromkeys(names)
+    return whole.model_copy(update={"outputs": [output.model_copy(update=nothing) for output in whole.outputs]})
 
 
 def _json(callback: Callback) -> bytes:

@@ -108,8 +108,12 @@ def test_what_is_not_known_of_derivatives_is_absent() -> None:
     assert not {"derivatives", "dominantColor", "thumbhash"} & output.keys()
 
 
-def test_what_is_known_of_derivatives_is_left_out_of_a_body_that_would_be_too_large() -> None:
-    assert told(with_facts(report(100)), TEXT_COLUMN) == told(report(100), TEXT_COLUMN)
+@pytest.mark.parametrize(("photos", "keeps_its_keys"), [(65, True), (100, False)])
+def test_what_is_known_of_derivatives_is_the_first_to_be_left_out(photos: int, keeps_its_keys: bool) -> None:
+    with_them, without = with_facts(report(photos)), report(photos)
+    assert len(FORM.body(with_them)) > 65_535
+    assert TEXT_COLUMN.body(with_them) == TEXT_COLUMN.body(without)
+    assert ("outputs" in told(with_them, TEXT_COLUMN)["outputs"][0]) is keeps_its_keys
 
 
 def test_a_body_that_fits_is_whole_and_a_larger_one_leaves_out_what_the_backend_derives() -> None:
