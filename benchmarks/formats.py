@@ -26,19 +26,19 @@ LOOKS = {"12 MP": SIZE, "4800 wide": (4800, 3200), "24 MP": (6000, 4000), "48 MP
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A format of uploads; `most` is the limit of the worker's CPU ÷ floor."""
+    """A format of uploads; `most` is the limit of the worker's CPU ÷ floor. The JPEG's is in `thumbnails`."""
 
     format: FileFormat
     options: dict[str, Any]
-    most: float
+    most: float | None
 
 
 ROWS = (
-    Row(FileFormat.JPEG, {"quality": 90, "subsampling": "4:2:0"}, 1.8),
+    Row(FileFormat.JPEG, {"quality": 90, "subsampling": "4:2:0"}, None),
     Row(FileFormat.HEIF, {"quality": 50}, 1.2),
     Row(FileFormat.AVIF, {"quality": 60, "speed": 9}, 1.4),
     Row(FileFormat.PNG, {"compress_level": 3}, 1.4),
-    Row(FileFormat.WEBP, {"quality": 80, "method": 2}, 1.2),
+    Row(FileFormat.WEBP, {"quality": 80, "method": 2}, 1.3),
     Row(FileFormat.TIFF, {"compression": "tiff_lzw"}, 1.6),
 )
 
