@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from adapters.pictures.colour import to_srgb
 from adapters.pictures.depth import eight_bit
 from adapters.pictures.encode import encode, flattened, is_photo, without_needless_alpha
+from adapters.pictures.placeholder import placeholder
 from domain.content import FileFormat
 from domain.errors import MediaError, Permanent, Transient
 from domain.kinds import WIDTHS, Size
@@ -57,7 +58,8 @@ class PillowImages:
                 large = flattened(large)
             large.info.clear()  # Pillow would write the source's comment or profile
             scaled = _cascade(large, width, height)
-            return Picture(width, height, tuple(_renditions(scaled, file_format, palette)))
+            renditions = tuple(_renditions(scaled, file_format, palette))
+            return Picture(width, height, renditions, *placeholder(scaled[Size.THUMBNAIL]))
 
     def _decode(self, data: bytes, file_format: FileFormat) -> tuple[Image.Image, int, int, bool]:
         """The large rendition's pixels, the upright source's width and height, and whether it has a palette."""
