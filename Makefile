@@ -109,8 +109,8 @@ deploy:  ## a revision to ENV's service, this one or an earlier: make deploy ENV
 pythons:
 	@echo PYTHON=$(shell $(PYTHON) -c 'import sys; print(sys.executable)') PYTHON313=$(PYTHON313)
 
-bench: setup  ## the figures of docs/figures.md, measured here (minutes)
-	$(BIN)/python -m benchmarks
+bench: setup  ## the figures of docs/figures.md, measured here: make bench [NODE=…/node_modules, with sharp] (minutes)
+	$(BIN)/python -m benchmarks $(if $(NODE),--node "$(NODE)")
 
 checkov:  ## the templates against checkov's rules; what is excused says so by name (needs uv)
 	uvx checkov --framework cloudformation --file infra/*.yaml --compact --quiet

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
+from functools import partial
+from pathlib import Path
 
-from benchmarks import dead_letters, idle, memory, placeholder, thumbnails, waiting
+from benchmarks import dead_letters, formats, idle, memory, placeholder, thumbnails, waiting
 
 
 def main() -> int:
     if sys.platform != "linux":
         sys.exit("make bench reads /proc: it needs Linux")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--node", type=Path, help="a node_modules folder with sharp, which is measured, too")
+    of_formats = partial(formats.measure, parser.parse_args().node)
     missed = False
-    for module in (thumbnails, placeholder, memory, idle, waiting, dead_letters):
-        for figure in module.measure():
+    for measure in (
+        thumbnails.measure, of_formats, placeholder.measure, memory.measure, idle.measure, waiting.measure,
+        dead_letters.measure,
+    ):  # fmt: skip
+        for figure in measure():
             print(figure.row(), flush=True)
             missed |= figure.missed
     return int(missed)

@@ -11,7 +11,7 @@ import numpy
 from PIL import Image
 from skimage.metrics import structural_similarity
 
-from adapters.pictures.encode import QUALITY
+from adapters.pictures.encode import QUALITY, encode
 from adapters.pictures.pillow import PillowImages
 from benchmarks.figure import Figure
 from domain.content import FileFormat
@@ -60,15 +60,17 @@ def naive(data: bytes) -> dict[int, bytes]:
     return {width: encoded(image) for width, image in reference(data).items()}
 
 
-def floor_of(data: bytes, references: dict[int, Image.Image]) -> Callable[[], None]:
-    """libjpeg-turbo's scaled decode and the four encodes: what no design can do without."""
+def floor_of(
+    data: bytes, references: dict[int, Image.Image], becomes: FileFormat = FileFormat.JPEG
+) -> Callable[[], None]:
+    """The decoding, a JPEG's scaled by libjpeg-turbo, and the four encodings: what no design can do without."""
 
     def run() -> None:
         image = Image.open(io.BytesIO(data))
         image.draft(image.mode, (max(WIDTHS.values()), 1))
         image.load()
         for rendition in references.values():
-            encoded(rendition)
+            encode(rendition, becomes)
 
     return run
 
@@ -109,12 +111,12 @@ def measure() -> Iterator[Figure]:
         yield likeness(images, name, photo(*size))
 
 
-def likeness(images: PillowImages, name: str, data: bytes) -> Figure:
+def likeness(images: PillowImages, name: str, data: bytes, file_format: FileFormat = FileFormat.JPEG) -> Figure:
     references, plain = reference(data), naive(data)
     differences = [
         ssim(references[WIDTHS[rendition.size]], rendition.data)
         - ssim(references[WIDTHS[rendition.size]], plain[WIDTHS[rendition.size]])
-        for rendition in images.render(data, FileFormat.JPEG).renditions
+        for rendition in images.render(data, file_format).renditions
     ]
     worst = min(differences)
     return Figure(

@@ -35,7 +35,7 @@ class FileFormat(Enum):
 
     @property
     def becomes(self) -> FileFormat:
-        """The format of a photo's renditions, one that every browser shows."""
+        """The format of its renditions, one that every browser shows; PNG stands for PNG or, of photos, JPEG."""
         return _BECOMES.get(self, FileFormat.JPEG)
 
 

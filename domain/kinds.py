@@ -36,7 +36,7 @@ class Kind(Enum):
     what is made of an upload (sizes, formats, quality): with a new one, it is made anew, and a video paid again.
     """
 
-    PHOTO = (Code.THUMBNAIL_PROCESSING_FAILED, tuple(WIDTHS), None, "photo-1")
+    PHOTO = (Code.THUMBNAIL_PROCESSING_FAILED, tuple(WIDTHS), None, "photo-2")
     VIDEO = (Code.VIDEO_PROCESSING_FAILED, tuple(Size), ".mp4", "video-1")
     DOCUMENT = (Code.DOCUMENT_PROCESSING_FAILED, (Size.ORIGINAL,), None, "document-1")
 

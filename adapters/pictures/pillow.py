@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 import pillow_heif
@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from adapters.pictures.colour import to_srgb
 from adapters.pictures.depth import eight_bit
-from adapters.pictures.encode import encode, flattened
+from adapters.pictures.encode import encode, flattened, is_photo, without_needless_alpha
 from adapters.pictures.placeholder import placeholder
 from domain.content import FileFormat
 from domain.errors import MediaError, Permanent, Transient
@@ -31,9 +31,8 @@ _TRANSPOSITIONS = {
     8: Image.Transpose.ROTATE_90,
 }
 _QUARTER_TURNS = frozenset({5, 6, 7, 8})
-_FIRST_FILTER = {1: Image.Resampling.LANCZOS, 4: Image.Resampling.HAMMING}
-"""By how many source pixels the decoder made one of. At full scale sharpness shows; at half scale, where most
-photos are, a cheap filter keeps all there is; BICUBIC for the rest."""
+_REDUCING_GAP = 1.5
+"""Boxes of whole pixels, which cost next to nothing, leave at least this many times the width that is wanted."""
 _LAST_FILTER = {Size.THUMBNAIL: Image.Resampling.LANCZOS}
 """At so few pixels the sharper filter costs next to nothing and shows."""
 
@@ -54,12 +53,16 @@ class PillowImages:
 
     def render(self, data: bytes, file_format: FileFormat) -> Picture:
         with self._slots:
-            large, width, height = self._decode(data, file_format)
-            renditions, thumbnail = _cascade(large, width, height, file_format)
-            return Picture(width, height, tuple(renditions), *placeholder(thumbnail))
+            large, width, height, palette = self._decode(data, file_format)
+            if file_format.becomes is FileFormat.JPEG:
+                large = flattened(large)
+            large.info.clear()  # Pillow would write the source's comment or profile
+            scaled = _cascade(large, width, height)
+            renditions = tuple(_renditions(scaled, file_format, palette))
+            return Picture(width, height, renditions, *placeholder(scaled[Size.THUMBNAIL]))
 
-    def _decode(self, data: bytes, file_format: FileFormat) -> tuple[Image.Image, int, int]:
-        """The large rendition's pixels, and the upright source's width and height."""
+    def _decode(self, data: bytes, file_format: FileFormat) -> tuple[Image.Image, int, int, bool]:
+        """The large rendition's pixels, the upright source's width and height, and whether it has a palette."""
         with _undecodable(file_format):
             image: Image.Image = Image.open(io.BytesIO(data), formats=[file_format.name])
             width, height = image.size
@@ -72,7 +75,8 @@ class PillowImages:
             orientation = _orientation(image)
             if orientation in _QUARTER_TURNS:
                 width, height = height, width
-            return _large(image, orientation, width, height), width, height
+            palette = image.mode == "P"
+            return _large(image, orientation, width, height), width, height, palette
 
 
 def _draft(image: Image.Image) -> int:
@@ -96,12 +100,26 @@ def _large(image: Image.Image, orientation: int, width: int, height: int) -> Ima
     size = _fit(LARGEST, width, height)
     turned = size[::-1] if orientation in _QUARTER_TURNS else size
     decoded_at = width * height / (image.width * image.height)
-    image = eight_bit(image)
+    image = without_needless_alpha(eight_bit(image))
     if image.size != turned:
-        image = image.resize(turned, _FIRST_FILTER.get(round(decoded_at), Image.Resampling.BICUBIC))
+        image = image.resize(
+            turned, _first_filter(decoded_at, image.width / turned[0]), reducing_gap=_REDUCING_GAP
+        )
     if orientation in _TRANSPOSITIONS:
         image = image.transpose(_TRANSPOSITIONS[orientation])
     return to_srgb(image, profile)
+
+
+def _first_filter(decoded_at: float, shrink: float) -> Image.Resampling:
+    """The filter for the large rendition. The decoder made one pixel of `decoded_at`, and it has to shrink that.
+
+    At half scale, where most JPEGs are, the cheapest filter keeps all there is. Behind boxes of 2×2 pixels, as 12
+    megapixels have them, BICUBIC does. Larger boxes take some sharpness; without any, the filter alone counts.
+    """
+    drafted, box = round(decoded_at), int(shrink / _REDUCING_GAP)
+    if drafted == 4:
+        return Image.Resampling.HAMMING
+    return Image.Resampling.BICUBIC if drafted > 1 or box == 2 else Image.Resampling.LANCZOS
 
 
 def _fit(limit: int, width: int, height: int) -> tuple[int, int]:
@@ -110,23 +128,28 @@ def _fit(limit: int, width: int, height: int) -> tuple[int, int]:
     return target, max(1, round(height * target / width))
 
 
-def _cascade(
-    large: Image.Image, width: int, height: int, file_format: FileFormat
-) -> tuple[list[Rendition], Image.Image]:
-    """The renditions, each made from the next larger one, equal ones encoded once; and the thumbnail itself."""
-    target = file_format.becomes
-    image = flattened(large) if target is FileFormat.JPEG else large
-    image.info.clear()  # Pillow would write the source's comment or profile
-    encoded = b""
-    renditions = []
+def _cascade(large: Image.Image, width: int, height: int) -> Mapping[Size, Image.Image]:
+    """The image in each size, each made from the next larger one; equal ones are one object."""
+    scaled = {}
+    image = large
     for size, limit in WIDTHS.items():
         fitted = _fit(limit, width, height)
         if image.size != fitted:
             image = image.resize(fitted, _LAST_FILTER.get(size, Image.Resampling.BICUBIC))
-            encoded = b""
-        encoded = encoded or encode(image, target)
-        renditions.append(Rendition(size, encoded, target))
-    return renditions, image
+        scaled[size] = image
+    return scaled
+
+
+def _renditions(scaled: Mapping[Size, Image.Image], file_format: FileFormat, palette: bool) -> Iterator[Rendition]:
+    """The renditions as bytes, all in one format; equal ones are encoded once."""
+    target = file_format.becomes
+    if target is FileFormat.PNG and is_photo(scaled[Size.LARGE], scaled[Size.THUMBNAIL]):
+        target = FileFormat.JPEG
+    encoded, encoded_of = b"", None
+    for size, image in scaled.items():
+        if image is not encoded_of:
+            encoded, encoded_of = encode(image, target, palette), image
+        yield Rendition(size, encoded, target)
 
 
 @contextmanager

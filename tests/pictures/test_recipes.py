@@ -21,7 +21,7 @@ VIDEO = Source(keys.parse_raw("28/raw/video/vertical/v.mov", 28), AssetType.VIDE
 def of_photos() -> object:
     becomes = {format.name: format.becomes.name for format in FileFormat if format.kind is Kind.PHOTO}
     saved = {format.name: options for format, options in encode._SAVE.items()}
-    return [WIDTHS, becomes, saved]
+    return [WIDTHS, becomes, saved, encode.PHOTO_SHARE]
 
 
 def of_videos() -> object:
@@ -35,7 +35,7 @@ def of_hdr_videos() -> object:
 
 
 RECIPES = {
-    Kind.PHOTO: (of_photos, "photo-1", "a4c16356dd9d"),
+    Kind.PHOTO: (of_photos, "photo-2", "cb30d86a8c07"),
     Kind.VIDEO: (of_videos, "video-1", "17cbbc1a1218"),
 }
 
