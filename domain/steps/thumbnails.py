@@ -35,8 +35,10 @@ def _render(run: Run, source: Source) -> Derivatives:
     picture = run.ports.images.render(data, file_format)
     del data
     run.attempt.checkpoint()
-    record = Record(source.origin, (), picture.width, picture.height, source.sha256)
+    record = Record(source.origin, (), picture.width, picture.height, source.sha256, picture.facts)
     stored = store(run, picture, source, record)
-    derivatives = Derivatives(source.raw.key, source.etag, source.type, stored, picture.width, picture.height)
+    derivatives = Derivatives(
+        source.raw.key, source.etag, source.type, stored, picture.width, picture.height, picture.facts
+    )
     run.attempt.progress.record(derivatives)
     return derivatives
