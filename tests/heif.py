@@ -1,6 +1,6 @@
-"""Puts an `irot` box into a HEIF file, as phones do; pillow-heif doesn't write one.
+"""Puts boxes into a HEIF file, as phones do, that pillow-heif doesn't write: `irot`, and a gain map's.
 
-Boxes: ISO/IEC 14496-12 (meta, iloc) and ISO/IEC 23008-12 (iprp, ipco, ipma, irot).
+Boxes: ISO/IEC 14496-12 (meta, iloc, iref) and ISO/IEC 23008-12 (iprp, ipco, ipma, irot, auxC).
 """
 
 from __future__ import annotations
@@ -30,6 +30,30 @@ def with_irot(heif: bytes, turns: int) -> bytes:
     ):
         struct.pack_into(">I", data, box, _size(data, box) + growth)
     return _shifted(bytes(data), grown)
+
+
+def with_gain_map(heif: bytes) -> bytes:
+    """The file of two images, of which the second becomes the first one's gain map, as Apple writes it."""
+    kind = b"\0\0\0\0urn:com:apple:photo:2020:aux:hdrgainmap\0"
+    aux = struct.pack(">I4s", 8 + len(kind), b"auxC") + kind
+    reference = struct.pack(">I4sIIIHHH", 26, b"iref", 0, 14, *struct.unpack(">I", b"auxl"), 2, 1, 1)
+    meta, iprp, ipco, ipma, iloc = (_find(heif, name) for name in (b"meta", b"iprp", b"ipco", b"ipma", b"iloc"))
+    assert heif[ipma + 8 : ipma + 18] == b"\0\0\0\0\0\0\0\2\0\1", "version 0, two items, the first numbered 1"
+    second = ipma + 18 + 1 + heif[ipma + 18]
+
+    data = bytearray(heif)
+    grown = len(aux) + 1 + len(reference)
+    for entry in (iloc + 16, iloc + 34):  # id, source, base offset, and one extent
+        struct.pack_into(">I", data, entry + 4, struct.unpack_from(">I", heif, entry + 4)[0] + grown)
+    for box, growth in ((meta, grown), (iprp, len(aux) + 1), (ipco, len(aux)), (ipma, 1)):
+        struct.pack_into(">I", data, box, _size(heif, box) + growth)
+    data[second + 2] += 1
+    data[meta + _size(heif, meta) : meta + _size(heif, meta)] = reference
+    end = ipma + _size(heif, ipma)
+    data[end:end] = bytes([_count(heif, ipco) + 1])
+    end = ipco + _size(heif, ipco)
+    data[end:end] = aux
+    return bytes(data)
 
 
 def _size(data: bytes | bytearray, box: int) -> int:

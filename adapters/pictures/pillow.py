@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import pillow_heif
 from PIL import Image, UnidentifiedImageError
 
-from adapters.pictures.colour import to_srgb
+from adapters.pictures.colour import source_profile, to_srgb
 from adapters.pictures.depth import eight_bit
 from adapters.pictures.encode import encode, flattened, is_photo, without_needless_alpha
 from adapters.pictures.placeholder import placeholder
@@ -76,7 +76,8 @@ class PillowImages:
             if orientation in _QUARTER_TURNS:
                 width, height = height, width
             palette = image.mode == "P"
-            return _large(image, orientation, width, height), width, height, palette
+            profile = source_profile(image, data)
+            return _large(image, profile, orientation, width, height), width, height, palette
 
 
 def _draft(image: Image.Image) -> int:
@@ -94,9 +95,8 @@ def _orientation(image: Image.Image) -> int:
     return 1
 
 
-def _large(image: Image.Image, orientation: int, width: int, height: int) -> Image.Image:
+def _large(image: Image.Image, profile: bytes | None, orientation: int, width: int, height: int) -> Image.Image:
     """The image in 8 bits a channel, at most LARGEST wide, upright, in sRGB."""
-    profile = image.info.get("icc_profile")
     size = _fit(LARGEST, width, height)
     turned = size[::-1] if orientation in _QUARTER_TURNS else size
     decoded_at = width * height / (image.width * image.height)
