@@ -13,6 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from adapters.pictures.colour import to_srgb
 from adapters.pictures.depth import eight_bit
 from adapters.pictures.encode import encode, flattened
+from adapters.pictures.refuse import refuse
 from domain.content import FileFormat
 from domain.errors import MediaError, Permanent, Transient
 from domain.kinds import WIDTHS, Size
@@ -59,6 +60,7 @@ class PillowImages:
     def _decode(self, data: bytes, file_format: FileFormat) -> tuple[Image.Image, int, int]:
         """The large rendition's pixels, and the upright source's width and height."""
         with _undecodable(file_format):
+            refuse(data, file_format)
             image: Image.Image = Image.open(io.BytesIO(data), formats=[file_format.name])
             width, height = image.size
             if width * height > self._max_pixels:
