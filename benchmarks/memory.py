@@ -26,6 +26,7 @@ from domain.journal import Acknowledged, Journal
 from domain.keys import RawKey
 from domain.kinds import Kind
 from domain.model import Derivatives, Job, Report, Source, Transcoding, TranscodingResult
+from domain.photo_buffer import PhotoBuffer
 from domain.ports import Attempt, Ports
 from domain.rendition_cache import RenditionCache
 from domain.run import Run
@@ -112,6 +113,7 @@ class BundleAt:
             assets=ThreadPoolExecutor(4),
             transfers=ThreadPoolExecutor(16),
             limits=dict.fromkeys(Kind, 0),
+            photo_buffer=PhotoBuffer(0),
             bundles=Bundles(),
             now=lambda: datetime.now(UTC),
         )

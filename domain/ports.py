@@ -17,6 +17,7 @@ from domain.journal import Acknowledged, Journal
 from domain.keys import RawKey
 from domain.kinds import Kind
 from domain.model import Derivatives, Picture, Report, Source, Transcoding, TranscodingResult
+from domain.photo_buffer import PhotoBuffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +228,7 @@ class Ports:
     """The pipeline's connections to the outside, made once for the process.
 
     Work in `assets` may wait for work in `transfers`; work in `transfers` waits for nothing but the network.
-    `limits` are the most bytes of an upload of each kind.
+    `limits` are the most bytes of an upload of each kind, `photo_buffer` those of all pictures in hand.
     """
 
     objects: Objects
@@ -238,5 +239,6 @@ class Ports:
     assets: Executor
     transfers: Executor
     limits: Mapping[Kind, int]
+    photo_buffer: PhotoBuffer
     bundles: Bundles
     now: Callable[[], datetime]

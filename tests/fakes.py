@@ -24,6 +24,7 @@ from domain.keys import RawKey
 from domain.kinds import WIDTHS, Kind, Size
 from domain.model import Job, Origin, Picture, Rendition, Report, Source, Transcoding, TranscodingResult
 from domain.outlast import outlasting
+from domain.photo_buffer import PhotoBuffer
 from domain.ports import Attempt, Entry, Head, Holds, Ports
 from domain.queue import Message
 from worker.metrics import Metrics
@@ -587,6 +588,7 @@ def make_ports(**changes: Any) -> Ports:
         assets=SameThread(),
         transfers=SameThread(),
         limits=dict.fromkeys(Kind, 1000),
+        photo_buffer=PhotoBuffer(1000),
         bundles=Bundles(),
         now=lambda: NOW,
     )

@@ -24,6 +24,7 @@ from adapters.s3 import S3Objects
 from adapters.sqs import LONGEST_POLL, SqsQueue
 from domain.errors import Dependency, MediaError
 from domain.model import Report, Status
+from domain.photo_buffer import PhotoBuffer
 from domain.ports import Ports, Transcoder
 from worker.assembly import MOST_WAITING, Outside, Worker, assemble
 from worker.lease import longest_poll
@@ -91,6 +92,7 @@ def _outside(settings: Settings) -> Outside:
         assets=ThreadPoolExecutor(asset_threads, "asset"),
         transfers=ThreadPoolExecutor(TRANSFERS, "transfer"),
         limits=settings.limits,
+        photo_buffer=PhotoBuffer(settings.photo_buffer),
         bundles=settings.bundles,
         now=_now,
     )

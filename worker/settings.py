@@ -63,6 +63,14 @@ def _under_a_key_of_their_own(contents: Contents, info: ValidationInfo) -> Conte
     return contents
 
 
+def _enough_for_a_photo(buffer: int, info: ValidationInfo) -> int:
+    if buffer < info.data.get("max_photo_bytes", 0):  # not there if it is bad itself
+        raise ValueError(
+            "must be at least MAX_PHOTO_BYTES: raise it, or lower that; a photo is in memory as a whole"
+        )
+    return buffer
+
+
 class _Environment(BaseSettings):
     """Each field's environment variable is its name in capitals."""
 
@@ -123,6 +131,7 @@ class Settings(Logging, Signing, Place):  # pydantic has the last one's fields f
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     metrics: Annotated[Literal["none", "emf"], BeforeValidator(str.lower)] = "none"
     max_photo_bytes: Annotated[int, Field(ge=1)] = 200 * MIB
+    photo_buffer: Annotated[int, AfterValidator(_enough_for_a_photo)] = 256 * MIB
     max_document_bytes: Annotated[int, Field(ge=1, le=5 * 1024 * MIB)] = 512 * MIB
     max_video_bytes: Annotated[int, Field(ge=1)] = 20 * 1024 * MIB
     max_photo_pixels: Annotated[int, Field(ge=1)] = 100_000_000

@@ -9,6 +9,7 @@ from domain.content import FileFormat
 from domain.digest import check_sha256
 from domain.each import each
 from domain.errors import Code, Conflict, MediaError, Permanent, Transient, Unavailable, coded_as
+from domain.fetch import fetched
 from domain.kinds import Kind, Size
 from domain.model import Derivatives, Failure, Source, Transcoding, TranscodingResult
 from domain.record import Record
@@ -171,6 +172,8 @@ def _poster(run: Run, source: Source, record: Record) -> Mapping[Size, str]:
     for key in heads:
         run.ports.objects.mark_work(key)
     latest, head = list(heads.items())[-1]  # a clip's very first frame is often black
-    picture = run.ports.images.render(b"".join(run.ports.objects.read(latest, head.etag)), FileFormat.JPEG)
+    with fetched(run, latest, head.etag, head.size) as frame:
+        picture = run.ports.images.render(frame, FileFormat.JPEG)
+    del frame
     run.attempt.checkpoint()
     return store(run, picture, source, record)

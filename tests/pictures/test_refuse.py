@@ -15,12 +15,12 @@ from adapters.pictures.pillow import PillowImages
 from adapters.pictures.refuse import refuse
 from domain.content import FileFormat, sniff
 from domain.errors import Permanent
-from tests import hostile
+from tests import costly
 from tests.images import encoded, quadrants
 
 CORPUS = os.environ.get("MEDIA_CORPUS")
 MIB = 1024 * 1024
-APP = hostile.segment(0xE5, b"")
+APP = costly.segment(0xE5, b"")
 
 
 def outcome(data: bytes) -> str:
@@ -37,18 +37,18 @@ def outcome(data: bytes) -> str:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (hostile.jpeg_of_scans(2300), "its 2,300 scans are more than 100"),
-        (hostile.jpeg_of_scans(2300, comment=hostile.EOI), "its 2,300 scans are more than 100"),
-        (hostile.jpeg_of_segments(4000), "its 4,009 segments before the pixels are more than 1,000"),
+        (costly.jpeg_of_scans(2300), "its 2,300 scans are more than 100"),
+        (costly.jpeg_of_scans(2300, comment=costly.EOI), "its 2,300 scans are more than 100"),
+        (costly.jpeg_of_segments(4000), "its 4,009 segments before the pixels are more than 1,000"),
         (
-            hostile.jpeg_of_segments(4000).replace(hostile.SOI, hostile.SOI + APP + hostile.EOI, 1),
+            costly.jpeg_of_segments(4000).replace(costly.SOI, costly.SOI + APP + costly.EOI, 1),
             "its 4,010 segments before the pixels",
         ),
-        (hostile.jpeg_of_segments(270, 65_000), "bytes before the pixels are more than 16,777,216"),
-        (hostile.jpeg_of_segments(1, junk=17 * MIB), "bytes before the pixels are more than"),
-        (hostile.png_of_chunks(300_000), "its 300,003 chunks are more than 200,000"),
-        (hostile.tiff_of_strips(600_000), "its 600,000 strips are more than 500,000"),
-        (hostile.tiff_of_tile(1200), "its tiles of 1200×1200 are too large for 16×16 pixels"),
+        (costly.jpeg_of_segments(270, 65_000), "bytes before the pixels are more than 16,777,216"),
+        (costly.jpeg_of_segments(1, junk=17 * MIB), "bytes before the pixels are more than"),
+        (costly.png_of_chunks(300_000), "its 300,003 chunks are more than 200,000"),
+        (costly.tiff_of_strips(600_000), "its 600,000 strips are more than 500,000"),
+        (costly.tiff_of_tile(1200), "its tiles of 1200×1200 are too large for 16×16 pixels"),
     ],
     ids=["scans", "behind comments", "segments", "behind an end", "bytes", "junk", "chunks", "strips", "tile"],
 )
@@ -58,7 +58,7 @@ def test_what_costs_more_than_its_pixels_is_refused_with_its_own_numbers(data: b
 
 def test_a_jpegs_components_in_scans_of_their_own_count_as_scans() -> None:
     """libjpeg then goes over the whole picture for each scan, though it isn't progressive."""
-    grey = hostile.jpeg_of_scans(300)
+    grey = costly.jpeg_of_scans(300)
     sequential = grey.replace(b"\xff\xc2", b"\xff\xc0")
     assert "300 scans" in outcome(grey)
     assert "scans" not in outcome(sequential)
@@ -71,16 +71,16 @@ def test_a_jpegs_components_in_scans_of_their_own_count_as_scans() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        hostile.jpeg_of_scans(bounds.MOST_SCANS),
-        hostile.jpeg_of_segments(bounds.MOST_SEGMENTS - 10),
-        hostile.jpeg_of_segments(250, 65_000),
-        encoded(quadrants(), "JPEG", progressive=True) + b"\0\2" + 200 * hostile.segment(0xDA, b""),
-        hostile.png_of_chunks(1000),
-        hostile.tiff_of_strips(16),
-        hostile.tiff_of_tile(1024),
-        hostile.tiff_of_tile(512, width=500, height=500),
-        hostile.webp_of_frames(2000),
-        hostile.gif_of_frames(2000),
+        costly.jpeg_of_scans(bounds.MOST_SCANS),
+        costly.jpeg_of_segments(bounds.MOST_SEGMENTS - 10),
+        costly.jpeg_of_segments(250, 65_000),
+        encoded(quadrants(), "JPEG", progressive=True) + b"\0\2" + 200 * costly.segment(0xDA, b""),
+        costly.png_of_chunks(1000),
+        costly.tiff_of_strips(16),
+        costly.tiff_of_tile(1024),
+        costly.tiff_of_tile(512, width=500, height=500),
+        costly.webp_of_frames(2000),
+        costly.gif_of_frames(2000),
     ],
     ids=[
         "scans",
@@ -103,13 +103,11 @@ def test_each_order_of_bytes_and_size_of_words_of_a_tiff_is_read() -> None:
     for big in (False, True):
         for order in ("<", ">"):
             with pytest.raises(Permanent, match="26000×26000 are too large for 16×16"):
-                refuse(
-                    hostile.tiff_header(order, big, {256: 16, 257: 16, 322: 26000, 323: 26000}), FileFormat.TIFF
-                )
+                refuse(costly.tiff_header(order, big, {256: 16, 257: 16, 322: 26000, 323: 26000}), FileFormat.TIFF)
 
 
 def test_segments_are_counted_without_a_copy() -> None:
-    data = hostile.jpeg_of_segments(1_000_000)
+    data = costly.jpeg_of_segments(1_000_000)
     tracemalloc.start()
     with pytest.raises(Permanent):
         PillowImages(1, 1000).render(data, FileFormat.JPEG)

@@ -1,4 +1,4 @@
-"""Hostile pictures: small files that cost a decoder much memory or time, made from the formats' specifications."""
+"""Files that cost a decoder much memory or time, made from their formats' specifications."""
 
 from __future__ import annotations
 
