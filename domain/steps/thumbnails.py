@@ -32,7 +32,7 @@ def _render(run: Run, source: Source) -> Derivatives:
         raise Permanent("the object's SHA-256 isn't the manifest's", Code.VALIDATION_ERROR)
     file_format = content.require(Kind.PHOTO, data[:HEAD_BYTES], source.raw.file, "")
     assert file_format is not None  # noqa: S101 - a photo's file_format is always known; this tells the type checker
-    picture = run.ports.images.render(data, file_format)
+    picture = run.ports.images.render(data, file_format, run.job.sent_as, source.raw.key)
     del data
     run.attempt.checkpoint()
     record = Record(source.origin, (), picture.width, picture.height, source.sha256)

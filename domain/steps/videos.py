@@ -171,6 +171,7 @@ def _poster(run: Run, source: Source, record: Record) -> Mapping[Size, str]:
     for key in heads:
         run.ports.objects.mark_work(key)
     latest, head = list(heads.items())[-1]  # a clip's very first frame is often black
-    picture = run.ports.images.render(b"".join(run.ports.objects.read(latest, head.etag)), FileFormat.JPEG)
+    frame = b"".join(run.ports.objects.read(latest, head.etag))
+    picture = run.ports.images.render(frame, FileFormat.JPEG, run.job.sent_as, source.raw.key)
     run.attempt.checkpoint()
     return store(run, picture, source, record)
