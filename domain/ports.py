@@ -111,11 +111,15 @@ class Objects(Protocol):
 class Images(Protocol):
     """The image library: it decodes, resizes and encodes."""
 
-    def render(self, data: bytes, file_format: FileFormat) -> Picture:
+    def render(self, data: bytes, file_format: FileFormat, job: str, key: str) -> Picture:
         """The four renditions of an image, large first.
 
+        `job` is the id of the message: one job never keeps the others' images waiting. `key` names the image in
+        the log.
+
         Raises:
-            Permanent: it can't be decoded or has too many pixels.
+            Permanent: it can't be decoded, has too many pixels, or takes more memory or time than an image may.
+            Transient: nothing could be rendered just now.
         """
 
 

@@ -32,6 +32,9 @@ ALIKE = 0.85
 
 MIB = 1024 * 1024
 
+SMALLEST_IMAGE_MEMORY = 256 * MIB
+"""The least IMAGE_MEMORY: Python, the image libraries and a photo of 12 MP fit in."""
+
 
 def usable_cpus() -> int:
     """The CPUs that this process may use. On Linux: its affinity, and no more than its control group's quota."""
@@ -122,7 +125,9 @@ class Settings(Logging, Signing, Place):  # pydantic has the last one's fields f
     zip_key_template: Annotated[str, AfterValidator(check_bundle_template)] = DEFAULT_TEMPLATE
     bundle_contents: Annotated[Contents, AfterValidator(_under_a_key_of_their_own)] = Contents.PROCESSED
     worker_concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
-    image_threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=usable_cpus)
+    image_processes: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=usable_cpus)
+    image_memory: Annotated[int, Field(ge=SMALLEST_IMAGE_MEMORY)] = 1536 * MIB
+    image_timeout: Annotated[int, Field(ge=1, le=3600)] = 45
     visibility_timeout: Annotated[int, Field(ge=3, le=LONGEST_LEASE)] = 60
     shutdown_grace: Annotated[int, Field(ge=0)] = 100
     job_timeout: Annotated[int, Field(ge=1, le=LONGEST_LEASE - 3600)] = (

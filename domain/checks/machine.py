@@ -19,13 +19,13 @@ class Sizing:
     """The settings that cost CPU and memory."""
 
     concurrency: int
-    image_threads: int
+    image_processes: int
     photo_pixels: int
 
     @property
     def memory(self) -> int:
         """The most bytes that a worker needs, with photos of LARGE_PHOTO bytes."""
-        photos = (2 * self.image_threads + 2) * LARGE_PHOTO
+        photos = (2 * self.image_processes + 2) * LARGE_PHOTO
         return PROCESS + JOB * self.concurrency + PIXEL * self.photo_pixels + photos
 
 
@@ -47,11 +47,15 @@ def judge_clock(ahead: float) -> Finding:
 
 
 def judge_cpus(sizing: Sizing, cpus: int) -> Finding:
-    name, seen = "CPUs", f"IMAGE_THREADS is {sizing.image_threads}, for {cpus} CPUs"
-    if sizing.image_threads <= cpus:
+    name, seen = "CPUs", f"IMAGE_PROCESSES is {sizing.image_processes}, for {cpus} CPUs"
+    if sizing.image_processes <= cpus:
         return Finding(name, True, seen)
     return Finding(
-        name, False, seen, "more threads than CPUs cost memory, and make nothing faster", "leave IMAGE_THREADS out"
+        name,
+        False,
+        seen,
+        "more processes than CPUs cost memory, and make nothing faster",
+        "leave IMAGE_PROCESSES out",
     )
 
 

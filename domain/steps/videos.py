@@ -173,7 +173,7 @@ def _poster(run: Run, source: Source, record: Record) -> Mapping[Size, str]:
         run.ports.objects.mark_work(key)
     latest, head = list(heads.items())[-1]  # a clip's very first frame is often black
     with fetched(run, latest, head.etag, head.size) as frame:
-        picture = run.ports.images.render(frame, FileFormat.JPEG)
+        picture = run.ports.images.render(frame, FileFormat.JPEG, run.job.sent_as, source.raw.key)
     del frame
     run.attempt.checkpoint()
     return store(run, picture, source, record)

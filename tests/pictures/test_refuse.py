@@ -28,7 +28,7 @@ def outcome(data: bytes) -> str:
     file_format = sniff(data)
     assert file_format is not None
     try:
-        assert PillowImages(1, 100_000_000).render(data, file_format).renditions
+        assert PillowImages(100_000_000).render(data, file_format).renditions
     except Permanent as error:
         return str(error)
     return ""
@@ -110,7 +110,7 @@ def test_segments_are_counted_without_a_copy() -> None:
     data = costly.jpeg_of_segments(1_000_000)
     tracemalloc.start()
     with pytest.raises(Permanent):
-        PillowImages(1, 1000).render(data, FileFormat.JPEG)
+        PillowImages(1000).render(data, FileFormat.JPEG)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < MIB

@@ -121,7 +121,7 @@ def test_the_memory_limit_is_enough_for_the_default_settings(services: dict[str,
     page = (ROOT / "docs" / "operating.md").read_text()
     (found,) = re.findall(
         r"(\d+) MB \+ (\d+) MB × `WORKER_CONCURRENCY` \+ (\d+) bytes × `MAX_PHOTO_PIXELS` \+ "
-        r"\((\d+) × `IMAGE_THREADS` \+ (\d+)\) × ",
+        r"\((\d+) × `IMAGE_PROCESSES` \+ (\d+)\) × ",
         page,
     )
     process, job, pixel, photos, more = map(int, found)

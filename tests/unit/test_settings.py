@@ -48,7 +48,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert settings.job_timeout == 3600
     assert settings.http_port == 8080
     assert (settings.log_level, settings.log_format) == ("INFO", "json")
-    assert settings.image_threads >= 1
+    assert settings.image_processes >= 1
     assert settings.mediaconvert_role_arn is None
     assert settings.max_photo_bytes == 200 * 1024 * 1024
     assert settings.max_document_bytes == 512 * 1024 * 1024

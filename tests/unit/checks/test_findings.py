@@ -16,7 +16,7 @@ from domain.errors import Transient
 
 QUEUE = QueueFacts("jobs", 4 * DAY, True, 5, "arn:aws:sqs:us-east-1:111122223333:jobs-dlq")
 DEAD = QueueFacts("jobs-dlq", 14 * DAY, True)
-SIZING = Sizing(concurrency=8, image_threads=2, photo_pixels=100_000_000)
+SIZING = Sizing(concurrency=8, image_processes=2, photo_pixels=100_000_000)
 WORK = ("stage", "work")
 ARN = "arn:aws:iam::111122223333:role/transcodes"
 
