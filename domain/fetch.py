@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 from domain.run import Run
 
 
-@contextmanager
-def fetched(run: Run, key: str, etag: str, size: int) -> Iterator[bytes]:
-    """The object's `size` bytes. The buffer counts them until the block ends, so keep no reference to them."""
-    with run.ports.photo_buffer.holding(size, run.attempt.checkpoint):
-        whole = io.BytesIO()  # joined chunks would be in memory twice
-        for chunk in run.ports.objects.read(key, etag):
-            run.attempt.checkpoint()
-            whole.write(chunk)
-        yield whole.getvalue()
+def room_for(run: Run, size: int) -> AbstractContextManager[None]:
+    """Wait until there is room for a picture of `size` bytes, and keep it until its renditions are stored.
+
+    Its renditions are taken to have no more bytes than itself.
+    """
+    return run.ports.photo_buffer.holding(size, run.job.sent_as, run.attempt.checkpoint)
+
+
+def fetch(run: Run, key: str, etag: str) -> bytes:
+    """The object's bytes; joined chunks would be in memory twice."""
+    whole = io.BytesIO()
+    for chunk in run.ports.objects.read(key, etag):
+        run.attempt.checkpoint()
+        whole.write(chunk)
+    return whole.getvalue()

@@ -9,7 +9,7 @@ from domain import content
 from domain.content import HEAD_BYTES
 from domain.each import each
 from domain.errors import Code, Permanent
-from domain.fetch import fetched
+from domain.fetch import fetch, room_for
 from domain.kinds import Kind
 from domain.model import Derivatives, Failure, Picture, Source
 from domain.record import Record
@@ -28,19 +28,20 @@ def thumbnails(run: Run, sources: Iterable[Source]) -> dict[Source, Derivatives 
 
 
 def _process(run: Run, source: Source) -> Derivatives:
-    picture = _render(run, source)
-    run.attempt.checkpoint()
-    record = Record(source.origin, (), picture.width, picture.height, source.sha256)
-    stored = store(run, picture, source, record)
+    with room_for(run, source.size):
+        picture = _render(run, source)
+        run.attempt.checkpoint()
+        record = Record(source.origin, (), picture.width, picture.height, source.sha256)
+        stored = store(run, picture, source, record)
     derivatives = Derivatives(source.raw.key, source.etag, source.type, stored, picture.width, picture.height)
     run.attempt.progress.record(derivatives)
     return derivatives
 
 
 def _render(run: Run, source: Source) -> Picture:
-    with fetched(run, source.raw.key, source.etag, source.size) as data:
-        if source.sha256 is not None and hashlib.sha256(data).digest() != source.sha256:
-            raise Permanent("the object's SHA-256 isn't the manifest's", Code.VALIDATION_ERROR)
-        file_format = content.require(Kind.PHOTO, data[:HEAD_BYTES], source.raw.file, "")
-        assert file_format is not None  # noqa: S101 - a photo's is always known; this tells the type checker
-        return run.ports.images.render(data, file_format, run.job.sent_as, source.raw.key)
+    data = fetch(run, source.raw.key, source.etag)
+    if source.sha256 is not None and hashlib.sha256(data).digest() != source.sha256:
+        raise Permanent("the object's SHA-256 isn't the manifest's", Code.VALIDATION_ERROR)
+    file_format = content.require(Kind.PHOTO, data[:HEAD_BYTES], source.raw.file, "")
+    assert file_format is not None  # noqa: S101 - a photo's is always known; this tells the type checker
+    return run.ports.images.render(data, file_format, run.job.sent_as, source.raw.key)
