@@ -33,8 +33,8 @@ def main(serves: str, arguments: list[Any], memory: int, seconds: float, parent:
     try:
         module, _, name = serves.partition(":")
         render: Render = getattr(importlib.import_module(module), name)(*arguments).render
-    except Exception:
-        send(answers, {"broken": traceback.format_exc()})
+    except Exception as error:
+        send(answers, {"broken": f"{type(error).__name__}: {error}"})
         return
     send(answers, {"ready": True})
     with suppress(BrokenPipeError):

@@ -60,6 +60,8 @@ class Children:
         """
         loan = _Loan(asked, stays)
         with self._changed:
+            if self._closed:
+                raise Ended("not started", "the worker ends")
             self._waiting.append(loan)
             self._grant()
             self._changed.notify()
@@ -121,7 +123,7 @@ class Children:
                 child.end()
             for loan in self._busy:
                 if loan.child:
-                    loan.child.kill("killed")
+                    loan.child.kill("not started")
             self._refuse("the worker ends")
 
     def _look(self, now: float) -> None:

@@ -42,7 +42,7 @@ class Decoders:
             elif reason == "killed" and not alone:
                 alone = True
             else:
-                raise Permanent(why)
+                raise Permanent(f"{why}, twice" if alone and reason == "killed" else why)
 
     def close(self) -> None:
         """End the children."""

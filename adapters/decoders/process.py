@@ -157,10 +157,13 @@ class Child:
     def _ended(self) -> Ended:
         self.spent = True
         status = self._process.wait()
-        if self._why == "timeout":
-            return Ended("timeout", f"it took more than {self._limits.seconds:g} s (IMAGE_TIMEOUT)")
-        if self._why:
-            return Ended(self._why, "another job's pictures went first")
+        match self._why:
+            case "timeout":
+                return Ended("timeout", f"it took more than {self._limits.seconds:g} s (IMAGE_TIMEOUT)")
+            case "put off":
+                return Ended("put off", "another job's pictures went first")
+            case "not started":
+                return Ended("not started", "the worker ends")
         if status == -signal.SIGKILL:
             return Ended("killed", "its decoder was killed from outside (SIGKILL)")
         return Ended("crashed", f"its decoder crashed ({_status(status)})")

@@ -38,7 +38,7 @@ _LAST_FILTER = {Size.THUMBNAIL: Image.Resampling.LANCZOS}
 
 
 class PillowImages:
-    """Renders images of at most `max_pixels`, in a child process of `adapters.decoders`: no decoder has threads."""
+    """Renders images of at most `max_pixels`, in a child of `adapters.decoders`: no decoder has threads."""
 
     def __init__(self, max_pixels: int) -> None:
         pillow_heif.register_heif_opener()

@@ -1,0 +1,135 @@
+"""Pictures that do harm, and whom they harm: nobody but themselves."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.thumbnails import photo
+from devstack.processes import memory
+from tests.e2e.world import Worker, World, jpeg
+from tests.hostile import hostile
+from tests.linux import LINUX_ONLY
+
+pytestmark = [pytest.mark.faults, LINUX_ONLY]
+GOOD = 20
+DEEDS = {
+    "hang": "it took more than 20 s (IMAGE_TIMEOUT)",
+    "nap 600": "it took more than 20 s (IMAGE_TIMEOUT)",
+    "abort": "its decoder crashed (SIGABRT)",
+    "exit 3": "its decoder crashed (exit status 3)",
+    "swell": "it needed more than 512 MiB of memory (IMAGE_MEMORY)",
+    "die": "its decoder was killed from outside (SIGKILL), twice",
+}
+SETTINGS = {"IMAGE_TIMEOUT": "20", "IMAGE_MEMORY": str(512 * 1024 * 1024), "VISIBILITY_TIMEOUT": "30"}
+MOST_OF_A_WORKER = 150_000_000
+"""Bytes of RSS: none of the pictures is decoded there."""
+
+
+def children_of(worker: Worker) -> set[int]:
+    tasks = Path(f"/proc/{worker.process.pid}/task").glob("*/children")
+    return {int(pid) for task in tasks for pid in task.read_text().split()}
+
+
+def alive(pids: set[int]) -> set[int]:
+    """Those that are still there; a zombie has ended."""
+    states = {pid: Path(f"/proc/{pid}/stat") for pid in pids}
+    return {
+        pid
+        for pid, stat in states.items()
+        if stat.exists() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    }
+
+
+@pytest.fixture(scope="module")
+def twelve_megapixels() -> bytes:
+    return photo(4000, 3000)
+
+
+def enqueue(world: World, listing: int, photos: dict[str, bytes]) -> None:
+    keys = [world.upload(f"{listing}/raw/photo/horizontal/{name}", data) for name, data in photos.items()]
+    world.enqueue({"jobId": listing, "listingId": listing, "assets": keys})
+
+
+def seconds(worker: Worker, listing: int) -> float:
+    """Of the job, from the attempt's beginning to its end."""
+    (done,) = (line for line in worker.events("job done") if line["listing_id"] == listing)
+    return float(done["seconds"])
+
+
+def photos(data: bytes, count: int = GOOD) -> dict[str, bytes]:
+    return {f"{number:02}.jpg": data + b"%d" % number for number in range(count)}
+
+
+@pytest.mark.timeout(600)
+def test_good_pictures_of_the_same_job_and_the_jobs_beside_it_take_no_harm(
+    world: World, twelve_megapixels: bytes
+) -> None:
+    bad = {f"bad-{number}.jpg": hostile(jpeg(), deed) for number, deed in enumerate(DEEDS)}
+    with world.worker("tests.faults.hostile", **SETTINGS) as worker:
+        enqueue(world, 1, photos(twelve_megapixels))
+        world.receiver.wait_for(1, timeout=120)
+        worker.wait_for_event("job done", timeout=30)
+        enqueue(world, 2, {**bad, **photos(jpeg())})
+        worker.wait_for_event("attempt begun", 2)
+        enqueue(world, 3, photos(twelve_megapixels))
+        callbacks = world.receiver.wait_for(3, timeout=300)
+        worker.wait_for_event("job done", 3)
+        usual, beside = seconds(worker, 1), seconds(worker, 3)
+        assert memory("VmHWM", worker.process.pid) < MOST_OF_A_WORKER
+        metrics = worker.get("/metrics")[1]
+        world.wait_until_settled()
+    by_job = {callback.payload["jobId"]: callback.payload for callback in callbacks}
+    assert [by_job[job]["status"] for job in (1, 2, 3)] == ["SUCCEEDED", "PARTIAL_SUCCESS", "SUCCEEDED"]
+    failed = [each for each in by_job[2]["outputs"] if "errorCode" in each]
+    assert [(each["errorCode"], each["errorMessage"]) for each in failed] == [
+        ("THUMBNAIL_PROCESSING_FAILED", why) for why in DEEDS.values()
+    ]
+    assert len(by_job[2]["outputs"]) == GOOD + len(DEEDS)
+    for reason, count in {"timeout": 2, "crashed": 2, "memory": 1, "killed": 2}.items():
+        assert f'media_worker_decoders_replaced_total{{reason="{reason}"}} {count}.0' in metrics
+    assert {line["receive_count"] for line in worker.events("attempt begun")} == {1}
+    assert beside <= 1.5 * usual, (beside, usual)
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_has_replaced_a_child_drains_and_leaves_none_behind(
+    world: World, end: signal.Signals
+) -> None:
+    with world.worker("tests.faults.hostile") as worker:
+        enqueue(world, 1, {"good.jpg": jpeg()})
+        world.receiver.wait_for(1)
+        enqueue(world, 2, {"good.jpg": jpeg(), "bad.jpg": hostile(jpeg(), "abort")})
+        world.receiver.wait_for(2)
+        pids = children_of(worker)
+        enqueue(world, 3, {"slow.jpg": hostile(jpeg(), "nap 3")})
+        worker.wait_for_event("attempt begun", 3)
+        os.killpg(worker.process.pid, end)
+        assert worker.wait(60) == 0
+        assert worker.events("drained")
+    assert pids
+    assert not alive(pids)
+    assert [callback.payload["jobId"] for callback in world.receiver.callbacks] == [1, 2, 3]
+
+
+def test_a_worker_that_is_killed_leaves_no_child_behind(world: World) -> None:
+    with world.worker("tests.faults.hostile") as worker:
+        enqueue(world, 1, {"good.jpg": jpeg(), "hung.jpg": hostile(jpeg(), "hang")})
+        worker.wait_ready(lambda: len(children_of(worker)) >= 1 and busy(children_of(worker)), 30)
+        pids = children_of(worker)
+        worker.send(signal.SIGKILL)
+        worker.wait(10)
+    until = time.monotonic() + 10
+    while alive(pids) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not alive(pids)
+
+
+def busy(pids: set[int]) -> bool:
+    """Whether one of them has used a second of CPU: it hangs by then."""
+    ticks = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11] for pid in pids]
+    return max(map(int, ticks)) > os.sysconf("SC_CLK_TCK")

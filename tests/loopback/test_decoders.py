@@ -1,0 +1,174 @@
+"""Child processes that render, and what becomes of those that don't."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.decoders import children
+from adapters.decoders.limits import Limits
+from adapters.decoders.pool import Decoders
+from adapters.decoders.process import Serving
+from domain.content import FileFormat
+from domain.errors import Permanent, Transient
+from domain.model import Picture
+from tests.hostile import MIB, hostile
+from tests.images import encoded, quadrants
+from tests.linux import LINUX_ONLY
+
+PHOTO = encoded(quadrants(), "JPEG")
+MEMORY = 512 * MIB
+RENDERER = Serving("tests.hostile:Hostile", (1_000_000,))
+
+
+class Pool:
+    """Decoders, and the reasons of the replacements."""
+
+    def __init__(self, processes: int = 1, seconds: float = 60, serving: Serving = RENDERER) -> None:
+        self.reasons: list[str] = []
+        self.decoders = Decoders(serving, Limits(processes, MEMORY, seconds), self.reasons.append)
+
+    def render(self, deed: str = "", job: str = "m-1") -> Picture:
+        data = hostile(PHOTO, deed) if deed else PHOTO
+        return self.decoders.render(data, FileFormat.JPEG, job, "28/raw/photo/a.jpg")
+
+    def told(self) -> dict[str, Any]:
+        """What a child tells of itself."""
+        with pytest.raises(Permanent) as refused:
+            self.render("tell")
+        told: dict[str, Any] = json.loads(str(refused.value))
+        return told
+
+
+@pytest.fixture
+def make() -> Iterator[Callable[..., Pool]]:
+    made: list[Pool] = []
+
+    def one(**options: Any) -> Pool:
+        made.append(Pool(**options))
+        return made[-1]
+
+    yield one
+    for pool in made:
+        pool.decoders.close()
+
+
+@pytest.mark.parametrize(
+    ("deed", "reason", "message"),
+    [
+        ("hang", "timeout", r"it took more than 4 s \(IMAGE_TIMEOUT\)"),
+        ("nap 60", "timeout", r"it took more than 4 s \(IMAGE_TIMEOUT\)"),
+        ("abort", "crashed", r"its decoder crashed \(SIGABRT\)"),
+        ("exit 3", "crashed", r"its decoder crashed \(exit status 3\)"),
+        ("answer_nonsense", "crashed", "its decoder answered nonsense"),
+        pytest.param("swell", "memory", r"more than 512 MiB of memory \(IMAGE_MEMORY\)", marks=LINUX_ONLY),
+        pytest.param("swell_and_blame_the_file 390", "memory", r"512 MiB .*IMAGE_MEMORY", marks=LINUX_ONLY),
+    ],
+)
+def test_a_picture_that_does_harm_fails_alone_and_says_which_limit_it_was(
+    make: Callable[..., Pool], deed: str, reason: str, message: str
+) -> None:
+    pool = make(seconds=4 if reason == "timeout" else 60)
+    with pytest.raises(Permanent, match=message) as failed:
+        pool.render(deed)
+    assert failed.value.code is None, "the step gives the code"
+    assert pool.reasons == [reason]
+    assert pool.render().width == 320
+
+
+def test_an_error_of_the_renderers_own_costs_no_child(make: Callable[..., Pool]) -> None:
+    pool = make()
+    first = pool.told()["pid"]
+    with pytest.raises(Permanent, match="a broken data stream"):
+        pool.render("swell_and_blame_the_file 10")
+    with pytest.raises(RuntimeError, match="no_such_deed"):
+        pool.render("no_such_deed")
+    assert pool.told()["pid"] == first
+    assert pool.reasons == []
+
+
+@LINUX_ONLY
+def test_a_child_that_came_near_its_limit_is_used_no_more(make: Callable[..., Pool]) -> None:
+    pool = make()
+    first = pool.told()["pid"]
+    pool.render("swell_and_recover 390")
+    assert pool.told()["pid"] != first
+    assert pool.reasons == []
+
+
+def test_what_a_decoder_writes_to_its_standard_streams_disturbs_nothing(make: Callable[..., Pool]) -> None:
+    assert make().render("chatter").width == 320
+
+
+def test_a_picture_whose_child_is_killed_is_tried_once_more(make: Callable[..., Pool], tmp_path: Path) -> None:
+    pool = make()
+    assert pool.render(f"die_once {tmp_path / 'note'}").width == 320
+    with pytest.raises(Permanent, match=r"killed from outside \(SIGKILL\), twice"):
+        pool.render("die")
+    assert pool.reasons == ["killed"] * 3
+
+
+def test_and_nothing_else_is_rendered_meanwhile(make: Callable[..., Pool], tmp_path: Path) -> None:
+    pool, begun, note = make(processes=2), tmp_path / "begun", tmp_path / "note"
+    with ThreadPoolExecutor(2) as threads:
+        other = threads.submit(pool.render, f"nap_until {note} {begun}", "m-2")
+        while not begun.exists():
+            assert not other.done()
+        assert pool.render(f"die_once {note}").width == 320
+        assert other.result().width == 320
+    first, ended, again = (float(line) for line in note.read_text().splitlines())
+    assert first < ended < again
+    assert pool.reasons == ["killed"]
+
+
+@LINUX_ONLY
+def test_a_child_has_no_credentials_no_sockets_and_no_files_of_the_workers(
+    make: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret")
+    pipe = os.pipe()
+    for number in pipe:
+        os.set_inheritable(number, True)
+    told = make().told()
+    for number in pipe:
+        os.close(number)
+    assert set(told["environment"]) <= {"MALLOC_ARENA_MAX", "OMP_NUM_THREADS", "LC_CTYPE"}
+    assert sorted(path.partition(":")[0] for path in told["files"].values()) == [
+        "/dev/null", "/dev/null", "/dev/null", "pipe", "pipe",
+    ]  # fmt: skip
+
+
+def test_where_no_child_can_be_started_a_retry_may_help(make: Callable[..., Pool]) -> None:
+    pool = make(serving=Serving("tests.hostile:NoSuch"))
+    with pytest.raises(Transient, match="can't be started.*NoSuch"):
+        pool.render()
+    assert pool.reasons == ["not started"]
+
+
+def test_a_job_whose_pictures_hang_keeps_no_other_job_waiting(make: Callable[..., Pool]) -> None:
+    pool = make(processes=1, seconds=4)
+    with ThreadPoolExecutor(8) as threads:
+        hung = [threads.submit(pool.render, "hang", "theirs") for _ in range(3)]
+        for _ in range(8):
+            pool.render(job="ours")
+        assert not any(each.done() for each in hung), "the first one takes 4 s"
+        pool.decoders.close()
+    assert all(each.exception() for each in hung)
+
+
+def test_of_two_slow_pictures_one_is_put_off_for_another_jobs(
+    make: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "SLOW_SECONDS", 1.0)
+    pool = make(processes=2)
+    with ThreadPoolExecutor(22) as threads:
+        slow = [threads.submit(pool.render, "nap 6", "theirs") for _ in range(2)]
+        ours = [threads.submit(pool.render, "nap 0.2", "ours") for _ in range(20)]
+        assert [each.result().width for each in (*ours, *slow)] == [320] * 22
+    assert pool.reasons == ["put off"]
