@@ -126,7 +126,7 @@ class Settings(Logging, Signing, Place):  # pydantic has the last one's fields f
     bundle_contents: Annotated[Contents, AfterValidator(_under_a_key_of_their_own)] = Contents.PROCESSED
     worker_concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
     image_processes: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=usable_cpus)
-    image_memory: Annotated[int, Field(ge=SMALLEST_IMAGE_MEMORY)] = 1536 * MIB
+    image_memory: Annotated[int, Field(ge=SMALLEST_IMAGE_MEMORY)] = 1024 * MIB
     image_timeout: Annotated[int, Field(ge=1, le=3600)] = 45
     visibility_timeout: Annotated[int, Field(ge=3, le=LONGEST_LEASE)] = 60
     shutdown_grace: Annotated[int, Field(ge=0)] = 100

@@ -156,4 +156,6 @@ def _of_clock_and_cpus(clients: LookClients, settings: Settings) -> Mapping[str,
 
 
 def _sizing(settings: Settings) -> machine.Sizing:
-    return machine.Sizing(settings.worker_concurrency, settings.image_processes, settings.max_photo_pixels)
+    return machine.Sizing(
+        settings.worker_concurrency, settings.image_processes, settings.image_memory, settings.photo_buffer
+    )

@@ -77,7 +77,7 @@ class Place:
             "CALLBACK_SECRET": SECRET,
             "MEDIACONVERT_ROLE_ARN": self.role,
             "IMAGE_PROCESSES": "1",
-            "MAX_PHOTO_PIXELS": "1000000",
+            "IMAGE_MEMORY": str(256 * 1024 * 1024),
         }
 
     def expire(self, rule: Mapping[str, Any]) -> None:
