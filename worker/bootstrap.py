@@ -31,6 +31,7 @@ from domain.photo_buffer import PhotoBuffer
 from domain.ports import Images, Ports, Transcoder
 from worker.assembly import MOST_WAITING, Outside, Worker, assemble
 from worker.lease import longest_poll
+from worker.machine import return_freed_memory
 from worker.metrics import Metrics
 from worker.outages import Outages
 from worker.settings import Settings
@@ -59,6 +60,7 @@ def build(settings: Settings) -> Worker:
 
 
 def _outside(settings: Settings) -> Outside:
+    return_freed_memory()
     asset_threads = WINDOW * settings.worker_concurrency  # no job waits for a thread that another one keeps
     # A shutdown waits for the open poll: half of its time is left for what that brings.
     half_of_the_grace = max(1, settings.shutdown_grace // 2)

@@ -107,6 +107,3 @@ def test_worker_and_children_stay_under_the_formula_whatever_comes(world: World)
     assert peak.together <= SIZING.memory, figures
     assert peak.of_worker <= PROCESS + JOB * SIZING.concurrency + SIZING.photo_buffer, figures
     assert peak.of_child <= SIZING.image_memory, figures
-    print(
-        f"{peak.together / 1e6:.0f} MB, of the worker {peak.of_worker / 1e6:.0f}, a child {peak.of_child / 1e6:.0f}"
-    )
