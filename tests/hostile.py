@@ -70,7 +70,7 @@ class Hostile:
                 os.write(number, b"a warning about a tag\n")
 
     def nap_until(self, files: str) -> None:
-        """Sleep for a second after the first file is there, and note the end in it; the second one tells of the nap."""
+        """Sleep for a second more when the first file is there, and note the end in it; the second says: begun."""
         note, begun = map(Path, files.split())
         begun.touch()
         while not note.exists():

@@ -23,6 +23,7 @@ from tests.images import encoded, quadrants
 from tests.linux import LINUX_ONLY
 
 PHOTO = encoded(quadrants(), "JPEG")
+ROOT = Path(__file__).parents[2]
 MEMORY = 512 * MIB
 RENDERER = Serving("tests.hostile:Hostile", (1_000_000,))
 
@@ -146,9 +147,37 @@ def test_a_child_has_no_credentials_no_sockets_and_no_files_of_the_workers(
 
 def test_where_no_child_can_be_started_a_retry_may_help(make: Callable[..., Pool]) -> None:
     pool = make(serving=Serving("tests.hostile:NoSuch"))
-    with pytest.raises(Transient, match="can't be started.*NoSuch"):
+    with pytest.raises(Transient, match=r"can't be started: .*NoSuch"):
         pool.render()
     assert pool.reasons == ["not started"]
+
+
+PROGRAM = """
+import sys
+from adapters.decoders.limits import Limits
+from adapters.decoders.pool import Decoders
+from adapters.decoders.process import Serving
+from domain.content import FileFormat
+
+decoders = Decoders(Serving("adapters.pictures.pillow:PillowImages", (1_000_000,)), Limits(1, 1 << 30, 60), print)
+print(decoders.render(sys.stdin.buffer.read(), FileFormat.JPEG, "m-1", "a.jpg").width, decoders.__module__)
+decoders.close()
+"""
+
+
+def test_children_start_from_the_images_one_file_too(tmp_path: Path) -> None:
+    """As the Dockerfile makes it and starts it: a zip file, and an isolated Python."""
+    code = tmp_path / "code"
+    for room in ("adapters", "domain"):
+        shutil.copytree(ROOT / room, code / room, ignore=shutil.ignore_patterns("__pycache__"))
+    (code / "__main__.py").write_text(PROGRAM)
+    zipapp.create_archive(code, tmp_path / "worker.pyz", compressed=True)
+    shutil.rmtree(code)
+    answer = subprocess.run(
+        [sys.executable, "-I", "-W", "error", tmp_path / "worker.pyz"],
+        cwd="/", input=PHOTO, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert answer.stdout.decode() == "320 adapters.decoders.pool\n", answer.stderr.decode()
 
 
 def test_a_job_whose_pictures_hang_keeps_no_other_job_waiting(make: Callable[..., Pool]) -> None:
