@@ -30,8 +30,8 @@ class Held:
 def next_turn(waiting: Sequence[Asked], held: Sequence[Held], processes: int) -> int | None:
     """The place in the line of the picture that gets the next free child; None: none does, yet.
 
-    The job that holds fewest comes first, and after the others one with a slow picture. The others wait for a picture
-    that is to be alone as soon as none that has a child is slow.
+    The job that holds fewest comes first, and after the others one with a slow picture. The others wait for a
+    picture that is to be alone, as soon as none that has a child is slow.
     """
     if any(each.alone for each in held):
         return None
