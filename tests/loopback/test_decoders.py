@@ -149,6 +149,27 @@ def test_a_child_has_no_credentials_no_sockets_and_no_files_of_the_workers(
     ]  # fmt: skip
 
 
+READS = """
+import ctypes, os, subprocess
+from adapters.decoders.limits import hide_memory
+
+if os.getuid() == 0:  # who may read everything
+    os.setgid(65534)
+    os.setuid(65534)
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE, as any process has it that didn't change its user
+reads = lambda: not subprocess.call(["cat", f"/proc/{os.getpid()}/environ"], stdout=-3, stderr=-3)
+before = reads()
+hide_memory()
+print(before, reads())
+"""
+
+
+@LINUX_ONLY
+def test_no_process_of_the_same_user_reads_a_workers_environment() -> None:
+    answer = subprocess.run([sys.executable, "-c", READS], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert answer.stdout.decode() == "True False\n", answer.stderr.decode()
+
+
 def test_where_no_child_can_be_started_a_retry_may_help(make: Callable[..., Pool]) -> None:
     pool = make(serving=Serving("tests.hostile:NoSuch"))
     with pytest.raises(Transient, match=r"can't be started: .*NoSuch"):
