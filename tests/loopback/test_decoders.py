@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import zipapp
@@ -144,9 +145,22 @@ def test_a_child_has_no_credentials_no_sockets_and_no_files_of_the_workers(
     for number in pipe:
         os.close(number)
     assert set(told["environment"]) <= {"MALLOC_ARENA_MAX", "OMP_NUM_THREADS", "LC_CTYPE"}
-    assert sorted(path.partition(":")[0] for path in told["files"].values()) == [
-        "/dev/null", "/dev/null", "/dev/null", "pipe", "pipe",
+    assert sorted(path.partition(":")[0] for path in told["files"]) == [
+        "/dev/null", "/dev/null", "pipe", "pipe",
     ]  # fmt: skip
+    assert (told["memory"], told["core"], told["killed_first"]) == (MEMORY, [0, 0], 1000)
+
+
+@LINUX_ONLY
+def test_an_interrupt_at_the_terminal_and_a_service_managers_sigterm_are_the_workers_alone(
+    make: Callable[..., Pool],
+) -> None:
+    pool = make()
+    told = pool.told()
+    assert told["group"] == told["pid"], "the terminal interrupts another group"
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(told["pid"], number)
+    assert pool.told()["pid"] == told["pid"]
 
 
 READS = """
