@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+A_FEW = 16
+"""Connections, for a command."""
+
 
 def hear(client: BaseClient, answered: Callable[[str], None]) -> None:
     """Have `answered` called with the name of each operation that the service did, or refused rightly.
@@ -60,9 +63,14 @@ class Clients:
 
 
 def connect(
-    region: str | None, emulated: bool, connections: int, jobs: int, long_poll: int, videos: bool
+    region: str | None,
+    emulated: bool,
+    connections: int = A_FEW,
+    jobs: int = A_FEW,
+    long_poll: int = 1,
+    videos: bool = False,
 ) -> Clients:
-    """Make the clients, once.
+    """Make the clients, once. What isn't said is as an operator's command wants it.
 
     `connections` is how many the bucket gets at most, `jobs` how many are in flight, `long_poll` is in seconds,
     `videos` says whether there is use for MediaConvert's client, which takes 4 MB.
@@ -103,3 +111,14 @@ def connect(
             session.client("sqs", config=lease),
             session.client("mediaconvert", config=mediaconvert) if videos else None,
         )
+
+
+def connect_to_iam(region: str | None) -> Any:
+    """IAM's client, for one look; the service has no use for it.
+
+    Raises:
+        Transient: see `connect`.
+    """
+    brief = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+    with errors_mapped("set up boto3"):
+        return boto3.Session(region_name=region).client("iam", config=brief)

@@ -19,7 +19,10 @@ from urllib3.exceptions import HTTPError
 
 from domain.errors import Archived, Conflict, Dependency, MediaError, NotFound, Permanent, Transient, Unavailable
 
-NOT_FOUND = frozenset({"404", "NoSuchKey", "NoSuchVersion", "NotFoundException"})
+NOT_FOUND = frozenset(
+    {"404", "NoSuchKey", "NoSuchVersion", "NoSuchEntity", "NotFoundException"}
+    | {"ServerSideEncryptionConfigurationNotFoundError"}
+)
 CONFLICT = frozenset({"412", "409", "PreconditionFailed", "ConditionalRequestConflict", "NoSuchUpload"})
 _NEVER_SENT = (ConnectTimeoutError, EndpointConnectionError, NoCredentialsError, ParamValidationError)
 _CREDENTIALS = frozenset(

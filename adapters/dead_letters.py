@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from adapters.aws_errors import errors_mapped
 from adapters.dead_letter_look import HOW_TO, Sending, SqsLook
+from adapters.redrive_policy import redrive_policy
 from domain.dead_letters import Counts
 from domain.errors import Transient
 
@@ -71,16 +71,16 @@ class SqsDeadLetters:
                 QueueUrl=self._queue_url, AttributeNames=["RedrivePolicy", "QueueArn"]
             )
         attributes = answer.get("Attributes", {})
-        if "RedrivePolicy" not in attributes:
+        policy = redrive_policy(attributes)
+        if policy is None:
             raise Transient(f"the queue {self._queue_url} has no redrive policy, and so no DLQ: set one")
-        policy = json.loads(attributes["RedrivePolicy"])
-        arn = policy["deadLetterTargetArn"]
+        arn = policy.dead_letters
         *_, account, name = arn.split(":")
         if name.endswith(".fifo"):
             raise Transient(f"the DLQ {arn} is a FIFO queue, which media-worker doesn't serve")
         with errors_mapped(f"the DLQ {arn}, which the redrive policy names, can't be found; {HOW_TO}"):
             url = self._sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
-        return url, attributes["QueueArn"], int(policy["maxReceiveCount"])
+        return url, attributes["QueueArn"], policy.max_receive_count
 
     def _counts(self, url: str) -> Counts:
         with errors_mapped(f"the queue {url} can't be asked; {HOW_TO}"):

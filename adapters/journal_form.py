@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Self, TypeVar
+from operator import not_
+from typing import Annotated, Self, TypeVar
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from domain.errors import Code
-from domain.journal import Acknowledged, Begun, Ended, Ending, Journal
+from domain.journal import Acknowledged, Begun, Ended, Ending, FailedAsset, Journal
 from domain.kinds import AssetType, Size
 from domain.model import Derivatives, Job, Status, Transcoding
 
 VERSION = 2
 """Grows when the form changes so that an older worker, which keeps fields that it doesn't know, would do harm."""
+
+
+def _escaped(text: object) -> object:
+    """A key of a malformed entry may hold what UTF-8 can't; the acknowledgement must be written all the same."""
+    return text.encode(errors="backslashreplace").decode() if isinstance(text, str) else text
+
+
+_Text = Annotated[str, BeforeValidator(_escaped)]
 
 
 class Damaged(Exception):
@@ -63,9 +72,21 @@ class _Begun(_Form):
     at: datetime
 
 
+class _FailedAsset(_Form):
+    key: _Text
+    code: Code
+    reason: _Text
+
+
 class _Acknowledged(_Form):
     status: Status
     at: datetime
+    failed: list[_FailedAsset] = Field([], exclude_if=not_)
+    more_failed: int = Field(0, exclude_if=not_)
+
+    def value(self) -> Acknowledged:
+        failed = tuple(FailedAsset(f.key, f.code, f.reason) for f in self.failed)
+        return Acknowledged(self.status, self.at, failed, self.more_failed)
 
 
 class _Version(BaseModel):
@@ -120,14 +141,16 @@ class JournalForm(_Form):
             ),
             self.unreadable,
             tuple(Begun(b.number, b.at) for b in self.begun),
-            Acknowledged(self.acknowledged.status, self.acknowledged.at) if self.acknowledged else None,
+            self.acknowledged.value() if self.acknowledged else None,
         )
 
     def with_added(self, job: Job, news: Journal) -> Self:
         """The journal of the job's message with the news added, in this version's form."""
-        journal = self.journal().with_added(news)
-        stored = [self.acknowledged] if self.acknowledged else []
-        acknowledged = [journal.acknowledged] if journal.acknowledged else []
+        before = self.journal()
+        journal = before.with_added(news)
+        acknowledged = self.acknowledged
+        if journal.acknowledged != before.acknowledged:
+            acknowledged = _Acknowledged.model_validate(journal.acknowledged, from_attributes=True)
         return self.model_copy(
             update={
                 "version": VERSION,
@@ -137,7 +160,7 @@ class JournalForm(_Form):
                 "derivatives": _entries(_Derivatives, self.derivatives, journal.derivatives),
                 "transcodings": _entries(_Transcoding, self.transcodings, journal.transcodings),
                 "begun": _entries(_Begun, self.begun, journal.begun),
-                "acknowledged": next(iter(_entries(_Acknowledged, stored, acknowledged)), None),
+                "acknowledged": acknowledged,
             }
         )
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import structlog
 from botocore.exceptions import ClientError
 
 from adapters.aws_errors import mediaconvert_errors
+from adapters.mediaconvert_hdr import Hdr, hdr_of, hdr_selector, sdr_conversion
 from adapters.mediaconvert_keys import CAPTURES, check_name, frame_keys
 from domain import keys
 from domain.errors import Permanent, excerpt
@@ -49,23 +50,31 @@ _TOO_MANY_REQUESTS, _SERVER_ERROR, _NOT_IMPLEMENTED = 429, 500, 501
 @dataclass(frozen=True, slots=True)
 class Shape:
     """The properties of a video that its job depends on: its size in pixels, rotation applied, None where it isn't
-    known; whether it is upright; whether it has sound.
+    known; whether it is upright; whether it has sound; the HDR that is to become SDR, None where none is.
     """
 
     width: int | None
     height: int | None
     portrait: bool
     sound: bool
+    hdr: Hdr | None = None
 
 
 class MediaConvert:
-    """The `Transcoder` port. `role` is what MediaConvert takes on, `queue` None the account's default queue."""
+    """The `Transcoder` port.
 
-    def __init__(self, client: MediaConvertClient, bucket: str, role: str, queue: str | None) -> None:
+    `role` is what MediaConvert takes on, `queue` None the account's default queue, and with `tone_mapping` HDR
+    becomes SDR.
+    """
+
+    def __init__(
+        self, client: MediaConvertClient, bucket: str, role: str, queue: str | None, tone_mapping: bool = True
+    ) -> None:
         self._client = client
         self._bucket = bucket
         self._role = role
         self._queue = queue
+        self._tone_mapping = tone_mapping
 
     def check_name(self, raw: RawKey) -> None:
         check_name(raw)
@@ -75,6 +84,8 @@ class MediaConvert:
 
     def submit(self, source: Source, generation: int) -> Transcoding:
         shape = self._probe(source)
+        if not self._tone_mapping:
+            shape = replace(shape, hdr=None)
         request = job_request(source, shape, self._bucket, self._role, generation)
         if self._queue:
             request["Queue"] = self._queue
@@ -131,7 +142,8 @@ def shape_of(answer: ProbeResponseTypeDef, source: Source) -> Shape:
     width, height = video["Width"], video["Height"]
     if video.get("Rotation", 0) % 180 == 90:
         width, height = height, width
-    return Shape(width, height, height > width, any(track.get("TrackType") == "audio" for track in tracks))
+    sound = any(track.get("TrackType") == "audio" for track in tracks)
+    return Shape(width, height, height > width, sound, hdr_of(video))
 
 
 def job_request(source: Source, shape: Shape, bucket: str, role: str, generation: int) -> CreateJobRequestTypeDef:
@@ -162,7 +174,11 @@ def job_request(source: Source, shape: Shape, bucket: str, role: str, generation
 
 
 def _input(url: str, shape: Shape) -> InputTypeDef:
-    source: InputTypeDef = {"FileInput": url, "TimecodeSource": "ZEROBASED", "VideoSelector": {"Rotate": "AUTO"}}
+    source: InputTypeDef = {
+        "FileInput": url,
+        "TimecodeSource": "ZEROBASED",
+        "VideoSelector": {"Rotate": "AUTO", **hdr_selector(shape.hdr)},
+    }
     if shape.sound:
         # Not by track number: with one, a source without sound fails.
         source["AudioSelectors"] = {_SOUND: {"DefaultSelection": "DEFAULT"}}
@@ -184,7 +200,7 @@ def _mp4(shape: Shape) -> OutputTypeDef:
     output: OutputTypeDef = {
         "ContainerSettings": {"Container": "MP4", "Mp4Settings": {"MoovPlacement": "PROGRESSIVE_DOWNLOAD"}},
         "VideoDescription": {
-            **_box(shape),
+            **_picture(shape),
             "CodecSettings": {
                 "Codec": "H_264",
                 "H264Settings": {
@@ -207,7 +223,7 @@ def _captures(shape: Shape) -> OutputTypeDef:
     return {
         "ContainerSettings": {"Container": "RAW"},
         "VideoDescription": {
-            **_box(shape),
+            **_picture(shape),
             "CodecSettings": {
                 "Codec": "FRAME_CAPTURE",
                 "FrameCaptureSettings": {
@@ -221,7 +237,13 @@ def _captures(shape: Shape) -> OutputTypeDef:
     }
 
 
-def _box(shape: Shape) -> VideoDescriptionTypeDef:
-    """The largest frame of the output. The default scaling behaviour would enlarge and pad smaller ones."""
+def _picture(shape: Shape) -> VideoDescriptionTypeDef:
+    """The largest frame of the output, and its colours.
+
+    The default scaling behaviour would enlarge and pad smaller ones.
+    """
     width, height = (SHORT_SIDE, LONG_SIDE) if shape.portrait else (LONG_SIDE, SHORT_SIDE)
-    return {"Width": width, "Height": height, "ScalingBehavior": "FIT_NO_UPSCALE"}
+    picture: VideoDescriptionTypeDef = {"Width": width, "Height": height, "ScalingBehavior": "FIT_NO_UPSCALE"}
+    if shape.hdr:
+        picture["VideoPreprocessors"] = sdr_conversion(shape.hdr)
+    return picture

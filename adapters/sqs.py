@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from adapters.aws_errors import errors_mapped
+from adapters.redrive_policy import redrive_policy
 from domain.errors import Transient
 from domain.queue import Message
 
@@ -54,12 +54,12 @@ class SqsQueue:
         """
         with errors_mapped(f"read the attributes of {self._url}"):
             answer = self._lease.get_queue_attributes(QueueUrl=self._url, AttributeNames=["RedrivePolicy"])
-        policy = answer.get("Attributes", {}).get("RedrivePolicy")
-        if not policy:
+        policy = redrive_policy(answer.get("Attributes", {}))
+        if policy is None:
             raise NoRedrivePolicy(
                 f"the queue {self._url} has no redrive policy: set one, with a DLQ and a maxReceiveCount"
             )
-        self.max_receive_count = int(json.loads(policy)["maxReceiveCount"])
+        self.max_receive_count = policy.max_receive_count
 
     def receive(self, at_most: int, wait: int, visibility_timeout: int) -> list[Message]:
         with errors_mapped("receive"):

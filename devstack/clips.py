@@ -69,3 +69,21 @@ def rotated(source: Path, target: Path, degrees: int = HOLD_UPRIGHT) -> Path:
     """The same frames, with a flag that tells players to turn them."""
     ffmpeg("-display_rotation", str(degrees), "-i", source, "-c", "copy", target)
     return target
+
+
+def hdr_clip(target: Path, transfer: str, *, seconds: float) -> Path:
+    """Make a still clip of 640 × 360 as an HDR camera does: HEVC, 10 bit, Rec. 2020, without metadata of its peak.
+
+    `transfer` is in ffmpeg's words, `arib-std-b67` (HLG) or `smpte2084` (PQ). The scene's white has 400 cd/m².
+    """
+    still = target.with_suffix(".png")
+    house(640, 360, 1, "HDR").save(still, compress_level=1)
+    drawn = "format=gbrp,setparams=color_primaries=bt709:color_trc=iec61966-2-1:colorspace=gbr:range=pc"
+    light = "zscale=transfer=linear:npl=400,format=gbrpf32le"
+    coded = f"zscale=primaries=bt2020:transfer={transfer}:matrix=bt2020nc:range=tv:npl=400,format=yuv420p10le"
+    ffmpeg(
+        "-loop", "1", "-framerate", str(FRAMES_PER_SECOND), "-t", f"{seconds}", "-i", still,
+        "-vf", f"{drawn},{light},{coded}", "-c:v", "libx265", "-preset", "ultrafast",
+        "-x265-params", "log-level=error", "-tag:v", "hvc1", target,
+    )  # fmt: skip
+    return target

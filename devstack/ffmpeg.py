@@ -11,6 +11,7 @@ from pathlib import Path
 
 _DURATION = re.compile(r"Duration: (\d+):(\d+):(\d+\.\d+)")
 _VIDEO = re.compile(r"Stream #\S+ Video: (\w+).*?, (\d{2,5})x(\d{2,5})")
+_COLOURS = re.compile(r"Stream #\S+ Video: .*?\((?:(?:tv|pc), )?(?:[\w-]+/([\w-]+)/([\w-]+)|(bt709))\W")
 _AUDIO = re.compile(r"Stream #\S+ Audio: (\w+).*?(\d+) Hz, ([^,]+)")
 _ROTATION = re.compile(r"rotation of (-?\d+(?:\.\d+)?) degrees")
 
@@ -30,7 +31,11 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A video file: its frames' width and height as stored, and the rotation (degrees) to be shown with."""
+    """A video file: its frames' width and height as stored, and the rotation (degrees) to be shown with.
+
+    `primaries` and `transfer` (characteristics) are in ffmpeg's words, such as `bt2020` and `arib-std-b67`, and
+    `unknown` where the file has none.
+    """
 
     codec: str
     width: int
@@ -38,6 +43,8 @@ class Clip:
     rotation: int
     seconds: float
     sound: Sound | None
+    primaries: str
+    transfer: str
 
     @property
     def shown(self) -> tuple[int, int]:
@@ -71,7 +78,8 @@ def inspect(path: Path) -> Clip:
     video, duration, sound = _VIDEO.search(said), _DURATION.search(said), _AUDIO.search(said)
     if not video or not duration:
         raise FfmpegError(said[-1000:])
-    rotation = _ROTATION.search(said)
+    rotation, colours = _ROTATION.search(said), _COLOURS.search(said)
+    primaries, transfer = (colours[1] or colours[3], colours[2] or colours[3]) if colours else ("unknown",) * 2
     hours, minutes, seconds = duration.groups()
     return Clip(
         codec=video[1],
@@ -80,6 +88,8 @@ def inspect(path: Path) -> Clip:
         rotation=round(float(rotation[1])) if rotation else 0,
         seconds=int(hours) * 3600 + int(minutes) * 60 + float(seconds),
         sound=Sound(sound[1], int(sound[2]), sound[3]) if sound else None,
+        primaries=primaries,
+        transfer=transfer,
     )
 
 

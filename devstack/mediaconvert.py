@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 API = "/2017-08-29"
+COLOURS = {"bt709": "ITU_709", "bt2020": "ITU_2020", "smpte2084": "SMPTE_2084", "arib-std-b67": "ARIB_B67"}
+"""Primaries and transfer characteristics in ffmpeg's words, and in Probe's."""
 TOKEN_SECONDS = 60.0
 """For how long the same ClientRequestToken is the same job."""
 
@@ -152,12 +154,12 @@ class MediaConvertEmulator(LocalServer):
                 clip = inspect(self._runner.fetched(file["fileUrl"], Path(folder)))
             except (ClientError, FfmpegError) as error:
                 raise ApiError(400, "BadRequestException", f"the input can't be probed: {error}") from error
-        tracks: list[Mapping[str, Any]] = [
-            {
-                "index": 1, "trackType": "video",
-                "videoProperties": {"width": clip.width, "height": clip.height, "rotation": clip.rotation},
-            }
-        ]  # fmt: skip
+        video = {
+            "width": clip.width, "height": clip.height, "rotation": clip.rotation,
+            "colorPrimaries": COLOURS.get(clip.primaries, "UNSPECIFIED"),
+            "transferCharacteristics": COLOURS.get(clip.transfer, "UNSPECIFIED"),
+        }  # fmt: skip
+        tracks: list[Mapping[str, Any]] = [{"index": 1, "trackType": "video", "videoProperties": video}]
         if clip.sound:
             properties = {"sampleRate": clip.sound.sample_rate}
             tracks.append({"index": 2, "trackType": "audio", "audioProperties": properties})

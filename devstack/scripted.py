@@ -20,7 +20,7 @@ _S3 = {
     ("POST", "uploads"): "CreateMultipartUpload", ("PUT", "partNumber"): "UploadPart",
     ("POST", "uploadId"): "CompleteMultipartUpload", ("DELETE", "uploadId"): "AbortMultipartUpload",
     ("GET", "list-type"): "ListObjectsV2", ("GET", "versioning"): "GetBucketVersioning",
-    ("GET", "encryption"): "GetBucketEncryption", ("GET", "lifecycle"): "GetBucketLifecycleConfiguration",
+    ("GET", "encryption"): "GetBucketEncryption",
 }  # fmt: skip
 _S3_PLAIN = {"PUT": "PutObject", "GET": "GetObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
 

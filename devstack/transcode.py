@@ -10,12 +10,15 @@ from typing import Any
 from PIL import Image
 
 from devstack.ffmpeg import Clip, FfmpegError, ffmpeg, inspect
+from devstack.tone_mapping import to_sdr
 
 CANT_READ_INPUT, NO_SUCH_TRACK = 1076, 1020
 """Error codes about the input: https://docs.aws.amazon.com/mediaconvert/latest/ug/mediaconvert_error_codes.html"""
 EXTENSIONS = {"MP4": "mp4"}
 MOST_SAID = 200
 """Characters of ffmpeg's own words in an error message."""
+JPEG_MATRIX = "scale=out_color_matrix=bt601"
+"""A JPEG's Y'CbCr is that of Rec. 601 (JFIF), whichever the video's is."""
 CONTENT_TYPES = {".mp4": "video/mp4", ".jpg": "image/jpeg"}
 
 
@@ -75,6 +78,13 @@ class _Task:
         return (*(() if turned else ("-noautorotate",)), "-i", self.source, "-map", "0:v:0")
 
     @property
+    def filters(self) -> str:
+        """ffmpeg's, for the picture: its colours first, its size second."""
+        video = self.output["VideoDescription"]
+        corrector = video.get("VideoPreprocessors", {}).get("ColorCorrector", {})
+        return ",".join([*to_sdr(self.asked.get("VideoSelector", {}), corrector, self.clip), _scaled(video)])
+
+    @property
     def codec(self) -> Mapping[str, Any]:
         settings: Mapping[str, Any] = self.output["VideoDescription"]["CodecSettings"]
         return settings
@@ -112,7 +122,7 @@ def _encoded(task: _Task) -> Made:
     rate = task.codec["H264Settings"]["MaxBitrate"]
     placement = container.get("Mp4Settings", {}).get("MoovPlacement")
     ffmpeg(
-        *task.input, *_sound(task), "-vf", _scaled(task.output),
+        *task.input, *_sound(task), "-vf", task.filters,
         "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p",
         "-maxrate", str(rate), "-bufsize", str(2 * rate),
         *(["-movflags", "+faststart"] if placement == "PROGRESSIVE_DOWNLOAD" else []), file,
@@ -139,7 +149,7 @@ def _captured(task: _Task) -> Made:
     apart = capture["FramerateDenominator"] / capture["FramerateNumerator"]
     chosen = f"select='isnan(prev_selected_t)+gte(t-prev_selected_t,{apart})'"
     ffmpeg(
-        *task.input, "-vf", f"{chosen},{_scaled(task.output)}", "-fps_mode", "vfr",
+        *task.input, "-vf", f"{chosen},{task.filters},{JPEG_MATRIX}", "-fps_mode", "vfr",
         "-frames:v", str(capture["MaxCaptures"]), "-q:v", str(_quantizer(capture["Quality"])),
         "-start_number", "0", f"{task.target}.%07d.jpg",
     )  # fmt: skip
@@ -154,9 +164,8 @@ def _quantizer(quality: int) -> int:
     return round(31 - quality * 0.29)
 
 
-def _scaled(output: Mapping[str, Any]) -> str:
+def _scaled(video: Mapping[str, Any]) -> str:
     """FIT_NO_UPSCALE stays within the box; every other behaviour fills it, with black bars."""
-    video = output["VideoDescription"]
     width, height = video["Width"], video["Height"]
     if video.get("ScalingBehavior") == "FIT_NO_UPSCALE":
         fit = f"w='min(iw,{width})':h='min(ih,{height})':force_original_aspect_ratio=decrease"

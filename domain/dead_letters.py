@@ -56,9 +56,13 @@ class DeadMessage:
             return f"it has {count} attributes, so that there is no room for {ORIGINAL_MESSAGE_ID}: send it anew"
         return ""
 
+    @property
+    def ids(self) -> frozenset[str]:
+        return frozenset((self.id, self.original_id))
+
     def named(self, beginning: str) -> bool:
         """Whether one of its ids begins like this."""
-        return self.id.startswith(beginning) or self.original_id.startswith(beginning)
+        return any(each.startswith(beginning) for each in self.ids)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from domain.errors import Code
-from domain.model import Derivatives, Job, Status, Transcoding
+from domain.model import Derivatives, Failure, Job, Report, Status, Transcoding
+
+MOST_FAILED = 20
+"""Assets that a journal names, however many failed: it is read and written whole."""
 
 
 class Ending(StrEnum):
@@ -42,11 +45,35 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedAsset:
+    """An asset that failed: its upload's key, and why."""
+
+    key: str
+    code: Code
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The outcome that the backend acknowledged."""
+    """The outcome that the backend acknowledged; of a partial success the first assets that `failed`.
+
+    `more_failed` counts the others. Journals of older workers have none.
+    """
 
     status: Status
     at: datetime
+    failed: tuple[FailedAsset, ...] = ()
+    more_failed: int = 0
+
+
+def acknowledged(report: Report, at: datetime) -> Acknowledged:
+    """What is written down of a report when the backend has acknowledged it."""
+    failed = [
+        FailedAsset(result.asset.key, result.outcome.code, result.outcome.message)
+        for result in report.results
+        if isinstance(result.outcome, Failure)
+    ]
+    return Acknowledged(report.status, at, tuple(failed[:MOST_FAILED]), len(failed[MOST_FAILED:]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,7 @@ class Choice:
     ending: str | None = None
     jobs: frozenset[int] = frozenset()
     listing: int | None = None
+    messages: frozenset[str] = frozenset()
 
     def takes(self, letter: DeadLetter) -> bool:
         cause, job = letter.cause, letter.job
@@ -121,6 +122,7 @@ class Choice:
             and self.ending in (None, cause.ending_name)
             and (not self.jobs or (job is not None and job.job_id in self.jobs))
             and (self.listing is None or (job is not None and job.listing_id == self.listing))
+            and (not self.messages or bool(self.messages & letter.dead.ids))
         )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from domain.journal import Acknowledged, Begun, Ended, Journal
+from domain.journal import Acknowledged, Begun, Ended, Ending, Journal
 from domain.post_mortem import DeadLetter
 
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -15,11 +15,15 @@ _LAST = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a message; `at` is None where the time isn't known."""
+    """Something that happened to a message; `at` is None where the time isn't known.
+
+    `before` is then that of what came next, if anything did.
+    """
 
     at: datetime | None
     message_id: str
     what: str
+    before: datetime | None = None
 
 
 class State(StrEnum):
@@ -32,13 +36,17 @@ class State(StrEnum):
 
 
 def timeline(journals: Mapping[str, Journal], letters: Sequence[DeadLetter]) -> list[Event]:
-    """What the journals, by message id, and the DLQ say; what has no time comes last."""
-    events = [event for message_id, journal in journals.items() for event in _events(message_id, journal)]
+    """What the journals, by message id, and the DLQ say; what has no place in time comes last."""
+    events: list[Event] = []
+    for message_id, journal in journals.items():
+        sent = [letter.sent_at for letter in letters if letter.dead.original_id == message_id and letter.sent_at]
+        events += _sent_back(message_id, journal, sent)
+        events += _events(message_id, journal)
     for letter in letters:
-        events.append(Event(letter.sent_at, letter.dead.original_id, "sent to the queue"))
-        shown = "" if letter.dead.id == letter.dead.original_id else f" as {letter.dead.id}"
+        back, shown = ("", "") if letter.dead.id == letter.dead.original_id else (" back", f" as {letter.dead.id}")
+        events.append(Event(letter.sent_at, letter.dead.original_id, f"sent{back} to the queue"))
         events.append(Event(None, letter.dead.original_id, f"is in the DLQ{shown}"))
-    return sorted(events, key=lambda event: event.at or _LAST)
+    return sorted(events, key=lambda event: event.at or event.before or _LAST)
 
 
 def _events(message_id: str, journal: Journal) -> Iterator[Event]:
@@ -49,6 +57,10 @@ def _events(message_id: str, journal: Journal) -> Iterator[Event]:
     if journal.acknowledged:
         told = journal.acknowledged
         yield Event(told.at, message_id, f"the backend acknowledged {told.status}")
+        for asset in told.failed:
+            yield Event(told.at, message_id, f"asset failed, {asset.code}: {asset.key}: {asset.reason}")
+        if told.more_failed:
+            yield Event(told.at, message_id, f"and {told.more_failed} more assets failed: the log names each")
     for submitted in journal.transcodings:
         again = ", the second one" if submitted.resubmitted else ""
         yield Event(None, message_id, f"transcoding {submitted.id}{again}: {submitted.raw_key}")
@@ -56,6 +68,27 @@ def _events(message_id: str, journal: Journal) -> Iterator[Event]:
         yield Event(None, message_id, f"{len(made.keys)} derivatives made: {made.raw_key}")
     if journal.unreadable:
         yield Event(None, message_id, "the journal is damaged, or a newer worker's: more may have happened")
+
+
+def _sent_back(message_id: str, journal: Journal, sent: Sequence[datetime]) -> Iterator[Event]:
+    """Before each attempt whose receive is counted anew, unless one of the known sendings says so."""
+    known: list[Begun | Ended] = [*journal.begun, *journal.attempts]
+    life: list[Begun | Ended] = []
+    for one in sorted(dict.fromkeys(known), key=lambda one: (one.at, one.number)):
+        if _is_of_another_life(one, life):
+            if not any(life[-1].at < at <= one.at for at in sent):
+                yield Event(None, message_id, "sent back: its receives are counted anew", one.at)
+            life = []
+        life.append(one)
+
+
+def _is_of_another_life(one: Begun | Ended, life: Sequence[Begun | Ended]) -> bool:
+    """Whether the number was there already, or higher ones; only the end of a lost lease comes later."""
+    if isinstance(one, Begun):
+        return any(other.number >= one.number for other in life)
+    if any(isinstance(other, Ended) and other.number == one.number for other in life):
+        return True
+    return one.ending is not Ending.LEASE_LOST and any(other.number > one.number for other in life)
 
 
 def _ended(ended: Ended) -> str:

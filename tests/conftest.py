@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from devstack.clips import clip, rotated
+from devstack.clips import clip, hdr_clip, rotated
 from devstack.localstack import localstack
 from devstack.moto import moto_server
 from devstack.samples import Sample, sample_set
@@ -77,3 +77,16 @@ def clips(draw_once: DrawOnce) -> Mapping[str, Path]:
 
     folder = draw_once("clips", draw)
     return {"sound": folder / "sound.mp4", "rotated": folder / "rotated.mov"}
+
+
+@pytest.fixture(scope="session")
+def hdr_clips(draw_once: DrawOnce) -> Mapping[str, Path]:
+    """Small HDR videos of three seconds, by how they are coded."""
+    transfers = {"HLG": "arib-std-b67", "PQ": "smpte2084"}
+
+    def draw(folder: Path) -> None:
+        for name, transfer in transfers.items():
+            hdr_clip(folder / f"{name}.mov", transfer, seconds=3)
+
+    folder = draw_once("hdr-clips", draw)
+    return {name: folder / f"{name}.mov" for name in transfers}

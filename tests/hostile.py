@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import resource
 import signal
-import sys
 import time
 from pathlib import Path
 
@@ -70,7 +70,7 @@ class Hostile:
                 os.write(number, b"a warning about a tag\n")
 
     def nap_until(self, files: str) -> None:
-        """Sleep for a second after the first file is there, and note the end in it; the second one tells of the nap."""
+        """Sleep for a second more when the first file is there, and note the end in it; the second says: begun."""
         note, begun = map(Path, files.split())
         begun.touch()
         while not note.exists():
@@ -99,7 +99,14 @@ class Hostile:
 
     def tell(self, _: str) -> None:
         """What this process has, as the error of its picture."""
-        files = {number: os.readlink(f"/proc/self/fd/{number}") for number in map(int, os.listdir("/proc/self/fd"))
-                 if os.path.exists(f"/proc/self/fd/{number}")}  # fmt: skip
-        raise Permanent(json.dumps({"pid": os.getpid(), "environment": dict(os.environ), "files": files,
-                                    "nice": os.nice(0), "python": sys.flags.isolated}))  # fmt: skip
+        links = [Path(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+        told = {
+            "pid": os.getpid(),
+            "group": os.getpgid(0),
+            "environment": dict(os.environ),
+            "files": [os.readlink(link) for link in links if link.exists()],
+            "memory": resource.getrlimit(resource.RLIMIT_AS)[0],
+            "core": resource.getrlimit(resource.RLIMIT_CORE),
+            "killed_first": int(Path("/proc/self/oom_score_adj").read_text()),
+        }
+        raise Permanent(json.dumps(told))

@@ -153,6 +153,7 @@ def _transcoder(settings: Settings, clients: Clients) -> Transcoder:
         settings.media_bucket,
         settings.mediaconvert_role_arn,
         settings.mediaconvert_queue_arn,
+        settings.video_tone_mapping,
     )
 
 

@@ -122,6 +122,7 @@ class Settings(Logging, Signing, Place):  # pydantic has the last one's fields f
     callback_max_bytes: Annotated[int | None, Field(ge=SMALLEST_CALLBACK)] = None
     mediaconvert_role_arn: Annotated[str | None, AfterValidator(_an_arn_of(":iam::", ":role/"))] = None
     mediaconvert_queue_arn: Annotated[str | None, AfterValidator(_an_arn_of(":mediaconvert:", ":queues/"))] = None
+    video_tone_mapping: bool = True
     zip_key_template: Annotated[str, AfterValidator(check_bundle_template)] = DEFAULT_TEMPLATE
     bundle_contents: Annotated[Contents, AfterValidator(_under_a_key_of_their_own)] = Contents.PROCESSED
     worker_concurrency: Annotated[int, Field(ge=1, le=1000)] = 8

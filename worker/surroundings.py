@@ -8,19 +8,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 
+from adapters.aws import Clients, connect, connect_to_iam
 from adapters.callback import CallbackForm
-from adapters.looks.backend import call_back_for_no_job, connect, resolve
-from adapters.looks.bucket import (
-    encryption_of,
-    expiries_of,
-    get_check,
-    put_check,
-    require,
-    tag_check,
-    versioned,
-    work_tag,
-)
-from adapters.looks.clients import LookClients
+from adapters.looks import backend
+from adapters.looks.bucket import encryption_of, get_check, put_check, require, tag_check, versioned
 from adapters.looks.queue import ahead_of_aws, look_at_dead_letters, look_at_queue
 from adapters.looks.transcoder import probe, queue_status, trust_of
 from domain.checks import bucket, machine, transcoder
@@ -42,22 +33,22 @@ CHEAP_SECONDS = 10
 
 def cheap_checks(settings: Settings) -> Mapping[str, Check]:
     """Those that a start can afford: three requests, and a name."""
-    clients = _clients(settings)
+    clients = _clients(settings, videos=False)
     return {
         "queue": partial(_queue, clients, settings.queue_url),
-        "backend": lambda: filter(None, [resolve(str(settings.callback_url))]),
+        "backend": lambda: filter(None, [backend.resolve(str(settings.callback_url))]),
         **_of_clock_and_cpus(clients, settings),
     }
 
 
 def all_checks(settings: Settings, callback: bool) -> Mapping[str, Check]:
     """Every one; with `callback` the backend is sent two."""
-    clients = _clients(settings)
+    clients = _clients(settings, videos=settings.mediaconvert_role_arn is not None)
     checks: dict[str, Check] = {
         "queue": partial(_queue, clients, settings.queue_url),
         "bucket": partial(_bucket, clients, settings.media_bucket),
         **_of_mediaconvert(clients, settings),
-        "backend: connection": lambda: [connect(str(settings.callback_url))],
+        "backend: connection": lambda: [backend.connect(str(settings.callback_url))],
     }
     if callback:
         checks["backend: callback"] = partial(_callback, settings)
@@ -75,24 +66,23 @@ def check_beside(settings: Settings) -> None:
         threading.Thread(target=look, name="checks", daemon=True).start()
 
 
-def _clients(settings: Settings) -> LookClients:
-    return LookClients(settings.aws_region, settings.aws_endpoint_url is not None)
+def _clients(settings: Settings, videos: bool) -> Clients:
+    return connect(settings.aws_region, emulated=settings.aws_endpoint_url is not None, videos=videos)
 
 
-def _queue(clients: LookClients, url: str) -> Iterator[Finding]:
+def _queue(clients: Clients, url: str) -> Iterator[Finding]:
     facts = look_at_queue(clients, url)
     yield from judge_queue(facts)
     if facts.dead_letters:
         yield from judge_dead_letters(facts, look_at_dead_letters(clients, url, facts.dead_letters))
 
 
-def _bucket(clients: LookClients, name: str) -> Iterator[Finding]:
+def _bucket(clients: Clients, name: str) -> Iterator[Finding]:
     looks: Mapping[str, Check] = {
         "bucket": partial(_presence, clients, name),
         "bucket: write and read": partial(_round_trip, clients, name),
         "bucket: versioning": lambda: [bucket.judge_versioning(versioned(clients, name))],
         "bucket: encryption": lambda: [bucket.judge_encryption(encryption_of(clients, name))],
-        "bucket: lifecycle of work": lambda: [bucket.judge_expiry(expiries_of(clients, name), work_tag())],
     }
     for title, look in looks.items():
         try:
@@ -103,18 +93,18 @@ def _bucket(clients: LookClients, name: str) -> Iterator[Finding]:
             yield unseen(title, error)
 
 
-def _presence(clients: LookClients, name: str) -> Iterator[Finding]:
+def _presence(clients: Clients, name: str) -> Iterator[Finding]:
     require(clients, name)
     yield Finding("bucket", True, f"{name} is there")
 
 
-def _round_trip(clients: LookClients, name: str) -> Iterator[Finding]:
+def _round_trip(clients: Clients, name: str) -> Iterator[Finding]:
     key, text = _put(clients, name)
     got = get_check(clients, name, key)
     yield from bucket.judge_round_trip(key, text.encode(), got, tag_check(clients, name, key))
 
 
-def _put(clients: LookClients, name: str) -> tuple[str, str]:
+def _put(clients: Clients, name: str) -> tuple[str, str]:
     """Put an object of the check's own; its key and text."""
     number = uuid.uuid4().hex
     key, text = check_key(number), f'{{"check": "{number}"}}'
@@ -122,22 +112,25 @@ def _put(clients: LookClients, name: str) -> tuple[str, str]:
     return key, text
 
 
-def _of_mediaconvert(clients: LookClients, settings: Settings) -> Mapping[str, Check]:
-    role, queue = settings.mediaconvert_role_arn, settings.mediaconvert_queue_arn
-    if role is None:
+def _of_mediaconvert(clients: Clients, settings: Settings) -> Mapping[str, Check]:
+    client, role, queue = clients.mediaconvert, settings.mediaconvert_role_arn, settings.mediaconvert_queue_arn
+    if client is None or role is None:
         return {"MediaConvert": lambda: [transcoder.NO_ROLE]}
     name = queue.rpartition("/")[2] if queue else "Default"
+
+    def look_at_role() -> Iterator[Finding]:
+        yield transcoder.judge_role(role, trust_of(connect_to_iam(settings.aws_region), role))
+
+    def try_probe() -> Iterator[Finding]:
+        key, _ = _put(clients, settings.media_bucket)
+        probe(client, settings.media_bucket, key)
+        yield Finding(transcoder.PROBE, True, "allowed")
+
     return {
-        transcoder.ROLE: lambda: [transcoder.judge_role(role, trust_of(clients, role))],
-        transcoder.PROBE: partial(_probe, clients, settings.media_bucket),
-        transcoder.QUEUE: lambda: [transcoder.judge_queue(name, queue_status(clients, name))],
+        transcoder.ROLE: look_at_role,
+        transcoder.PROBE: try_probe,
+        transcoder.QUEUE: lambda: [transcoder.judge_queue(name, queue_status(client, name))],
     }
-
-
-def _probe(clients: LookClients, name: str) -> Iterator[Finding]:
-    key, _ = _put(clients, name)
-    probe(clients, name, key)
-    yield Finding(transcoder.PROBE, True, "allowed")
 
 
 def _callback(settings: Settings) -> Iterator[Finding]:
@@ -145,10 +138,10 @@ def _callback(settings: Settings) -> Iterator[Finding]:
         settings.callback_provider, settings.finalization_provider, Status(settings.callback_partial_as)
     )
     url, secret = str(settings.callback_url), settings.callback_secret.get_secret_value()
-    yield judge_callback(*call_back_for_no_job(url, secret, form.body, CALLBACK_SECONDS))
+    yield judge_callback(*backend.call_back_for_no_job(url, secret, form.body, CALLBACK_SECONDS))
 
 
-def _of_clock_and_cpus(clients: LookClients, settings: Settings) -> Mapping[str, Check]:
+def _of_clock_and_cpus(clients: Clients, settings: Settings) -> Mapping[str, Check]:
     return {
         "clock": lambda: [machine.judge_clock(ahead_of_aws(clients, settings.queue_url))],
         "CPUs": lambda: [machine.judge_cpus(_sizing(settings), usable_cpus())],

@@ -51,6 +51,7 @@ def _pipes() -> tuple[IO[bytes], IO[bytes]]:
     answers = os.dup(1)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
+    os.close(nowhere)
     if sys.platform == "linux":
         for pipe in (0, answers):
             with suppress(OSError):  # one user's pipes have a limit in common

@@ -30,14 +30,17 @@ class Held:
 def next_turn(waiting: Sequence[Asked], held: Sequence[Held], processes: int) -> int | None:
     """The place in the line of the picture that gets the next free child; None: none does, yet.
 
-    The job that holds fewest comes first, and after the others one with a slow picture.
+    The job that holds fewest comes first, and after the others one with a slow picture. The others wait for a
+    picture that is to be alone, as soon as none that has a child is slow.
     """
     if any(each.alone for each in held):
         return None
-    for place, asked in enumerate(waiting):
-        if asked.alone:
-            return None if held else place
-    free = [place for place, asked in enumerate(waiting) if _count(asked.job, held) < processes]
+    alone = next((place for place, asked in enumerate(waiting) if asked.alone), None)
+    if alone is not None and not any(each.slow for each in held):
+        return None if held else alone
+    free = [
+        place for place, asked in enumerate(waiting) if not asked.alone and _count(asked.job, held) < processes
+    ]
     return min(free, key=lambda place: _rank(waiting[place].job, held), default=None)
 
 

@@ -2,92 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
+from adapters.aws import Clients
 from adapters.conditional import WORK, put_work
-from adapters.looks.clients import LookClients, needing
-from domain.checks.bucket import ExpiryFacts
+from adapters.looks.rights import needing
+from domain.errors import NotFound
 
 if TYPE_CHECKING:
-    from mypy_boto3_s3.type_defs import LifecycleRuleOutputTypeDef, TagTypeDef
-
-_NONE = frozenset({"ServerSideEncryptionConfigurationNotFoundError", "NoSuchLifecycleConfiguration"})
+    from mypy_boto3_s3.type_defs import TagTypeDef
 
 
-def work_tag() -> tuple[str, str]:
-    """The tag of what expires."""
-    name, _, value = WORK.partition("=")
-    return name, value
-
-
-def require(clients: LookClients, bucket: str) -> None:
+def require(clients: Clients, bucket: str) -> None:
     """Raise Missing where there is no such bucket."""
-    with needing("s3:ListBucket", bucket):
+    with needing("s3:ListBucket", bucket, setting="MEDIA_BUCKET"):
         clients.s3.head_bucket(Bucket=bucket)
 
 
-def versioned(clients: LookClients, bucket: str) -> bool:
+def versioned(clients: Clients, bucket: str) -> bool:
     with needing("s3:GetBucketVersioning", bucket):
         return clients.s3.get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled"
 
 
-def encryption_of(clients: LookClients, bucket: str) -> str | None:
+def encryption_of(clients: Clients, bucket: str) -> str | None:
     """The algorithm of the default encryption; None: there is none."""
-    with needing("s3:GetEncryptionConfiguration", bucket):
-        try:
-            said = clients.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
-        except ClientError as error:
-            if error.response["Error"].get("Code") in _NONE:
-                return None
-            raise
-    return said["Rules"][0].get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm")
+    with suppress(NotFound), needing("s3:GetEncryptionConfiguration", bucket):
+        said = clients.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+        return said["Rules"][0].get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm")
+    return None
 
 
-def expiries_of(clients: LookClients, bucket: str) -> list[ExpiryFacts]:
-    """The lifecycle rules by which objects expire."""
-    with needing("s3:GetLifecycleConfiguration", bucket):
-        try:
-            rules = clients.s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
-        except ClientError as error:
-            if error.response["Error"].get("Code") in _NONE:
-                return []
-            raise
-    return list(_expiries(rules))
-
-
-def put_check(clients: LookClients, bucket: str, key: str, text: str) -> None:
+def put_check(clients: Clients, bucket: str, key: str, text: str) -> None:
     """Put an object as the worker puts its journals: it expires."""
     with needing("s3:PutObject", f"{bucket}/{key}", bucket):
         put_work(clients.s3, bucket, key, text, None)
 
 
-def get_check(clients: LookClients, bucket: str, key: str) -> bytes:
+def get_check(clients: Clients, bucket: str, key: str) -> bytes:
     with needing("s3:GetObject", f"{bucket}/{key}", bucket):
         return clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
-def tag_check(clients: LookClients, bucket: str, key: str) -> bool:
+def tag_check(clients: Clients, bucket: str, key: str) -> bool:
     """Whether the tag that the object was put with is there; then it is put again, alone."""
     with needing("s3:GetObjectTagging", f"{bucket}/{key}", bucket):
         tags = clients.s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"]
-    name, value = work_tag()
+    name, _, value = WORK.partition("=")
     tag: TagTypeDef = {"Key": name, "Value": value}
     with needing("s3:PutObjectTagging", f"{bucket}/{key}", bucket):
         clients.s3.put_object_tagging(Bucket=bucket, Key=key, Tagging={"TagSet": [tag]})
     return tag in tags
-
-
-def _expiries(rules: list[LifecycleRuleOutputTypeDef]) -> Iterator[ExpiryFacts]:
-    for rule in rules:
-        days = rule.get("Expiration", {}).get("Days")
-        if days is None:
-            continue
-        found = rule.get("Filter", {})
-        every = found.get("And", {})
-        tags = [*every.get("Tags", []), *([found["Tag"]] if "Tag" in found else [])]
-        prefix = found.get("Prefix") or every.get("Prefix") or rule.get("Prefix") or ""
-        pairs = [(tag["Key"], tag["Value"]) for tag in tags]
-        yield ExpiryFacts(pairs, prefix, days, rule["Status"] == "Enabled")

@@ -19,12 +19,13 @@ class Finding:
 
 
 class Refused(Transient):
-    """AWS refuses for want of a right: `right` on `resource`."""
+    """AWS refuses for want of a right: `right` on `resource`, which `setting` may name by mistake."""
 
-    def __init__(self, right: str, resource: str) -> None:
+    def __init__(self, right: str, resource: str, setting: str = "") -> None:
         super().__init__(f"{right} on {resource} is refused")
         self.right = right
         self.resource = resource
+        self.setting = setting
 
 
 class Missing(Transient):
@@ -40,7 +41,10 @@ def unseen(name: str, error: MediaError) -> Finding:
     match error:
         case Refused():
             means = "who runs this may not see or do it; if that is the worker, and a job needs it, jobs fail"
-            return Finding(name, False, str(error), means, f"allow {error.right} on {error.resource}")
+            advice = f"allow {error.right} on {error.resource}"
+            if error.setting:
+                advice += f", or mend {error.setting} if it names the wrong one"
+            return Finding(name, False, str(error), means, advice)
         case Missing():
             return Finding(name, False, str(error), "no job can be done", f"make it, or mend {error.setting}")
     return Finding(name, False, str(error), "nothing is known of it", "mend what is named, and check again")

@@ -22,7 +22,13 @@ NO_ROLE = Finding(
 def judge_role(role: str, trust: object) -> Finding:
     """`trust` is the role's trust policy; None: there is no such role."""
     if trust is None:
-        return Finding(ROLE, False, f"{role} isn't there", "each video fails", "mend MEDIACONVERT_ROLE_ARN")
+        return Finding(
+            ROLE,
+            False,
+            f"{role} isn't there",
+            "each video fails",
+            "mend MEDIACONVERT_ROLE_ARN: account, path and name",
+        )
     if _may_take_it_on(trust):
         return Finding(ROLE, True, f"MediaConvert may take on {role}")
     return Finding(

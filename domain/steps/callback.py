@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.journal import Acknowledged
+from domain.journal import acknowledged
 from domain.model import Report
 from domain.outlast import outlasting
 from domain.ports import Attempt, Ports
@@ -20,4 +20,4 @@ def call_back(report: Report, attempt: Attempt, ports: Ports) -> None:
         attempt.begin_report()
         refuse_done(outlasting(attempt.outlast, attempt.progress.load))
         ports.backend.notify(report, attempt)
-        attempt.progress.acknowledge(Acknowledged(report.status, ports.now()))
+        attempt.progress.acknowledge(acknowledged(report, ports.now()))

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from adapters.journal import MAX_BYTES
 from domain.errors import Code, Permanent, Transient
-from domain.journal import Acknowledged, Begun, Ended, Ending, Journal, Journals
+from domain.journal import Acknowledged, Begun, Ended, Ending, FailedAsset, Journal, Journals
 from domain.kinds import AssetType, Size
 from domain.model import Derivatives, Job, Status, Transcoding
 from tests.contract.aws import Bucket
@@ -28,6 +28,8 @@ SECOND = Ended(2, NOW, Ending.RELEASED, "shut down", step="photos")
 BEGUN = Begun(1, NOW)
 DONE = Acknowledged(Status.SUCCEEDED, NOW)
 TOLD = Acknowledged(Status.PROCESSING_FAILED, NOW)
+BROKEN = FailedAsset("28/raw/photo/b.jpg", Code.VALIDATION_ERROR, "the format is unknown")
+PARTIAL = Acknowledged(Status.PARTIAL_SUCCESS, NOW, (BROKEN,), 7)
 
 VIDEO = Transcoding("28/raw/video/v.mp4", "e4", "t-1", 640, 360, True)
 
@@ -130,6 +132,12 @@ def test_what_began_and_what_was_acknowledged_is_loaded_and_a_success_is_never_r
     assert journals.load(JOB) == Journal((SECOND,), begun=(BEGUN, Begun(2, NOW)), acknowledged=DONE)
 
 
+def test_the_assets_that_failed_stay_with_the_acknowledgement(journals: Journals) -> None:
+    journals.add(JOB, Journal(acknowledged=PARTIAL))
+    journals.add(JOB, Journal((SECOND,)))
+    assert journals.load(JOB) == Journal((SECOND,), acknowledged=PARTIAL)
+
+
 def test_the_journal_of_another_message_for_the_same_job_is_not_its_own(journals: Journals) -> None:
     journals.add(JOB, Journal((FIRST,), (PHOTO,)))
     again = replace(JOB, message_id="m-2")
@@ -205,6 +213,24 @@ def test_what_only_a_newer_worker_knows_is_kept(bucket: Bucket) -> None:
     written = json.loads(content(bucket, KEY))
     assert written["attempts"].pop()["message"] == "shut down"
     assert written == FROM_A_NEWER_WORKER
+
+
+@BUCKETS
+def test_what_a_newer_worker_said_of_assets_that_failed_is_kept(bucket: Bucket) -> None:
+    broken = {"key": BROKEN.key, "code": BROKEN.code, "reason": BROKEN.reason, "step": "validate"}
+    told = {"status": "PARTIAL_SUCCESS", "at": "2026-01-05T12:00:00Z", "failed": [broken], "moreFailed": 7}
+    put(bucket, KEY, {**WRITTEN, "acknowledged": told})
+    assert bucket.journals.load(JOB).acknowledged == PARTIAL
+    bucket.journals.add(JOB, Journal((SECOND,)))
+    assert json.loads(content(bucket, KEY))["acknowledged"] == told
+
+
+@BUCKETS
+def test_a_key_that_is_no_unicode_does_not_cost_the_acknowledgement(bucket: Bucket) -> None:
+    odd = replace(BROKEN, key="28/raw/photo/\ud800.jpg", reason="no object \ud800")
+    bucket.journals.add(JOB, Journal(acknowledged=replace(PARTIAL, failed=(odd,))))
+    written = replace(BROKEN, key=r"28/raw/photo/\ud800.jpg", reason=r"no object \ud800")
+    assert bucket.journals.load(JOB).acknowledged == replace(PARTIAL, failed=(written,))
 
 
 @BUCKETS

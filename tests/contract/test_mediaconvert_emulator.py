@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from PIL import Image, ImageStat
 
 from adapters.mediaconvert import Shape, job_request
 from devstack.aws import session
@@ -18,6 +19,7 @@ from domain import keys
 from domain.kinds import AssetType
 from domain.model import Source
 from tests.contract.aws import Bucket
+from tests.delta_e import median_delta_e
 
 if TYPE_CHECKING:
     from mypy_boto3_mediaconvert import MediaConvertClient
@@ -107,6 +109,46 @@ def test_it_does_not_turn_a_video_that_nobody_told_it_to(studio: Studio, clips: 
     studio.run(request)
     video = inspect(studio.fetched("28/processed/video/vertical/original/v.mp4"))
     assert (video.width, video.height) == (640, 360)
+
+
+def correct_colours(request: Any) -> None:
+    """Ask for a conversion to Rec. 709 of the MP4."""
+    mp4_of(request)["VideoDescription"]["VideoPreprocessors"] = {
+        "ColorCorrector": {"ColorSpaceConversion": "FORCE_709"}
+    }
+
+
+def seen_of(studio: Studio, **changes: Any) -> Image.Image:
+    """The first frame of the MP4, its colours corrected, with changes to the input's selector."""
+    request = studio.request(ClientRequestToken=repr(changes))
+    correct_colours(request)
+    request["Settings"]["Inputs"][0]["VideoSelector"].update(changes)
+    assert studio.run(request)["Status"] == "COMPLETE"
+    video = studio.fetched("28/processed/video/vertical/original/v.mp4")
+    ffmpeg("-i", video, "-frames:v", "1", "-update", "1", still := video.with_suffix(".png"))
+    with Image.open(still) as picture:
+        return picture.convert("RGB")
+
+
+def test_tone_mapping_has_no_effect_on_sdr_and_a_wrong_color_space_has_one(
+    studio: Studio, clips: Mapping[str, Path], hdr_clips: Mapping[str, Path]
+) -> None:
+    studio.bucket.put(KEY, hdr_clips["HLG"].read_bytes())
+    followed = seen_of(studio)
+    assert median_delta_e(followed, seen_of(studio, ColorSpaceUsage="FORCE", ColorSpace="HDR10")) > 10
+    assert median_delta_e(followed, seen_of(studio, ColorSpaceUsage="FALLBACK", ColorSpace="HDR10")) == 0
+    studio.bucket.put(KEY, clips["rotated"].read_bytes())
+    request = studio.request(ClientRequestToken="plain")
+    studio.run(request)
+    plain = studio.fetched("28/processed/video/vertical/original/v.mp4").read_bytes()
+    seen_of(studio, Rotate="AUTO")
+    assert studio.fetched("28/processed/video/vertical/original/v.mp4").read_bytes() == plain
+
+
+def test_pq_is_brighter_where_its_peak_is_said_to_be_lower(studio: Studio, hdr_clips: Mapping[str, Path]) -> None:
+    studio.bucket.put(KEY, hdr_clips["PQ"].read_bytes())
+    dim, bright = seen_of(studio), seen_of(studio, MaxLuminance=4_000_000)
+    assert ImageStat.Stat(bright.convert("L")).mean[0] > ImageStat.Stat(dim.convert("L")).mean[0] + 1
 
 
 def test_it_fails_on_a_sound_track_that_is_not_there(studio: Studio, clips: Mapping[str, Path]) -> None:

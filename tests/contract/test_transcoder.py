@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -181,6 +182,21 @@ def test_a_queue_is_named_where_there_is_one(
     source = studio.upload(clips["sound"].read_bytes())
     MediaConvert(client, "bucket", ROLE, arn).submit(source, 1)
     assert emulator.jobs[0].request["queue"] == arn
+
+
+@pytest.mark.parametrize("tone_mapping", [True, False])
+def test_an_hdr_source_is_converted_unless_that_is_turned_off(
+    emulator: MediaConvertEmulator, moto_url: str, hdr_clips: Mapping[str, Path], tone_mapping: bool
+) -> None:
+    bucket = Bucket(moto_url)
+    client = session().client("mediaconvert", endpoint_url=emulator.url)
+    transcoder = MediaConvert(client, bucket.name, ROLE, None, tone_mapping)
+    for clip in hdr_clips.values():
+        bucket.put(KEY, clip.read_bytes())
+        transcoder.submit(Source(keys.parse_raw(KEY, 28), AssetType.VIDEO, clip.name, 1), 1)
+    hlg, pq = (json.dumps(job.request) for job in emulator.jobs)
+    assert hlg.count("FORCE_709") == pq.count("FORCE_709") == (2 if tone_mapping else 0)
+    assert ("HDR10" in hlg, "HDR10" in pq) == (False, tone_mapping)
 
 
 def test_an_upright_source_has_an_upright_box_and_no_sound_is_made_up(

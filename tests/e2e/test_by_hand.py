@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from subprocess import CompletedProcess
 
 from devstack.receiver import Answer
@@ -34,6 +35,10 @@ def test_every_upload_of_the_listing_is_replayed_and_a_partial_success_is_notice
     assert said.returncode == 1
     assert (job["status"], job["assets"]) == ("PARTIAL_SUCCESS", ["29/raw/photo/a.jpg", BAD])
     assert "--job" in said.stderr, "the backend doesn't know this number"
+    found = hand(world, "job", "29", str(job["job"]))
+    assert found.returncode == 0
+    (line,) = [line for line in found.stdout.splitlines() if "asset failed" in line]
+    assert re.search(f"asset failed, VALIDATION_ERROR: {BAD}: .*unknown format", line)
 
 
 def test_a_failure_for_good_says_why(world: World) -> None:

@@ -65,3 +65,26 @@ def test_of_a_mixed_dlq_only_the_job_that_was_mended_is_sent_back_and_it_is_done
     of_the_job = [it for it in world.receiver.callbacks if it.payload["jobId"] == 21]
     assert [it.payload["status"] for it in of_the_job] == ["VALIDATION_FAILED", "SUCCEEDED"]
     assert {it.payload["externalId"] for it in of_the_job} == {original}
+
+
+def test_a_job_that_fails_again_tells_where_it_was_sent_back_and_a_single_message_is_dropped(
+    make_world: Callable[[int], World],
+) -> None:
+    world = make_world(1)
+    with world.worker() as worker:
+        original = world.enqueue(job(21))
+        nameless = world.enqueue("no JSON")
+        worker.wait_for_event("job failed for good", count=2)
+        wait_for_dead(world, 2)
+        desk(world, "dlq", "requeue", "--message", original)
+        worker.wait_for_event("job failed for good", count=3)
+        wait_for_dead(world, 2)
+
+        told = [event["what"] for event in desk(world, "job", "28", "21", status=1)["timeline"]]
+        assert len([what for what in told if what.startswith("sent back")]) == 1
+        back = told.index("sent back to the queue")
+        for life in told[:back], told[back:]:
+            assert len([what for what in life if what.startswith("attempt 1 ended")]) == 1
+        dropped = desk(world, "dlq", "drop", "--message", nameless, "--yes")
+        assert [one["message_id"] for one in dropped["dropped"]] == [nameless]
+        assert [one["job_id"] for one in desk(world, "dlq", "ls")["messages"]] == [21]

@@ -25,6 +25,7 @@ HOSTILE = [
     "28/raw/photo/horizontal/a.jpg\r\nX-Evil: 1",
     "28/raw/photo/horizontal/%s%n{0.__class__}{job_id}.jpg",
     "28/raw/photo/horizontal/\u202egpj.exe",
+    "28/raw/photo/horizontal/\ud800.jpg",
     "28/processed/photo/horizontal/large/a.jpg",
     "28/work/21.json",
     "x" * 5000,
@@ -66,6 +67,7 @@ def test_hostile_keys_leave_neither_their_listing_nor_their_log_line(world: Worl
     if form == "json":
         assert len(worker.events("message deleted")) == 1
         assert len(worker.events("asset failed")) == len(HOSTILE)
+        assert not worker.events("the acknowledgement wasn't written to the journal")
     assert "\x1b[31mred" not in output
     assert '\n{"event": "message deleted"}' not in output
 

@@ -190,14 +190,17 @@ def test_a_malformed_message_that_names_a_job_is_reported(world: World) -> None:
     "endpoint", ["localstack"], indirect=True
 )  # moto completes an upload on a stale ETag, too
 def test_two_jobs_of_a_listing_leave_a_bundle_with_the_work_of_both(world: World) -> None:
-    """Eight jobs in two processes, so that some finish at the same time."""
+    """Eight jobs in two processes, so that some finish at the same time. Neither has places for all of them."""
     keys = [world.upload(f"28/raw/photo/horizontal/{n}.jpg", jpeg(colour=f"#{n}{n}{n}")) for n in range(8)]
-    with world.worker() as one, world.worker() as other:
+    world.receiver.plan(*(Hang(then=Answer()) for _ in keys))
+    with world.worker(WORKER_CONCURRENCY="4") as one, world.worker(WORKER_CONCURRENCY="4") as other:
         with ThreadPoolExecutor(8) as pool:
             jobs = ({"jobId": n + 1, "listingId": 28, "assets": [key]} for n, key in enumerate(keys))
             list(pool.map(world.enqueue, jobs))
-        callbacks = world.receiver.wait_for(8)
+        world.receiver.wait_for(8)
+        world.receiver.release()
         world.wait_until_settled()
+        callbacks = world.receiver.callbacks
         assert one.events("message deleted")
         assert other.events("message deleted")
     assert {callback.payload["status"] for callback in callbacks} == {"SUCCEEDED"}

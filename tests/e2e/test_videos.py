@@ -15,8 +15,9 @@ from PIL import Image, ImageStat
 from devstack.aws import session
 from devstack.clips import clip
 from devstack.ecs_agent import EcsAgentEmulator, failure
-from devstack.ffmpeg import inspect
+from devstack.ffmpeg import ffmpeg, inspect
 from devstack.mediaconvert import MediaConvertEmulator
+from tests.delta_e import median_delta_e
 from tests.e2e.world import Worker, World, jpeg
 
 ROLE = "arn:aws:iam::000000000000:role/media-convert"
@@ -415,3 +416,69 @@ def test_a_source_that_cannot_be_probed_is_taken_for_what_its_type_says(
     assert ((walk.width, walk.height), walk.sound) == ((360, 640), None), "silent, though sound was assumed"
     assert tour.sound
     assert "width" not in body["outputs"][0]
+
+
+SEEN = 4
+"""The most that a tone-mapped picture may differ, in ΔE76; what encoding alone costs is 1 to 2.5."""
+
+
+def frame(video: Path, filters: str = "zscale=matrix=gbr:range=pc") -> Image.Image:
+    """The frame at two seconds, its values as they are unless `filters` do something to them."""
+    still = video.with_suffix(".png")
+    ffmpeg("-ss", "2", "-i", video, "-vf", f"{filters},format=gbrp", "-frames:v", "1", "-update", "1", still)
+    return Image.open(still)
+
+
+def tone_mapped(video: Path) -> Image.Image:
+    """The frame at two seconds in SDR, straight from the upload: 203 cd/m² are white, and its peak is 1,000."""
+    light = "zscale=transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=bt709"
+    return frame(
+        video, f"{light},tonemap=mobius:desat=0:peak={1000 / 203},zscale=transfer=bt709:matrix=gbr:range=pc"
+    )
+
+
+def poster(world: World, output: Mapping[str, Any]) -> Image.Image:
+    return Image.open(io.BytesIO(world.read(output["outputs"]["large_video_horizontal"])))
+
+
+@pytest.mark.parametrize("coded", ["HLG", "PQ"])
+def test_an_hdr_video_becomes_sdr_and_so_does_its_poster(
+    studio: Studio, hdr_clips: Mapping[str, Path], coded: str, tmp_path: Path
+) -> None:
+    upload = tmp_path / "upload.mov"
+    upload.write_bytes(hdr_clips[coded].read_bytes())
+    with studio.worker():
+        studio.enqueue(studio.upload(VIDEO, upload))
+        output = studio.world.receiver.wait_for(1)[0].payload["outputs"][0]
+    made = studio.fetched(output["processedKey"])
+    assert (inspect(made).primaries, inspect(made).transfer) == ("bt709", "bt709")
+    expected = tone_mapped(upload)
+    assert median_delta_e(frame(made), expected) <= SEEN
+    assert median_delta_e(poster(studio.world, output), expected) <= SEEN
+
+
+def test_an_hdr_video_stays_as_it_is_without_tone_mapping_and_afterwards_until_its_mp4_is_gone(
+    studio: Studio, hdr_clips: Mapping[str, Path], tmp_path: Path
+) -> None:
+    world, upload = studio.world, tmp_path / "upload.mov"
+    upload.write_bytes(hdr_clips["HLG"].read_bytes())
+    studio.upload(VIDEO, upload)
+    with studio.worker(VIDEO_TONE_MAPPING="false"):
+        studio.enqueue(VIDEO)
+        output = world.receiver.wait_for(1)[0].payload["outputs"][0]
+        world.wait_until_settled()
+    made = studio.fetched(output["processedKey"])
+    assert inspect(made).transfer == "arib-std-b67"
+    assert median_delta_e(frame(made), tone_mapped(upload)) > 2 * SEEN
+    assert median_delta_e(poster(world, output), tone_mapped(upload)) > 2 * SEEN
+    with studio.worker():
+        studio.enqueue(VIDEO, job_id=22)
+        world.receiver.wait_for(2)
+        assert world.read(output["processedKey"]) == made.read_bytes()
+        world.s3.delete_object(Bucket=world.bucket, Key=output["processedKey"])
+        studio.enqueue(VIDEO, job_id=23)
+        world.receiver.wait_for(3)
+        world.wait_until_settled()
+    assert inspect(studio.fetched(output["processedKey"])).transfer == "bt709"
+    assert median_delta_e(poster(world, output), tone_mapped(upload)) <= SEEN
+    assert len(studio.transcoder.jobs) == 2

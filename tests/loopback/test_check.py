@@ -26,13 +26,20 @@ from worker.cli import main
 
 SECRET = "a-secret-of-the-tests"
 DENIED = AwsError(403, "AccessDenied")
-WORK_RULE = {
-    "ID": "expire-work",
-    "Status": "Enabled",
-    "Filter": {"Tag": {"Key": "stage", "Value": "work"}},
-    "Expiration": {"Days": 30},
-}
 Failures = dict[str, Mapping[str, Any]]
+
+
+class RoleRefused(AwsError):
+    """As IAM refuses a look at a role: it names no ARN."""
+
+    def answer(self, operation: str) -> AwsAnswer:
+        message = (
+            "User: u is not authorized to perform: iam:GetRole on resource: role x because no policy allows it"
+        )
+        body = (
+            f"<ErrorResponse><Error><Code>{self.code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+        )
+        return self.status, {"Content-Type": "text/xml"}, body.encode()
 
 
 class LateEndpoint(ScriptedEndpoint):
@@ -65,7 +72,6 @@ class Place:
                 "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]
             },
         )
-        self.expire(WORK_RULE)
         self.iam = session().client("iam", endpoint_url=moto_url)
         self.role = self.trusting("mediaconvert.amazonaws.com")
         self.settings = {
@@ -79,10 +85,6 @@ class Place:
             "IMAGE_PROCESSES": "1",
             "IMAGE_MEMORY": str(256 * 1024 * 1024),
         }
-
-    def expire(self, rule: Mapping[str, Any]) -> None:
-        configuration: Any = {"Rules": [rule]}
-        self.s3.put_bucket_lifecycle_configuration(Bucket=self.bucket.name, LifecycleConfiguration=configuration)
 
     def trusting(self, service: str) -> str:
         """The ARN of a role that the service may take on."""
@@ -131,7 +133,7 @@ def test_a_good_place_is_good_and_says_so_to_people(
     assert failures("--callback") == {}
     assert main(["check", "--callback"]) == 0
     said = capsys.readouterr().out
-    assert said.endswith("19 checks, all ✓\n")
+    assert said.endswith("18 checks, all ✓\n")
     assert "✗" not in said
     assert "\x1b" not in said, "no colours where no terminal reads"
 
@@ -178,8 +180,6 @@ def test_the_callbacks_are_for_a_job_that_does_not_exist_and_one_is_badly_signed
             "bucket: versioning",
         ),
         (lambda place: place.s3.delete_bucket_encryption(Bucket=place.bucket.name), "bucket: encryption"),
-        (lambda place: place.s3.delete_bucket_lifecycle(Bucket=place.bucket.name), "bucket: lifecycle of work"),
-        (lambda place: place.expire({**WORK_RULE, "Status": "Disabled"}), "bucket: lifecycle of work"),
         (lambda place: setattr(place.transcoder, "queue_status", "PAUSED"), "MediaConvert: queue"),
         (lambda place: setattr(place.aws, "behind", 400), "clock"),
     ],
@@ -233,6 +233,27 @@ def test_a_role_that_mediaconvert_may_not_take_on(place: Place, failures: Callab
 
 
 @pytest.mark.parametrize(
+    ("ours", "meant"),
+    [("::123456789012:", "::210987654321:"), (":role/", ":role/other/")],
+)
+def test_the_role_of_another_place_with_the_same_name_is_not_ours(
+    place: Place, failures: Callable[..., Failures], ours: str, meant: str
+) -> None:
+    assert ours in place.role
+    role = place.role.replace(ours, meant)
+    found = failures(MEDIACONVERT_ROLE_ARN=role)["MediaConvert: role"]
+    assert found["seen"] == f"{role} isn't there"
+    assert "MEDIACONVERT_ROLE_ARN" in found["advice"]
+
+
+def test_a_role_that_may_not_be_looked_at_is_not_good(place: Place, failures: Callable[..., Failures]) -> None:
+    place.aws.rule = lambda called: RoleRefused(403, "AccessDenied") if called == "POST" else None
+    found = failures()["MediaConvert: role"]
+    assert found["seen"] == f"iam:GetRole on {place.role} is refused"
+    assert found["advice"].startswith(f"allow iam:GetRole on {place.role}, or mend MEDIACONVERT_ROLE_ARN ")
+
+
+@pytest.mark.parametrize(
     ("operation", "wrong", "right"),
     [
         ("AmazonSQS.GetQueueAttributes", "queue", "sqs:GetQueueAttributes"),
@@ -243,7 +264,6 @@ def test_a_role_that_mediaconvert_may_not_take_on(place: Place, failures: Callab
         ("PutObjectTagging", "bucket: write and read", "s3:PutObjectTagging"),
         ("GetBucketVersioning", "bucket: versioning", "s3:GetBucketVersioning"),
         ("GetBucketEncryption", "bucket: encryption", "s3:GetEncryptionConfiguration"),
-        ("GetBucketLifecycleConfiguration", "bucket: lifecycle of work", "s3:GetLifecycleConfiguration"),
     ],
 )
 def test_a_right_that_is_missing_is_named_and_stops_no_other_check(

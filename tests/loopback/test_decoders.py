@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
+import subprocess
+import sys
+import zipapp
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +28,7 @@ from tests.images import encoded, quadrants
 from tests.linux import LINUX_ONLY
 
 PHOTO = encoded(quadrants(), "JPEG")
+ROOT = Path(__file__).parents[2]
 MEMORY = 512 * MIB
 RENDERER = Serving("tests.hostile:Hostile", (1_000_000,))
 
@@ -139,16 +145,78 @@ def test_a_child_has_no_credentials_no_sockets_and_no_files_of_the_workers(
     for number in pipe:
         os.close(number)
     assert set(told["environment"]) <= {"MALLOC_ARENA_MAX", "OMP_NUM_THREADS", "LC_CTYPE"}
-    assert sorted(path.partition(":")[0] for path in told["files"].values()) == [
-        "/dev/null", "/dev/null", "/dev/null", "pipe", "pipe",
+    assert sorted(path.partition(":")[0] for path in told["files"]) == [
+        "/dev/null", "/dev/null", "pipe", "pipe",
     ]  # fmt: skip
+    assert (told["memory"], told["core"], told["killed_first"]) == (MEMORY, [0, 0], 1000)
+
+
+@LINUX_ONLY
+def test_an_interrupt_at_the_terminal_and_a_service_managers_sigterm_are_the_workers_alone(
+    make: Callable[..., Pool],
+) -> None:
+    pool = make()
+    told = pool.told()
+    assert told["group"] == told["pid"], "the terminal interrupts another group"
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(told["pid"], number)
+    assert pool.told()["pid"] == told["pid"]
+
+
+READS = """
+import ctypes, os, subprocess
+from adapters.decoders.limits import hide_memory
+
+if os.getuid() == 0:  # who may read everything
+    os.setgid(65534)
+    os.setuid(65534)
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE, as any process has it that didn't change its user
+reads = lambda: not subprocess.call(["cat", f"/proc/{os.getpid()}/environ"], stdout=-3, stderr=-3)
+before = reads()
+hide_memory()
+print(before, reads())
+"""
+
+
+@LINUX_ONLY
+def test_no_process_of_the_same_user_reads_a_workers_environment() -> None:
+    answer = subprocess.run([sys.executable, "-c", READS], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert answer.stdout.decode() == "True False\n", answer.stderr.decode()
 
 
 def test_where_no_child_can_be_started_a_retry_may_help(make: Callable[..., Pool]) -> None:
     pool = make(serving=Serving("tests.hostile:NoSuch"))
-    with pytest.raises(Transient, match="can't be started.*NoSuch"):
+    with pytest.raises(Transient, match=r"can't be started: .*NoSuch"):
         pool.render()
     assert pool.reasons == ["not started"]
+
+
+PROGRAM = """
+import sys
+from adapters.decoders.limits import Limits
+from adapters.decoders.pool import Decoders
+from adapters.decoders.process import Serving
+from domain.content import FileFormat
+
+decoders = Decoders(Serving("adapters.pictures.pillow:PillowImages", (1_000_000,)), Limits(1, 1 << 30, 60), print)
+print(decoders.render(sys.stdin.buffer.read(), FileFormat.JPEG, "m-1", "a.jpg").width, decoders.__module__)
+decoders.close()
+"""
+
+
+def test_children_start_from_the_images_one_file_too(tmp_path: Path) -> None:
+    """As the Dockerfile makes it and starts it: a zip file, and an isolated Python."""
+    code = tmp_path / "code"
+    for room in ("adapters", "domain"):
+        shutil.copytree(ROOT / room, code / room, ignore=shutil.ignore_patterns("__pycache__"))
+    (code / "__main__.py").write_text(PROGRAM)
+    zipapp.create_archive(code, tmp_path / "worker.pyz", compressed=True)
+    shutil.rmtree(code)
+    answer = subprocess.run(
+        [sys.executable, "-I", "-W", "error", tmp_path / "worker.pyz"],
+        cwd="/", input=PHOTO, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert answer.stdout.decode() == "320 adapters.decoders.pool\n", answer.stderr.decode()
 
 
 def test_a_job_whose_pictures_hang_keeps_no_other_job_waiting(make: Callable[..., Pool]) -> None:

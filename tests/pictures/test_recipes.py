@@ -8,6 +8,7 @@ import json
 import pytest
 
 from adapters.mediaconvert import Shape, job_request
+from adapters.mediaconvert_hdr import Hdr
 from adapters.pictures import encode
 from domain import keys
 from domain.content import FileFormat
@@ -28,15 +29,29 @@ def of_videos() -> object:
     return [job_request(VIDEO, shape, "bucket", "role", 1)["Settings"] for shape in shapes]
 
 
+def of_hdr_videos() -> object:
+    shapes = [Shape(640, 360, False, True, hdr) for hdr in Hdr]
+    return [job_request(VIDEO, shape, "bucket", "role", 1)["Settings"] for shape in shapes]
+
+
 RECIPES = {
     Kind.PHOTO: (of_photos, "photo-1", "a4c16356dd9d"),
     Kind.VIDEO: (of_videos, "video-1", "17cbbc1a1218"),
 }
 
 
+def digest_of(made: object) -> str:
+    written = json.dumps(made, default=dict, sort_keys=True)
+    return hashlib.sha256(written.encode()).hexdigest()[:12]
+
+
 @pytest.mark.parametrize("kind", RECIPES)
 def test_a_changed_recipe_has_a_new_version(kind: Kind) -> None:
     made, version, digest = RECIPES[kind]
-    written = json.dumps(made(), default=dict, sort_keys=True)
-    found = hashlib.sha256(written.encode()).hexdigest()[:12]
-    assert (kind.recipe, found) == (version, digest), f"what is made of a {kind} has changed: raise Kind.recipe"
+    assert (kind.recipe, digest_of(made())) == (version, digest), (
+        f"what is made of a {kind} has changed: raise Kind.recipe"
+    )
+
+
+def test_hdr_videos_share_the_version_so_that_no_video_is_paid_for_again() -> None:
+    assert (Kind.VIDEO.recipe, digest_of(of_hdr_videos())) == ("video-1", "a1b08f227032")

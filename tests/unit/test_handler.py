@@ -13,8 +13,8 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from adapters.message import parse_message
-from domain.errors import Code, Dependency, Permanent, Transient, Unavailable
-from domain.journal import Acknowledged, Begun, Ended, Ending, Journal
+from domain.errors import LONGEST_TEXT, Code, Dependency, Permanent, Transient, Unavailable
+from domain.journal import Acknowledged, Begun, Ended, Ending, FailedAsset, Journal
 from domain.model import Failure, Report, Status, Transcoding, TranscodingResult
 from domain.settlement import RELEASE_DELAY, retry_delay
 from tests.fakes import JPEG, MP4, NOW
@@ -161,6 +161,18 @@ def test_partial_success_deletes_the_message_too(world: World) -> None:
     world.receive()
     assert world.reports() == [Status.PARTIAL_SUCCESS]
     assert world.queue.deleted == [message_id]
+
+
+def test_of_a_partial_success_the_assets_that_failed_are_written_down(world: World) -> None:
+    message_id = world.send(PHOTO, MISSING, *[f"{number}{'x' * 1500}" for number in range(30)])
+    world.receive()
+    told = world.journals.journals[message_id].acknowledged
+    assert told is not None
+    assert told.failed[0] == FailedAsset(
+        MISSING, Code.VALIDATION_ERROR, f"there is no object {MISSING}: was it uploaded?"
+    )
+    assert (len(told.failed), told.more_failed) == (20, 11)
+    assert max(len(text) for asset in told.failed for text in (asset.key, asset.reason)) <= LONGEST_TEXT
 
 
 def test_a_permanent_failure_comes_back_at_once_and_is_reported_once_on_the_last_receive(world: World) -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.validate import ParamValidator
 
 from adapters.mediaconvert import Shape, job_request, shape_of
+from adapters.mediaconvert_hdr import Hdr
 from adapters.mediaconvert_keys import frame_keys
 from devstack.service_model import request_shape, violations
 from domain import keys
@@ -115,6 +117,39 @@ def test_two_frames_are_captured_two_seconds_apart() -> None:
     }  # fmt: skip
 
 
+def color_correctors(shape: Shape) -> list[Any]:
+    """What is done to the colours of the MP4 and of the frames."""
+    videos = [group["Outputs"][0]["VideoDescription"] for group in parts(shape)[1:]]
+    return [video.get("VideoPreprocessors", {}).get("ColorCorrector") for video in videos]
+
+
+@pytest.mark.parametrize(
+    ("hdr", "mapper"), [(Hdr.HLG, "PRESERVE_DETAILS"), (Hdr.PQ, "VIBRANT"), (Hdr.PQ_WITHOUT_PEAK, "VIBRANT")]
+)
+def test_both_outputs_of_an_hdr_video_are_converted_and_nothing_else_changes(hdr: Hdr, mapper: str) -> None:
+    shape = replace(LANDSCAPE, hdr=hdr)
+    asked = {"ColorSpaceConversion": "FORCE_709", "HdrToSdrToneMapper": mapper}
+    assert color_correctors(shape) == [asked, asked]
+    assert list(violations(CREATE_JOB, request(shape))) == []
+    converted = request(shape)
+    for group in converted["Settings"]["OutputGroups"]:
+        del group["Outputs"][0]["VideoDescription"]["VideoPreprocessors"]
+    converted["Settings"]["Inputs"][0]["VideoSelector"] = {"Rotate": "AUTO"}
+    assert converted == request(LANDSCAPE)
+
+
+def test_an_sdr_video_is_not_converted() -> None:
+    assert color_correctors(LANDSCAPE) == [None, None]
+
+
+def test_only_a_video_that_lacks_a_peak_is_given_one() -> None:
+    selectors = {hdr: parts(replace(LANDSCAPE, hdr=hdr))[0]["VideoSelector"] for hdr in Hdr}
+    assert selectors[Hdr.HLG] == selectors[Hdr.PQ] == {"Rotate": "AUTO"}
+    assert selectors[Hdr.PQ_WITHOUT_PEAK] == {
+        "Rotate": "AUTO", "ColorSpace": "HDR10", "ColorSpaceUsage": "FORCE", "MaxLuminance": 10_000_000,
+    }  # fmt: skip
+
+
 def test_what_is_made_lands_where_the_worker_looks_for_it() -> None:
     _, mp4, frames = parts()
     video = mp4["OutputGroupSettings"]["FileGroupSettings"]["Destination"]
@@ -167,3 +202,40 @@ def test_what_probe_says_of_a_vertical_video(answer: Any, expected: Shape) -> No
 def test_what_is_assumed_of_any_other_video_is_landscape() -> None:
     for kind in (AssetType.VIDEO, AssetType.VIDEO_HORIZONTAL):
         assert shape_of({"ProbeResults": []}, source(kind=kind)) == Shape(None, None, False, True)  # type: ignore[typeddict-item]
+
+
+HLG, PQ = {"TransferCharacteristics": "ARIB_B67"}, {"TransferCharacteristics": "SMPTE_2084"}
+MASTERED = {"HdrMetadata": {"MasteringDisplayColorVolume": {"MaxLuminance": 40_000_000}}}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({}, None),
+        ({"TransferCharacteristics": "UNSPECIFIED"}, None),
+        ({"TransferCharacteristics": "ITU_709"}, None),
+        ({"TransferCharacteristics": "ITU_2020_10bit", "ColorPrimaries": "ITU_2020"}, None),
+        ({"TransferCharacteristics": "OF_TOMORROW"}, None),
+        (HLG, Hdr.HLG),
+        ({"CodecMetadata": HLG}, Hdr.HLG),
+        ({"TransferCharacteristics": "UNSPECIFIED", "CodecMetadata": HLG}, Hdr.HLG),
+        ({"TransferCharacteristics": "ITU_709", "CodecMetadata": HLG}, None),
+        (PQ, Hdr.PQ_WITHOUT_PEAK),
+        ({**PQ, "ColorPrimaries": "ITU_2020"}, Hdr.PQ_WITHOUT_PEAK),
+        ({**PQ, "ColorPrimaries": "UNSPECIFIED"}, Hdr.PQ_WITHOUT_PEAK),
+        ({**PQ, "ColorPrimaries": "SMPTE_EG_432_1"}, Hdr.PQ),
+        ({"CodecMetadata": {**PQ, "ColorPrimaries": "SMPTE_EG_432_1"}}, Hdr.PQ),
+        ({**PQ, **MASTERED}, Hdr.PQ),
+        ({**PQ, "CodecMetadata": {"ContentLightLevel": {"MaxContentLightLevel": 600}}}, Hdr.PQ),
+        ({**PQ, "CodecMetadata": {"Hdr10PlusPresence": "PRESENT"}}, Hdr.PQ),
+    ],
+)
+def test_hdr_is_told_by_the_transfer_characteristics(told: Mapping[str, Any], expected: Hdr | None) -> None:
+    answer = probed({"Width": 1920, "Height": 1080, **told})
+    assert shape_of(answer, source()) == Shape(1920, 1080, False, False, expected)
+
+
+def test_an_hdr_video_that_is_turned_or_of_unknown_size_is_still_one_or_as_before() -> None:
+    turned = probed({"Width": 1920, "Height": 1080, "Rotation": 90, **HLG}, "audio")
+    assert shape_of(turned, source()) == Shape(1080, 1920, True, True, Hdr.HLG)
+    assert shape_of(probed(HLG), source()) == Shape(None, None, False, True)

@@ -86,6 +86,7 @@ def test_a_missing_setting_is_named(name: str, monkeypatch: pytest.MonkeyPatch) 
         ("PHOTO_BUFFER", "209715199"),
         ("MEDIACONVERT_ROLE_ARN", "media-convert"),
         ("MEDIACONVERT_ROLE_ARN", "arn:aws:mediaconvert:us-east-1:000000000000:queues/Default"),
+        ("VIDEO_TONE_MAPPING", "sometimes"),
         ("MEDIACONVERT_QUEUE_ARN", "arn:aws:iam::000000000000:role/media-convert"),
     ],
 )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from domain.dead_letters import DeadMessage
 from domain.errors import Code
-from domain.journal import Acknowledged, Begun, Ended, Ending, Journal
+from domain.journal import Acknowledged, Begun, Ended, Ending, FailedAsset, Journal
 from domain.kinds import AssetType, Size
 from domain.model import Derivatives, Job, Status, Transcoding
 from domain.post_mortem import DeadLetter
@@ -89,3 +90,75 @@ def test_a_message_that_was_sent_back_has_one_story_under_its_first_id() -> None
     events = timeline({"m-1": FAILED}, [DeadLetter(dead, Job(21, 28, "m-1"), journal=FAILED)])
     assert {event.message_id for event in events} == {"m-1"}
     assert events[-1].what == "is in the DLQ as m-9"
+
+
+def test_of_a_partial_success_it_says_which_assets_failed_and_why() -> None:
+    broken = FailedAsset("28/raw/photo/b.jpg", Code.VALIDATION_ERROR, "the format is unknown")
+    for more, last in ((0, []), (7, ["and 7 more assets failed: the log names each"])):
+        told = Acknowledged(Status.PARTIAL_SUCCESS, NOW, (broken,), more)
+        assert [event.what for event in timeline({"m-1": Journal(acknowledged=told)}, [])] == [
+            "the backend acknowledged PARTIAL_SUCCESS",
+            "asset failed, VALIDATION_ERROR: 28/raw/photo/b.jpg: the format is unknown",
+            *last,
+        ]
+
+
+def at(seconds: int) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def failed(number: int, seconds: int, ending: Ending = Ending.TRANSIENT) -> Ended:
+    return Ended(number, at(seconds), ending, "a time-out")
+
+
+BACK = "sent back: its receives are counted anew"
+FAILED_TWICE = (failed(1, 10), failed(2, 20))
+AGAIN = Journal((*FAILED_TWICE, failed(1, 60)), begun=(Begun(2, at(15)),))
+STORIES = {
+    "at its second life's first attempt": (AGAIN, ["1 ended", "2 began", "2 ended", BACK, "1 ended"]),
+    "whose first attempt left no trace in its first life": (
+        Journal((failed(2, 20), failed(1, 60)), begun=(Begun(2, at(15)),)),
+        ["2 began", "2 ended", BACK, "1 ended"],
+    ),
+    "whose first attempt left none in its second one": (
+        Journal(FAILED_TWICE, begun=(Begun(2, at(15)), Begun(2, at(60)))),
+        ["1 ended", "2 began", "2 ended", BACK, "2 began"],
+    ),
+    "that goes to the DLQ at its first receive": (
+        Journal((failed(1, 10), failed(1, 60)), begun=(Begun(1, at(55)),)),
+        ["1 ended", BACK, "1 began", "1 ended"],
+    ),
+    "three lives": (
+        Journal((*FAILED_TWICE, *(failed(1, 60), failed(2, 70)), failed(1, 80, Ending.LEASE_LOST))),
+        ["1 ended", "2 ended", BACK, "1 ended", "2 ended", BACK, "1 ended"],
+    ),
+    "one life, whose lost lease ended late": (
+        Journal((failed(2, 20), failed(1, 30, Ending.LEASE_LOST)), begun=(Begun(2, at(15)),)),
+        ["2 began", "2 ended", "1 ended"],
+    ),
+    "one life, of which an end was written twice": (
+        Journal((*FAILED_TWICE, failed(2, 20))),
+        ["1 ended", "2 ended", "2 ended"],
+    ),
+    "one life, all at the same time": (
+        Journal((failed(1, 0), failed(2, 0)), begun=(Begun(2, NOW), Begun(3, NOW))),
+        ["2 began", "3 began", "1 ended", "2 ended"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("journal", "story"), STORIES.values(), ids=STORIES)
+def test_where_the_receives_are_counted_anew_the_message_was_sent_back(
+    journal: Journal, story: Sequence[str]
+) -> None:
+    events = timeline({"m-1": journal}, [])
+    assert [re.sub("attempt |, transient.*|, lease lost.*", "", event.what) for event in events] == story
+    assert {event.at for event in events if event.what == BACK} <= {None}, "nobody wrote down when"
+
+
+def test_a_sending_back_that_the_dlq_knows_is_told_once_with_its_time() -> None:
+    dead = DeadMessage(Message("m-9", "h", "{}", 5, {"OriginalMessageId": "m-1"}, at(50)), {})
+    twice = replace(AGAIN, attempts=(*AGAIN.attempts, failed(1, 40)))
+    for journal, told in ((AGAIN, [at(50)]), (twice, [None, at(50)])):
+        events = timeline({"m-1": journal}, [DeadLetter(dead, Job(21, 28, "m-1"), journal=journal)])
+        assert [event.at for event in events if event.what.startswith("sent back")] == told

@@ -50,6 +50,11 @@ def test_a_picture_that_is_to_be_alone_waits_for_the_others_and_they_for_it() ->
     assert next_turn([B], [Held("a", alone=True)], 2) is None
 
 
+def test_but_they_dont_wait_for_a_slow_one_too() -> None:
+    assert next_turn([Asked("c", alone=True), B], [SLOW], 2) == 1
+    assert next_turn([Asked("c", alone=True)], [SLOW], 2) is None
+
+
 def test_of_a_jobs_slow_pictures_the_latest_gives_way_to_a_job_without_any() -> None:
     busy = [SLOW, SLOW, Held("b")]
     assert gives_way([B], busy, 2) == 1

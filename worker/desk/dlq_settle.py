@@ -23,15 +23,17 @@ from worker.settings import Place, load_settings
 
 All = Annotated[bool, typer.Option("--all", help="Every message.")]
 Jobs = Annotated[list[int] | None, typer.Option("--job", help="Only these jobs; may be repeated.")]
+Messages = Annotated[list[str] | None, typer.Option("--message", help="Only these ids; may be repeated.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say which messages are meant.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 
 
-def requeue(
+def requeue(  # noqa: PLR0913 (one for each option)
     everything: All = False,
     codes: Codes = None,
     ending: AnEnding = None,
     jobs: Jobs = None,
+    messages: Messages = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
@@ -41,7 +43,7 @@ def requeue(
 
     Example: media-worker dlq requeue --ending transient --dry-run
     """
-    choice = _choice(everything, codes, ending, jobs)
+    choice = _choice(everything, codes, ending, jobs, messages)
     with _chosen(choice) as chosen:
         if dry_run:
             left = {letter.dead.id: letter.dead.why_left for letter in chosen.letters if letter.dead.why_left}
@@ -53,6 +55,7 @@ def drop(
     codes: Codes = None,
     ending: AnEnding = None,
     jobs: Jobs = None,
+    messages: Messages = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> int:
@@ -60,7 +63,7 @@ def drop(
 
     Example: media-worker dlq drop --job 21
     """
-    choice = _choice(False, codes, ending, jobs)
+    choice = _choice(False, codes, ending, jobs, messages)
     meant = None
     if not yes:
         meant = _confirmed(choice)
@@ -70,11 +73,11 @@ def drop(
         return _settle("dropped", chosen, chosen.look.delete, as_json)
 
 
-def _choice(everything: bool, codes: Codes, ending: AnEnding, jobs: Jobs) -> Choice:
-    narrowed = bool(codes or ending or jobs)
+def _choice(everything: bool, codes: Codes, ending: AnEnding, jobs: Jobs, messages: Messages) -> Choice:
+    narrowed = bool(codes or ending or jobs or messages)
     if everything == narrowed:
-        raise typer.BadParameter("say which, by --code, --ending and --job; requeue takes --all instead")
-    return Choice(frozenset(codes or ()), ending, frozenset(jobs or ()))
+        raise typer.BadParameter("say which, by --code, --ending, --job or --message; requeue takes --all, too")
+    return Choice(frozenset(codes or ()), ending, frozenset(jobs or ()), messages=frozenset(messages or ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +99,28 @@ def _chosen(choice: Choice, meant: Set[str] | None = None) -> Iterator[_Chosen]:
         letters = [
             letter for letter in every if choice.takes(letter) and (meant is None or letter.dead.id in meant)
         ]
-        if choice.jobs and not letters:
-            named = ", ".join(map(str, sorted(choice.jobs)))
-            raise DeskError(f"none of the DLQ's {len(every)} messages is of job {named}: see dlq ls")
+        _require_named(choice, every, letters)
         taken = {letter.dead.id for letter in letters}
         look.show([letter.dead for letter in every if letter.dead.id not in taken])
         yield _Chosen(look, choice, every, letters)
 
 
+def _require_named(choice: Choice, every: Sequence[DeadLetter], letters: Sequence[DeadLetter]) -> None:
+    """Raise DeskError where a message isn't there, or none is of the jobs."""
+    if missing := choice.messages.difference(*(letter.dead.ids for letter in every)):
+        raise DeskError(f"none of the DLQ's {len(every)} messages is {', '.join(sorted(missing))}: see dlq ls")
+    if choice.jobs and not letters:
+        named = ", ".join(map(str, sorted(choice.jobs)))
+        raise DeskError(f"none of the DLQ's {len(every)} messages is of job {named}: see dlq ls")
+
+
 def _require_journals(chosen: _Chosen) -> None:
-    """Raise DeskError where the causes are unknown and the jobs aren't named: it may be the wrong bucket."""
-    if chosen.letters and not chosen.choice.jobs and (count := without_journals(chosen.every)):
+    """Raise DeskError where the causes are unknown and nothing is named: it may be the wrong bucket."""
+    named = chosen.choice.jobs or chosen.choice.messages
+    if chosen.letters and not named and (count := without_journals(chosen.every)):
         raise DeskError(
-            f"no journal found for any of {count} messages: is MEDIA_BUCKET right? If it is, name them by --job"
+            f"no journal found for any of {count} messages: is MEDIA_BUCKET right? "
+            "If it is, name them by --job or --message"
         )
 
 

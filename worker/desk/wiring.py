@@ -81,11 +81,4 @@ def hand(place: Place) -> Hand:
 
 
 def _clients(place: Place) -> Clients:
-    return connect(
-        place.aws_region,
-        emulated=place.aws_endpoint_url is not None,
-        connections=READERS,
-        jobs=READERS,
-        long_poll=1,
-        videos=False,
-    )
+    return connect(place.aws_region, emulated=place.aws_endpoint_url is not None, connections=READERS)

@@ -8,7 +8,6 @@ import pytest
 
 from domain.checks import bucket, machine, transcoder
 from domain.checks.backend import judge_callback, judge_connection, unreachable
-from domain.checks.bucket import ExpiryFacts
 from domain.checks.finding import Finding, Missing, Refused, unseen
 from domain.checks.machine import MB, Sizing
 from domain.checks.queues import DAY, QueueFacts, judge_dead_letters, judge_queue
@@ -17,7 +16,6 @@ from domain.errors import Transient
 QUEUE = QueueFacts("jobs", 4 * DAY, True, 5, "arn:aws:sqs:us-east-1:111122223333:jobs-dlq")
 DEAD = QueueFacts("jobs-dlq", 14 * DAY, True)
 SIZING = Sizing(concurrency=8, image_processes=2, image_memory=1_000 * MB, photo_buffer=200 * MB)
-WORK = ("stage", "work")
 ARN = "arn:aws:iam::111122223333:role/transcodes"
 
 
@@ -55,21 +53,6 @@ def test_a_dead_letter_queue(dead_letters: QueueFacts, wrong: list[str]) -> None
 def test_a_buckets_settings() -> None:
     assert [bucket.judge_versioning(enabled).good for enabled in (True, False)] == [True, False]
     assert [bucket.judge_encryption(algorithm).good for algorithm in ("aws:kms", None)] == [True, False]
-
-
-@pytest.mark.parametrize(
-    ("rule", "good"),
-    [
-        (ExpiryFacts([WORK], "", 30, True), True),
-        (ExpiryFacts([], "", 365, True), True),
-        (ExpiryFacts([WORK], "", 30, False), False),
-        (ExpiryFacts([WORK], "1/", 30, True), False),
-        (ExpiryFacts([("stage", "bundle")], "", 30, True), False),
-        (ExpiryFacts([WORK, ("team", "media")], "", 30, True), False),
-    ],
-)
-def test_work_expires_by_an_enabled_rule_for_all_of_it(rule: ExpiryFacts, good: bool) -> None:
-    assert bucket.judge_expiry([rule], WORK).good is good
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,9 @@ def test_a_message_that_is_not_there_or_not_the_only_one_is_one_line(
         (("--ending", "none"), {23}),
         (("--job", "20", "--job", "23"), {20, 23}),
         (("--code", "VALIDATION_ERROR", "--job", "21"), {21}),
+        (("--message", "d-3"), {22}),
+        (("--message", "d-1", "--message", "d-4"), {20, 23}),
+        (("--code", "VALIDATION_ERROR", "--message", "d-1", "--message", "d-2"), {21}),
     ],
 )
 @pytest.mark.parametrize("words", [("requeue",), ("drop", "--yes")])
@@ -401,6 +404,33 @@ def test_a_job_that_is_not_in_the_dlq_is_one_line(command: Command, mixed: Place
     status, said, error = command("dlq", *words, "--job", "99")
     assert (status, said) == (1, "")
     assert error == "media-worker: none of the DLQ's 4 messages is of job 99: see dlq ls\n"
+
+
+@pytest.mark.parametrize("words", [("requeue",), ("requeue", "--dry-run"), ("drop", "--yes")])
+@pytest.mark.parametrize("missing", ["d-9", "d-"])
+def test_where_a_message_is_not_in_the_dlq_nothing_is_done(
+    command: Command, mixed: Place, words: tuple[str, ...], missing: str
+) -> None:
+    status, said, error = command("dlq", *words, "--message", "d-1", "--message", missing)
+    assert (status, said) == (1, "")
+    assert error == f"media-worker: none of the DLQ's 4 messages is {missing}: see dlq ls\n"
+    assert mixed.dead_jobs() == {20, 21, 22, 23}
+
+
+@pytest.mark.parametrize("words", [("requeue",), ("drop", "--yes")])
+def test_a_message_that_names_no_job_is_taken_by_its_id(
+    command: Command, elsewhere: Place, words: tuple[str, ...]
+) -> None:
+    """Also where no journal tells why any of them is there."""
+    elsewhere.dead_letters.bury("no JSON")
+    assert command("dlq", *words, "--message", "d-3")[0] == 0
+    assert elsewhere.dead_jobs() == {20, 21}
+
+
+def test_a_message_that_was_sent_back_before_is_taken_by_its_first_id_too(command: Command, mixed: Place) -> None:
+    mixed.dead_letters.bury("no JSON", {"OriginalMessageId": Attribute("String", "m-1")})
+    sent = parsed(command("dlq", "requeue", "--message", "m-1", "--json"))
+    assert [one["message_id"] for one in sent["sent_back"]] == ["d-5"]
 
 
 def test_nothing_is_dropped_where_nobody_can_confirm_it(command: Command, mixed: Place) -> None:

@@ -17,7 +17,7 @@ ROLES = {
 }
 BUCKET = "arn:aws:s3:::MediaBucket"
 RAW, PROCESSED, WORK = (f"{BUCKET}/*/{folder}/*" for folder in ("raw", "processed", "work"))
-CHECKED = ("s3:GetBucketVersioning", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration")
+CHECKED = ("s3:GetBucketVersioning", "s3:GetEncryptionConfiguration")
 S3, SQS = "s3.us-east-1.amazonaws.com", "sqs.us-east-1.amazonaws.com"
 
 
@@ -125,7 +125,6 @@ def test_an_operator_may_do_what_the_commands_do_and_no_more(template: Template)
         "s3:ListBucket": ["MediaBucket.Arn"],
         "s3:GetBucketVersioning": ["MediaBucket.Arn"],
         "s3:GetEncryptionConfiguration": ["MediaBucket.Arn"],
-        "s3:GetLifecycleConfiguration": ["MediaBucket.Arn"],
         "s3:GetObject": [WORK],
         "s3:PutObject": checks,
         "s3:GetObjectTagging": checks,
