@@ -128,9 +128,21 @@ def test_and_nothing_else_is_rendered_meanwhile(make: Callable[..., Pool], tmp_p
             assert not other.done()
         assert pool.render(f"die_once {note}").width == 320
         assert other.result().width == 320
-    first, ended, again = (float(line) for line in note.read_text().splitlines())
-    assert first < ended < again
+    assert note.read_text().splitlines() == ["begun", "nap ended", "begun"]
     assert pool.reasons == ["killed"]
+
+
+@LINUX_ONLY
+def test_a_child_that_is_killed_while_nothing_is_rendered_costs_no_picture(
+    make: Callable[..., Pool],
+) -> None:
+    pool = make()
+    idle = pool.told()["pid"]
+    os.kill(idle, signal.SIGKILL)
+    while ") Z " not in Path(f"/proc/{idle}/stat").read_text():
+        pass
+    assert pool.told()["pid"] != idle
+    assert pool.reasons == []
 
 
 @LINUX_ONLY
@@ -198,7 +210,7 @@ from adapters.decoders.pool import Decoders
 from adapters.decoders.process import Serving
 from domain.content import FileFormat
 
-decoders = Decoders(Serving("adapters.pictures.pillow:PillowImages", (1_000_000,)), Limits(1, 1 << 30, 60), print)
+decoders = Decoders(Serving("only_here:Renderer", (1_000_000,)), Limits(1, 1 << 30, 60), print)
 print(decoders.render(sys.stdin.buffer.read(), FileFormat.JPEG, "m-1", "a.jpg").width, decoders.__module__)
 decoders.close()
 """
@@ -210,6 +222,7 @@ def test_children_start_from_the_images_one_file_too(tmp_path: Path) -> None:
     for room in ("adapters", "domain"):
         shutil.copytree(ROOT / room, code / room, ignore=shutil.ignore_patterns("__pycache__"))
     (code / "__main__.py").write_text(PROGRAM)
+    (code / "only_here.py").write_text("from adapters.pictures.pillow import PillowImages as Renderer\n")
     zipapp.create_archive(code, tmp_path / "worker.pyz", compressed=True)
     shutil.rmtree(code)
     answer = subprocess.run(
