@@ -19,7 +19,7 @@ import pytest
 from adapters.decoders import children
 from adapters.decoders.limits import Limits
 from adapters.decoders.pool import Decoders
-from adapters.decoders.process import Serving
+from adapters.decoders.process import Child, Ended, Reason, Serving
 from domain.content import FileFormat
 from domain.errors import Permanent, Transient
 from domain.model import Picture
@@ -68,8 +68,8 @@ def make() -> Iterator[Callable[..., Pool]]:
 @pytest.mark.parametrize(
     ("deed", "reason", "message"),
     [
-        ("hang", "timeout", r"it took more than 4 s \(IMAGE_TIMEOUT\)"),
-        ("nap 60", "timeout", r"it took more than 4 s \(IMAGE_TIMEOUT\)"),
+        ("hang", "timeout", r"it took more than 8 s \(IMAGE_TIMEOUT\)"),
+        ("nap 60", "timeout", r"it took more than 8 s \(IMAGE_TIMEOUT\)"),
         ("abort", "crashed", r"its decoder crashed \(SIGABRT\)"),
         ("exit 3", "crashed", r"its decoder crashed \(exit status 3\)"),
         ("answer_nonsense", "crashed", "its decoder answered nonsense"),
@@ -80,7 +80,7 @@ def make() -> Iterator[Callable[..., Pool]]:
 def test_a_picture_that_does_harm_fails_alone_and_says_which_limit_it_was(
     make: Callable[..., Pool], deed: str, reason: str, message: str
 ) -> None:
-    pool = make(seconds=4 if reason == "timeout" else 60)
+    pool = make(seconds=8 if reason == "timeout" else 60)
     with pytest.raises(Permanent, match=message) as failed:
         pool.render(deed)
     assert failed.value.code is None, "the step gives the code"
@@ -230,6 +230,16 @@ def test_children_start_from_the_images_one_file_too(tmp_path: Path) -> None:
         cwd="/", input=PHOTO, capture_output=True, timeout=60, check=False,
     )  # fmt: skip
     assert answer.stdout.decode() == "320 adapters.decoders.pool\n", answer.stderr.decode()
+
+
+@pytest.mark.parametrize(("why", "reason"), [("put off", "put off"), ("timeout", "not started")])
+def test_a_child_that_is_ended_while_it_starts_is_not_the_pictures_fault(why: Reason, reason: Reason) -> None:
+    child = Child(RENDERER, Limits(1, MEMORY, 60))
+    child.kill(why)
+    with pytest.raises(Ended) as ended:
+        child.render(PHOTO, FileFormat.JPEG)
+    child.end()
+    assert ended.value.reason == reason
 
 
 def test_a_job_whose_pictures_hang_keeps_no_other_job_waiting(make: Callable[..., Pool]) -> None:
