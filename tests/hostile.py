@@ -70,20 +70,20 @@ class Hostile:
                 os.write(number, b"a warning about a tag\n")
 
     def nap_until(self, files: str) -> None:
-        """Sleep for a second more when the first file is there, and note the end in it; the second says: begun."""
+        """Sleep for a second more when the first file is there, and note the end there; the second says: begun."""
         note, begun = map(Path, files.split())
         begun.touch()
         while not note.exists():
             time.sleep(0.01)
         time.sleep(1)
         with note.open("a") as lines:
-            lines.write(f"{time.monotonic()}\n")
+            lines.write("nap ended\n")
 
     def die_once(self, note: str) -> None:
-        """As the kernel's OOM killer has it; `note` is a file that remembers when."""
+        """As the kernel's OOM killer has it; `note` is a file that remembers."""
         first = not Path(note).exists()
         with Path(note).open("a") as lines:
-            lines.write(f"{time.monotonic()}\n")
+            lines.write("begun\n")
         if first:
             self.die("")
 

@@ -31,8 +31,12 @@ class _Loan:
     since: float = 0.0
     refused: str = ""
 
+    def age(self, now: float) -> float:
+        """For how many seconds it is rendered: its child's start doesn't count."""
+        return now - max(self.since, self.child.ready_at if self.child else 0.0)
+
     def held(self, now: float) -> Held:
-        return Held(self.asked.job, now - self.since > SLOW_SECONDS, self.stays, self.asked.alone)
+        return Held(self.asked.job, self.age(now) > SLOW_SECONDS, self.stays, self.asked.alone)
 
 
 class Children:
@@ -131,9 +135,9 @@ class Children:
         jobs = {loan.asked.job for loan in (*self._busy, *self._waiting)}
         for loan in self._busy:
             child = loan.child
-            if child and now - loan.since > self._limits.seconds:
+            if child and loan.age(now) > self._limits.seconds:
                 child.kill("timeout")
-            elif child and now - loan.since > SLOW_SECONDS and len(jobs) > 1:
+            elif child and loan.age(now) > SLOW_SECONDS and len(jobs) > 1:
                 child.yield_the_cpu()
         busy = [loan for loan in self._busy if loan.child and not loan.child.doomed]
         waiting = [loan.asked for loan in self._waiting]

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ class Child:
     def __init__(self, serving: Serving, limits: Limits) -> None:
         """Start it. Raises OSError where the system gives no process."""
         self._limits = limits
-        self._ready = False
+        self.ready_at = 0.0
         self._why: Reason | None = None
         self.spent = False
         path = [str(Path(entry).absolute()) for entry in sys.path]
@@ -134,14 +135,16 @@ class Child:
         raise error
 
     def _await_start(self) -> None:
-        if self._ready:
+        if self.ready_at:
             return
         hello = receive(self._answers)
         if hello is None or "ready" not in hello[0]:
-            self.spent = True
-            why = hello[0].get("broken") if hello else _status(self._process.wait())
-            raise Ended("not started", f"a decoder's process can't be started: {why}")
-        self._ready = True
+            ended = self._ended()
+            if hello is None and ended.reason in ("put off", "killed"):
+                raise ended
+            why = hello[0].get("broken") if hello else str(ended)
+            raise Ended("not started", f"a decoder's process can't be started: {why}")  # no picture's fault
+        self.ready_at = time.monotonic()
 
     def _error(self, header: Header) -> Exception:
         """What went wrong in the child, to be raised here."""

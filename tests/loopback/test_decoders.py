@@ -19,7 +19,7 @@ import pytest
 from adapters.decoders import children
 from adapters.decoders.limits import Limits
 from adapters.decoders.pool import Decoders
-from adapters.decoders.process import Serving
+from adapters.decoders.process import Child, Ended, Reason, Serving
 from domain.content import FileFormat
 from domain.errors import Permanent, Transient
 from domain.model import Picture
@@ -68,8 +68,8 @@ def make() -> Iterator[Callable[..., Pool]]:
 @pytest.mark.parametrize(
     ("deed", "reason", "message"),
     [
-        ("hang", "timeout", r"it took more than 4 s \(IMAGE_TIMEOUT\)"),
-        ("nap 60", "timeout", r"it took more than 4 s \(IMAGE_TIMEOUT\)"),
+        ("hang", "timeout", r"it took more than 8 s \(IMAGE_TIMEOUT\)"),
+        ("nap 60", "timeout", r"it took more than 8 s \(IMAGE_TIMEOUT\)"),
         ("abort", "crashed", r"its decoder crashed \(SIGABRT\)"),
         ("exit 3", "crashed", r"its decoder crashed \(exit status 3\)"),
         ("answer_nonsense", "crashed", "its decoder answered nonsense"),
@@ -80,7 +80,7 @@ def make() -> Iterator[Callable[..., Pool]]:
 def test_a_picture_that_does_harm_fails_alone_and_says_which_limit_it_was(
     make: Callable[..., Pool], deed: str, reason: str, message: str
 ) -> None:
-    pool = make(seconds=4 if reason == "timeout" else 60)
+    pool = make(seconds=8 if reason == "timeout" else 60)
     with pytest.raises(Permanent, match=message) as failed:
         pool.render(deed)
     assert failed.value.code is None, "the step gives the code"
@@ -128,9 +128,21 @@ def test_and_nothing_else_is_rendered_meanwhile(make: Callable[..., Pool], tmp_p
             assert not other.done()
         assert pool.render(f"die_once {note}").width == 320
         assert other.result().width == 320
-    first, ended, again = (float(line) for line in note.read_text().splitlines())
-    assert first < ended < again
+    assert note.read_text().splitlines() == ["begun", "nap ended", "begun"]
     assert pool.reasons == ["killed"]
+
+
+@LINUX_ONLY
+def test_a_child_that_is_killed_while_nothing_is_rendered_costs_no_picture(
+    make: Callable[..., Pool],
+) -> None:
+    pool = make()
+    idle = pool.told()["pid"]
+    os.kill(idle, signal.SIGKILL)
+    while ") Z " not in Path(f"/proc/{idle}/stat").read_text():
+        pass
+    assert pool.told()["pid"] != idle
+    assert pool.reasons == []
 
 
 @LINUX_ONLY
@@ -198,7 +210,7 @@ from adapters.decoders.pool import Decoders
 from adapters.decoders.process import Serving
 from domain.content import FileFormat
 
-decoders = Decoders(Serving("adapters.pictures.pillow:PillowImages", (1_000_000,)), Limits(1, 1 << 30, 60), print)
+decoders = Decoders(Serving("only_here:Renderer", (1_000_000,)), Limits(1, 1 << 30, 60), print)
 print(decoders.render(sys.stdin.buffer.read(), FileFormat.JPEG, "m-1", "a.jpg").width, decoders.__module__)
 decoders.close()
 """
@@ -210,6 +222,7 @@ def test_children_start_from_the_images_one_file_too(tmp_path: Path) -> None:
     for room in ("adapters", "domain"):
         shutil.copytree(ROOT / room, code / room, ignore=shutil.ignore_patterns("__pycache__"))
     (code / "__main__.py").write_text(PROGRAM)
+    (code / "only_here.py").write_text("from adapters.pictures.pillow import PillowImages as Renderer\n")
     zipapp.create_archive(code, tmp_path / "worker.pyz", compressed=True)
     shutil.rmtree(code)
     answer = subprocess.run(
@@ -217,6 +230,16 @@ def test_children_start_from_the_images_one_file_too(tmp_path: Path) -> None:
         cwd="/", input=PHOTO, capture_output=True, timeout=60, check=False,
     )  # fmt: skip
     assert answer.stdout.decode() == "320 adapters.decoders.pool\n", answer.stderr.decode()
+
+
+@pytest.mark.parametrize(("why", "reason"), [("put off", "put off"), ("timeout", "not started")])
+def test_a_child_that_is_ended_while_it_starts_is_not_the_pictures_fault(why: Reason, reason: Reason) -> None:
+    child = Child(RENDERER, Limits(1, MEMORY, 60))
+    child.kill(why)
+    with pytest.raises(Ended) as ended:
+        child.render(PHOTO, FileFormat.JPEG)
+    child.end()
+    assert ended.value.reason == reason
 
 
 def test_a_job_whose_pictures_hang_keeps_no_other_job_waiting(make: Callable[..., Pool]) -> None:
