@@ -91,7 +91,6 @@ def test_worker_and_children_stay_under_the_formula_whatever_comes(world: World)
     large = {f"large-{number}.jpg": jpeg() + bytes(23 * MIB) + b"%d" % number for number in range(LARGE)}
     photos = {**{name: data for name, (data, _) in files.items()}, **good, **large}
     keys = [world.upload(f"28/raw/photo/horizontal/{name}", data) for name, data in photos.items()]
-    large.clear()
     with world.worker(await_start=True, **SETTINGS) as worker, looking(worker) as peak:
         world.enqueue({"jobId": 21, "listingId": 28, "assets": keys})
         (callback,) = world.receiver.wait_for(1, timeout=600)
