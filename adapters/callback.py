@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -13,8 +14,10 @@ from pydantic.json_schema import SkipJsonSchema
 
 from domain.errors import Code
 from domain.kinds import Size
-from domain.model import Derivatives, Failure, JobKind, Report, Result, Status
+from domain.model import Derivatives, Facts, Failure, JobKind, Report, Result, Status
 
+_FACTS = ("derivatives", "dominant_color", "thumbhash")
+_DERIVABLE = ("outputs", "width", "height")
 LONGEST_EXCERPT = 400
 """Characters of each text in a failure that is told without its outputs; a character may take 12 bytes."""
 
@@ -31,11 +34,20 @@ Timestamp = Annotated[
     datetime, PlainSerializer(_timestamp), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 Count = Annotated[int, Field(ge=0)]
+Colour = Annotated[str, Field(json_schema_extra={"pattern": "^#[0-9a-f]{6}$"})]
+Base64 = Annotated[str, Field(json_schema_extra={"contentEncoding": "base64"})]
 ABSENT_IF_NONE = Field(exclude_if=_is_none)
 
 
 class _Wire(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
+class Derivative(_Wire):
+    """One size of a photo."""
+
+    bytes: Count
+    content_type: str
 
 
 class Output(_Wire):
@@ -47,6 +59,9 @@ class Output(_Wire):
     outputs: Annotated[dict[str, str] | SkipJsonSchema[None], ABSENT_IF_NONE] = None
     width: Annotated[int | SkipJsonSchema[None], ABSENT_IF_NONE] = None
     height: Annotated[int | SkipJsonSchema[None], ABSENT_IF_NONE] = None
+    derivatives: Annotated[dict[str, Derivative] | SkipJsonSchema[None], ABSENT_IF_NONE] = None
+    dominant_color: Annotated[Colour | SkipJsonSchema[None], ABSENT_IF_NONE] = None
+    thumbhash: Annotated[Base64 | SkipJsonSchema[None], ABSENT_IF_NONE] = None
     error_code: Code | Literal[""]
     error_message: str
 
@@ -88,7 +103,8 @@ class Callback(_Wire):
 class CallbackForm:
     """The form in which this backend reads callbacks: `partial_as` is the status of a partial success.
 
-    Above `max_bytes` a body leaves out what the backend can derive; None is no limit.
+    Above `max_bytes` a body leaves out what a page may want to know, and then what the backend can derive; None is
+    no limit.
     """
 
     provider: str
@@ -102,9 +118,10 @@ class CallbackForm:
         body = _json(whole)
         if self._fits(body):
             return body
-        shorter = _json(_without_derivable(whole))
-        if self._fits(shorter):
-            return shorter
+        for names in (_FACTS, (*_FACTS, *_DERIVABLE)):  # an older backend doesn't read the first ones at all
+            shorter = _json(_without(whole, names))
+            if self._fits(shorter):
+                return shorter
         failed = report.status in (Status.VALIDATION_FAILED, Status.PROCESSING_FAILED)
         return _json(self._without_outputs(whole)) if failed else body
 
@@ -145,6 +162,7 @@ def _output(result: Result) -> Output:
     outcome = result.outcome
     if isinstance(outcome, Failure):
         return Output(raw_key=result.asset.key, outputs={}, error_code=outcome.code, error_message=outcome.message)
+    facts = outcome.facts
     return Output(
         raw_key=result.asset.key,
         processed_key=next(outcome.keys[size] for size in Size if size in outcome.keys),
@@ -152,6 +170,9 @@ def _output(result: Result) -> Output:
         outputs={f"{size}_{outcome.type.lower()}": key for size, key in _from_the_thumbnail_up(outcome)},
         width=outcome.width,
         height=outcome.height,
+        derivatives=_derivatives(facts) if facts else None,
+        dominant_color=facts.dominant_color if facts else None,
+        thumbhash=facts.thumbhash if facts else None,
         error_code="",
         error_message="",
     )
@@ -161,13 +182,21 @@ def _from_the_thumbnail_up(derivatives: Derivatives) -> list[tuple[Size, str]]:
     return [(size, derivatives.keys[size]) for size in reversed(Size) if size in derivatives.keys]
 
 
+def _derivatives(facts: Facts) -> dict[str, Derivative]:
+    return {
+        size: Derivative(bytes=facts.bytes[size], content_type=facts.content_type)
+        for size in reversed(Size)
+        if size in facts.bytes
+    }
+
+
 def _error(failure: Failure | None) -> Error | None:
     return Error(code=failure.code, message=failure.message, details={}) if failure else None
 
 
-def _without_derivable(whole: Callback) -> Callback:
-    derivable = {"outputs": None, "width": None, "height": None}
-    return whole.model_copy(update={"outputs": [output.model_copy(update=derivable) for output in whole.outputs]})
+def _without(whole: Callback, names: Sequence[str]) -> Callback:
+    nothing = dict.fromkeys(names)
+    return whole.model_copy(update={"outputs": [output.model_copy(update=nothing) for output in whole.outputs]})
 
 
 def _json(callback: Callback) -> bytes:

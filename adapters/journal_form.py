@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from operator import not_
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from domain.errors import Code
 from domain.journal import Acknowledged, Begun, Ended, Ending, FailedAsset, Journal
 from domain.kinds import AssetType, Size
-from domain.model import Derivatives, Job, Status, Transcoding
+from domain.model import Derivatives, Facts, Job, Status, Transcoding
 
 VERSION = 2
 """Grows when the form changes so that an older worker, which keeps fields that it doesn't know, would do harm."""
@@ -36,7 +36,11 @@ class _Form(BaseModel):
 
     def known(self) -> str:
         """The JSON without the fields that only a newer worker knows."""
-        return self.model_dump_json(exclude=set(self.model_extra or ()))
+        return self.model_dump_json(exclude=self._unknown())
+
+    def _unknown(self) -> dict[str, Any]:
+        inner = {name: value._unknown() for name, value in self if isinstance(value, _Form)}
+        return {**inner, **dict.fromkeys(self.model_extra or (), True)}
 
 
 class _Attempt(_Form):
@@ -48,6 +52,16 @@ class _Attempt(_Form):
     step: str = ""
 
 
+class _Facts(_Form):
+    bytes: dict[Size, int]
+    content_type: str
+    dominant_color: str
+    thumbhash: str
+
+    def value(self) -> Facts:
+        return Facts(self.bytes, self.content_type, self.dominant_color, self.thumbhash)
+
+
 class _Derivatives(_Form):
     raw_key: str
     etag: str
@@ -55,6 +69,7 @@ class _Derivatives(_Form):
     keys: dict[Size, str]
     width: int | None
     height: int | None
+    facts: Annotated[_Facts | None, Field(exclude_if=not_)] = None
 
 
 class _Transcoding(_Form):
@@ -134,7 +149,12 @@ class JournalForm(_Form):
         """What it says."""
         return Journal(
             tuple(Ended(a.number, a.at, a.ending, a.message, a.code, a.step) for a in self.attempts),
-            tuple(Derivatives(d.raw_key, d.etag, d.type, d.keys, d.width, d.height) for d in self.derivatives),
+            tuple(
+                Derivatives(
+                    d.raw_key, d.etag, d.type, d.keys, d.width, d.height, d.facts.value() if d.facts else None
+                )
+                for d in self.derivatives
+            ),
             tuple(
                 Transcoding(t.raw_key, t.etag, t.id, t.width, t.height, t.resubmitted, t.recipe)
                 for t in self.transcodings

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import dead_letters, idle, memory, thumbnails, waiting
+from benchmarks import dead_letters, idle, memory, placeholder, thumbnails, waiting
 
 
 def main() -> int:
     if sys.platform != "linux":
         sys.exit("make bench reads /proc: it needs Linux")
     missed = False
-    for module in (thumbnails, memory, idle, waiting, dead_letters):
+    for module in (thumbnails, placeholder, memory, idle, waiting, dead_letters):
         for figure in module.measure():
             print(figure.row(), flush=True)
             missed |= figure.missed

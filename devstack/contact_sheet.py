@@ -12,6 +12,8 @@ from devstack.exhibits import Exhibit, Picture, human
 from devstack.timeline import Entries, timeline
 
 STYLE = Path(__file__).with_suffix(".css")
+_SHOWN = """onload="this.style.setProperty('--placeholder', 'initial')\""""
+"""A picture that has loaded needs no placeholder behind it; where it is clear, that would show."""
 WIDTHS = (200, 400, 800, 1200)
 """Pixels, of a photo that is large enough: what smaller ones are drawn to scale with."""
 
@@ -88,14 +90,25 @@ def _article(exhibit: Exhibit, meant_to_fail: bool) -> str:
     else:
         kind, chip = "made", _chip("processed", "good")
         row = source + _sizes(exhibit)
-    return f"""<article class="{kind}">
-<header><h2>{escape(exhibit.name)}</h2>{_chip(exhibit.media_type)}{chip}</header>
+    behind = f"url({exhibit.placeholder}) 0 0 / 100% 100%" if exhibit.placeholder else "initial"
+    return f"""<article class="{kind}" style="--placeholder: {behind}">
+<header><h2>{escape(exhibit.name)}</h2>{_chip(exhibit.media_type)}{chip}{_placeholder(exhibit)}</header>
 <div class="row {kind}">{row}</div>
 </article>"""
 
 
 def _chip(text: str, kind: str = "") -> str:
     return f'<span class="{f"chip {kind}".strip()}">{escape(text)}</span>'
+
+
+def _placeholder(exhibit: Exhibit) -> str:
+    """What a page can show before the picture is there: its ThumbHash, and a colour."""
+    if not exhibit.placeholder:
+        return ""
+    color, thumbnail = escape(exhibit.dominant_color), exhibit.renditions["thumbnail"]
+    shape = f"aspect-ratio: {thumbnail.width} / {thumbnail.height}"
+    blurred = f'<i class="blurred" style="{shape}" title="ThumbHash"></i>'
+    return f'<span class="placeholder">{blurred}<i style="background: {color}"></i>{color}</span>'
 
 
 def _sizes(exhibit: Exhibit) -> str:
@@ -116,7 +129,8 @@ def _figure(label: str, picture: Picture, name: str, poster: str = "") -> str:
         shown = f' poster="{quote(poster)}"' if poster else ""
         content = f'<video src="{quote(picture.shown)}"{size}{shown} controls muted preload="metadata"></video>'
     elif picture.shown:
-        image = f'<img src="{quote(picture.shown)}"{size} alt="{escape(f"{name}, {label}")}" loading="lazy">'
+        alt = f'alt="{escape(f"{name}, {label}")}"'
+        image = f'<img src="{quote(picture.shown)}"{size} {alt} loading="lazy" {_SHOWN}>'
         content = f'<a href="{quote(picture.path)}">{image}</a>'
     else:
         content = f'<a class="none" href="{quote(picture.path)}">no picture: open the file</a>'

@@ -12,6 +12,7 @@ import pillow_heif
 from PIL import Image, ImageOps
 
 from devstack.ffmpeg import FfmpegError, inspect
+from devstack.thumbhash import data_url
 
 SIZES = ("thumbnail", "small", "medium", "large")
 # What browsers show, and the file extensions by which they know it.
@@ -41,7 +42,10 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Exhibit:
-    """One asset; `renditions` by size, smallest first, `original` last: a video, or a copied document."""
+    """One asset; `renditions` by size, smallest first, `original` last: a video, or a copied document.
+
+    `dominant_color` is the callback's, `placeholder` the URL of its ThumbHash's picture; empty where it has none.
+    """
 
     name: str
     media_type: str
@@ -49,6 +53,8 @@ class Exhibit:
     renditions: Mapping[str, Picture]
     error_code: str
     error_message: str
+    dominant_color: str = ""
+    placeholder: str = ""
 
 
 def exhibits(payload: Mapping[str, Any], output: Path) -> list[Exhibit]:
@@ -67,6 +73,8 @@ def _exhibit(entry: Mapping[str, Any], output: Path) -> Exhibit:
         renditions={size: look(output, f"bucket/{made[size]}") for size in (*SIZES, "original") if size in made},
         error_code=entry["errorCode"],
         error_message=entry["errorMessage"],
+        dominant_color=entry.get("dominantColor", ""),
+        placeholder=data_url(entry["thumbhash"]) if "thumbhash" in entry else "",
     )
 
 

@@ -153,17 +153,44 @@ class Rendition:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What a page wants to know of a photo before it loads it: the derivatives' bytes by size, best first.
+
+    `dominant_color` is `#rrggbb`, `thumbhash` a ThumbHash in base64.
+    """
+
+    bytes: Mapping[Size, int]
+    content_type: str
+    dominant_color: str
+    thumbhash: str
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
-    """A rendered image: the source's width and height in pixels, orientation applied, and its renditions."""
+    """A rendered image: the source's width and height in pixels, orientation applied, and its renditions.
+
+    `dominant_color` and `thumbhash` are those of its `facts`.
+    """
 
     width: int
     height: int
     renditions: tuple[Rendition, ...]
+    dominant_color: str
+    thumbhash: str
+
+    @property
+    def facts(self) -> Facts:
+        sizes = {rendition.size: len(rendition.data) for rendition in self.renditions}
+        content_type = self.renditions[0].format.content_type
+        return Facts(sizes, content_type, self.dominant_color, self.thumbhash)
 
 
 @dataclass(frozen=True, slots=True)
 class Derivatives:
-    """The derivatives of one processed upload in the bucket: their keys by size, best first."""
+    """The derivatives of one processed upload in the bucket: their keys by size, best first.
+
+    `facts` are a photo's; None where they aren't known.
+    """
 
     raw_key: str
     etag: str
@@ -171,6 +198,7 @@ class Derivatives:
     keys: Mapping[Size, str]
     width: int | None = None
     height: int | None = None
+    facts: Facts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,7 +222,7 @@ class FakeImages:
         self.before(data)
         self.rendered.append(data)
         renditions = (Rendition(size, JPEG + size.encode() + data, file_format) for size in WIDTHS)
-        return Picture(800, 600, tuple(renditions))
+        return Picture(800, 600, tuple(renditions), "#8a7f6d", "HBkSHYSIeHiPiHh8eJd4eTN0EEQG")
 
 
 class FakeBackend:

@@ -12,6 +12,7 @@ from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 from adapters.pictures.colour import to_srgb
 from adapters.pictures.depth import eight_bit
 from adapters.pictures.encode import encode, flattened
+from adapters.pictures.placeholder import placeholder
 from adapters.pictures.refuse import refuse
 from domain.content import FileFormat
 from domain.errors import MediaError, Permanent
@@ -53,7 +54,8 @@ class PillowImages:
             Permanent: it can't be decoded, or has too many pixels. MemoryError: there isn't enough memory for it.
         """
         large, width, height = self._decode(data, file_format)
-        return Picture(width, height, tuple(_cascade(large, width, height, file_format)))
+        renditions, thumbnail = _cascade(large, width, height, file_format)
+        return Picture(width, height, tuple(renditions), *placeholder(thumbnail))
 
     def _decode(self, data: bytes, file_format: FileFormat) -> tuple[Image.Image, int, int]:
         """The large rendition's pixels, and the upright source's width and height."""
@@ -103,19 +105,23 @@ def _fit(limit: int, width: int, height: int) -> tuple[int, int]:
     return target, max(1, round(height * target / width))
 
 
-def _cascade(large: Image.Image, width: int, height: int, file_format: FileFormat) -> Iterator[Rendition]:
-    """The renditions, each made from the next larger one; equal ones are encoded once."""
+def _cascade(
+    large: Image.Image, width: int, height: int, file_format: FileFormat
+) -> tuple[list[Rendition], Image.Image]:
+    """The renditions, each made from the next larger one, equal ones encoded once; and the thumbnail itself."""
     target = file_format.becomes
     image = flattened(large) if target is FileFormat.JPEG else large
     image.info.clear()  # Pillow would write the source's comment or profile
     encoded = b""
+    renditions = []
     for size, limit in WIDTHS.items():
         fitted = _fit(limit, width, height)
         if image.size != fitted:
             image = image.resize(fitted, _LAST_FILTER.get(size, Image.Resampling.BICUBIC))
             encoded = b""
         encoded = encoded or encode(image, target)
-        yield Rendition(size, encoded, target)
+        renditions.append(Rendition(size, encoded, target))
+    return renditions, image
 
 
 @contextmanager

@@ -56,7 +56,7 @@ def _look(run: Run, source: Source, latest: str) -> None:
         check_sha256(run, source)
     made = {size: source.derived(size) for size in source.type.kind.sizes}
     run.attempt.progress.record(
-        Derivatives(source.raw.key, source.etag, source.type, made, record.width, record.height)
+        Derivatives(source.raw.key, source.etag, source.type, made, record.width, record.height, record.facts)
     )
 
 

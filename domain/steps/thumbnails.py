@@ -31,9 +31,11 @@ def _process(run: Run, source: Source) -> Derivatives:
     with room_for(run, source.size):
         picture = _render(run, source)
         run.attempt.checkpoint()
-        record = Record(source.origin, (), picture.width, picture.height, source.sha256)
+        record = Record(source.origin, (), picture.width, picture.height, source.sha256, picture.facts)
         stored = store(run, picture, source, record)
-    derivatives = Derivatives(source.raw.key, source.etag, source.type, stored, picture.width, picture.height)
+    derivatives = Derivatives(
+        source.raw.key, source.etag, source.type, stored, picture.width, picture.height, picture.facts
+    )
     run.attempt.progress.record(derivatives)
     return derivatives
 

@@ -13,7 +13,7 @@ from adapters.journal import MAX_BYTES
 from domain.errors import Code, Permanent, Transient
 from domain.journal import Acknowledged, Begun, Ended, Ending, FailedAsset, Journal, Journals
 from domain.kinds import AssetType, Size
-from domain.model import Derivatives, Job, Status, Transcoding
+from domain.model import Derivatives, Facts, Job, Status, Transcoding
 from tests.contract.aws import Bucket
 from tests.fakes import NOW, FakeJournals
 
@@ -21,6 +21,7 @@ JOB = Job(21, 28, "m-1")
 PHOTO = Derivatives(
     "28/raw/photo/a.jpg", "e1", AssetType.PHOTO, {Size.LARGE: "28/processed/photo/large/a.jpg"}, 4, 3
 )
+FACTS = Facts({Size.LARGE: 160442}, "image/jpeg", "#8a7f6d", "HBkSHYSIeHiPiHh8eJd4eTN0EEQG")
 PLAN = Derivatives("28/raw/project/doc/p.pdf", "e2", AssetType.PROJECT_DOC, {Size.ORIGINAL: "28/processed/p.pdf"})
 FIRST = Ended(1, NOW, Ending.TRANSIENT, "S3 was down", Code.ZIP_FAILED)
 SECOND = Ended(2, NOW, Ending.RELEASED, "shut down", step="photos")
@@ -238,6 +239,30 @@ def test_what_a_newer_worker_said_of_derivatives_goes_with_them(bucket: Bucket) 
     put(bucket, KEY, FROM_A_NEWER_WORKER)
     bucket.journals.add(JOB, Journal((), (replace(PHOTO, etag="e3"),)))
     assert json.loads(content(bucket, KEY))["derivatives"] == [{**MADE, "etag": "e3"}]
+
+
+FACTS_WRITTEN = {
+    "bytes": {"large": 160442},
+    "contentType": "image/jpeg",
+    "dominantColor": "#8a7f6d",
+    "thumbhash": "HBkSHYSIeHiPiHh8eJd4eTN0EEQG",
+}
+
+
+@BUCKETS
+def test_the_facts_of_a_photo_are_with_its_derivatives(bucket: Bucket) -> None:
+    known = replace(PHOTO, facts=FACTS)
+    bucket.journals.add(JOB, Journal((FIRST,), (known,)))
+    assert json.loads(content(bucket, KEY))["derivatives"] == [{**MADE, "facts": FACTS_WRITTEN}]
+    assert bucket.journals.load(JOB) == Journal((FIRST,), (known,))
+
+
+@BUCKETS
+def test_what_only_a_newer_worker_knows_of_a_photo_is_kept(bucket: Bucket) -> None:
+    derivatives = [{**MADE, "facts": {**FACTS_WRITTEN, "sharpness": 0.5}}]
+    put(bucket, KEY, {**WRITTEN, "derivatives": derivatives})
+    bucket.journals.add(JOB, Journal((SECOND,), bucket.journals.load(JOB).derivatives))
+    assert json.loads(content(bucket, KEY))["derivatives"] == derivatives
 
 
 @BUCKETS

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -64,14 +66,20 @@ def check_output(world: World, output: dict[str, Any]) -> None:
     if media_type == "project/doc":
         assert output["outputs"] == {f"original_{label}": f"28/processed/project/doc/original/{name}"}
         assert world.read(output["processedKey"]) == world.read(output["rawKey"])
+        assert not {"derivatives", "dominantColor", "thumbhash"} & output.keys()
         return
     assert output["outputs"] == {f"{size}_{label}": f"28/processed/{media_type}/{size}/{name}" for size in SIZES}
     assert output["processedKey"] == output["outputs"][f"large_{label}"]
     assert output["thumbnailKey"] == output["outputs"][f"thumbnail_{label}"]
+    assert list(output["derivatives"]) == list(SIZES)
+    assert re.fullmatch("#[0-9a-f]{6}", output["dominantColor"])
+    assert 15 <= len(base64.b64decode(output["thumbhash"], validate=True)) <= 25
     for size, width in zip(SIZES, (200, 400, 800, 1200), strict=True):
         stored = world.s3.get_object(Bucket=world.bucket, Key=output["outputs"][f"{size}_{label}"])
         image = Image.open(io.BytesIO(stored["Body"].read()))
         assert stored["ContentType"] == Image.MIME[str(image.format)]
+        told = {"bytes": stored["ContentLength"], "contentType": stored["ContentType"]}
+        assert output["derivatives"][size] == told
         assert image.width == min(width, output["width"])
         assert not image.getexif()
         assert "icc_profile" not in image.info

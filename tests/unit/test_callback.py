@@ -11,13 +11,19 @@ from hypothesis import strategies as st
 from adapters.callback import CallbackForm
 from domain.errors import Code
 from domain.kinds import WIDTHS, AssetType, Size
-from domain.model import Asset, Bundle, Derivatives, Failure, Job, JobKind, Outcome, Report, Result, Status
+from domain.model import Asset, Bundle, Derivatives, Facts, Failure, Job, JobKind, Outcome, Report, Result, Status
 from tests.fakes import NOW
 from tests.schemas import conforms
 from worker.settings import SMALLEST_CALLBACK
 
 FORM = CallbackForm("STEP_FUNCTIONS", "STEP_FUNCTIONS_FINALIZATION")
 TEXT_COLUMN = replace(FORM, max_bytes=65_535)
+FACTS = Facts(
+    {Size.LARGE: 160442, Size.MEDIUM: 77018, Size.SMALL: 23114, Size.THUMBNAIL: 7421},
+    "image/jpeg",
+    "#8a7f6d",
+    "HBkSHYSIeHiPiHh8eJd4eTN0EEQG",
+)
 FAILED = (Status.VALIDATION_FAILED, Status.PROCESSING_FAILED)
 
 
@@ -80,6 +86,36 @@ def test_an_output_of_an_unknown_type_has_that_types_name() -> None:
     assert list(output["outputs"]) == [f"{size}_thumbnail" for size in ("thumbnail", "small", "medium", "large")]
 
 
+def with_facts(report: Report) -> Report:
+    made = [(result, result.outcome) for result in report.results if isinstance(result.outcome, Derivatives)]
+    results = tuple(replace(result, outcome=replace(outcome, facts=FACTS)) for result, outcome in made)
+    return replace(report, results=results)
+
+
+def test_what_is_known_of_a_photos_derivatives_is_told_from_the_thumbnail_up() -> None:
+    (output,) = told(with_facts(report(1)))["outputs"]
+    assert list(output["derivatives"].items()) == [
+        ("thumbnail", {"bytes": 7421, "contentType": "image/jpeg"}),
+        ("small", {"bytes": 23114, "contentType": "image/jpeg"}),
+        ("medium", {"bytes": 77018, "contentType": "image/jpeg"}),
+        ("large", {"bytes": 160442, "contentType": "image/jpeg"}),
+    ]
+    assert (output["dominantColor"], output["thumbhash"]) == ("#8a7f6d", "HBkSHYSIeHiPiHh8eJd4eTN0EEQG")
+
+
+def test_what_is_not_known_of_derivatives_is_absent() -> None:
+    (output,) = told(report(1))["outputs"]
+    assert not {"derivatives", "dominantColor", "thumbhash"} & output.keys()
+
+
+@pytest.mark.parametrize(("photos", "keeps_its_keys"), [(65, True), (100, False)])
+def test_what_is_known_of_derivatives_is_the_first_to_be_left_out(photos: int, keeps_its_keys: bool) -> None:
+    with_them, without = with_facts(report(photos)), report(photos)
+    assert len(FORM.body(with_them)) > 65_535
+    assert TEXT_COLUMN.body(with_them) == TEXT_COLUMN.body(without)
+    assert ("outputs" in told(with_them, TEXT_COLUMN)["outputs"][0]) is keeps_its_keys
+
+
 def test_a_body_that_fits_is_whole_and_a_larger_one_leaves_out_what_the_backend_derives() -> None:
     fits, large = report(60), report(100)
     assert TEXT_COLUMN.body(fits) == FORM.body(fits)
@@ -134,6 +170,7 @@ OUTCOMES = st.builds(Failure, st.sampled_from(Code), TEXT) | st.builds(
     st.dictionaries(st.sampled_from(Size), st.text(max_size=1024), min_size=1),
     st.none() | st.integers(1),
     st.none() | st.integers(1),
+    st.none() | st.just(FACTS),
 )
 JOBS = st.builds(
     Job,

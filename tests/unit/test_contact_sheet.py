@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from devstack.contact_sheet import contact_sheet
@@ -103,6 +104,15 @@ def test_a_video_fits_into_the_row_beside_its_posters() -> None:
     assert "--total: 3880; --widest: 1280" in text
     assert text.count("<video") == 2
     assert 'poster="bucket/medium/tour.jpg"' in text
+
+
+def test_a_photo_has_its_placeholder_behind_it_and_its_dominant_colour() -> None:
+    told = replace(photo("a.jpg"), dominant_color="#8a7f6d", placeholder="data:image/png;base64,AA==")
+    text = page(told, photo("b.jpg"))
+    assert text.count("--placeholder: url(data:image/png;base64,AA==) 0 0 / 100% 100%") == 1
+    assert '<i style="background: #8a7f6d"></i>#8a7f6d' in article("a.jpg", text)
+    assert "aspect-ratio: 200 / 150" in article("a.jpg", text)
+    assert 'class="placeholder"' not in article("b.jpg", text)
 
 
 def test_a_document_is_a_link() -> None:

@@ -14,6 +14,7 @@ from domain.model import (
     Asset,
     Bundle,
     Derivatives,
+    Facts,
     Job,
     JobKind,
     Manifest,
@@ -54,12 +55,14 @@ def test_the_finalization_is_read_as_one() -> None:
 
 def test_the_callback_is_what_is_sent_for_such_a_report() -> None:
     keys = {size: f"28/processed/photo/horizontal/{size}/3f6c.jpg" for size in WIDTHS}
+    sizes = dict(zip(WIDTHS, (160442, 77018, 23114, 7421), strict=True))
+    facts = Facts(sizes, "image/jpeg", "#8a7f6d", "HBkSHYSIeHiPiHh8eJd4eTN0EEQG")
     report = Report(
         job("<SQS message id>", PHOTO),
         Status.SUCCEEDED,
         datetime(2026, 1, 5, 12, 0, 0, tzinfo=UTC),
         datetime(2026, 1, 5, 12, 0, 7, tzinfo=UTC),
-        (Result(PHOTO, Derivatives(PHOTO.key, "etag", AssetType.PHOTO_HORIZONTAL, keys, 4032, 3024)),),
+        (Result(PHOTO, Derivatives(PHOTO.key, "etag", AssetType.PHOTO_HORIZONTAL, keys, 4032, 3024, facts)),),
         Bundle("28/processed/zip/28.zip", count=4, size=1048576, unzipped_size=1047000),
     )
     assert json.loads(CallbackForm("STEP_FUNCTIONS", "").body(report)) == json.loads(CALLBACK)

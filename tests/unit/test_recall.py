@@ -9,7 +9,7 @@ import pytest
 
 from domain.errors import Archived, Code, Permanent, Transient
 from domain.kinds import Kind, Size
-from domain.model import Asset, Derivatives, Failure, Job, Manifest, Report, Status, TranscodingResult
+from domain.model import Asset, Derivatives, Facts, Failure, Job, Manifest, Report, Status, TranscodingResult
 from domain.pipeline import process
 from domain.rejections import NothingProcessed
 from tests.fakes import (
@@ -113,6 +113,35 @@ def test_the_type_that_the_second_job_names_is_reported(world: World) -> None:
     assert isinstance(recalled, Derivatives)
     assert recalled.type == "PROJECT_RENDER"
     assert world.writes() == []
+
+
+def facts_of(report: Report, key: str) -> Facts | None:
+    outcome = outcome_of(report, key)
+    assert isinstance(outcome, Derivatives)
+    return outcome.facts
+
+
+def test_a_later_job_tells_the_same_facts_of_a_photo(world: World) -> None:
+    made = facts_of(world.run(PHOTO), PHOTO)
+    sizes = {size: len(JPEG + size.encode() + JPEG) for size in Kind.PHOTO.sizes}
+    assert made == Facts(sizes, "image/jpeg", "#8a7f6d", "HBkSHYSIeHiPiHh8eJd4eTN0EEQG")
+    assert facts_of(world.run(PHOTO), PHOTO) == made
+    assert world.writes() == []
+
+
+def test_nothing_is_made_anew_for_facts_that_are_not_known(world: World) -> None:
+    world.run(PHOTO)
+    last = world.objects.stored[THUMBNAIL]
+    known = {name: value for name, value in last.metadata.items() if name != "thumbhash"}
+    world.objects.stored[THUMBNAIL] = Stored(last.data, last.content_type, known)
+    assert facts_of(world.run(PHOTO), PHOTO) is None
+    assert world.writes() == []
+
+
+def test_videos_and_documents_have_no_facts(world: World) -> None:
+    for _ in "made", "recalled":
+        report = world.run(PLAN, VIDEO)
+        assert [facts_of(report, key) for key in (PLAN, VIDEO)] == [None, None]
 
 
 def test_new_uploads_cost_no_request(world: World) -> None:

@@ -13,7 +13,13 @@ from domain.content import FileFormat
 from domain.kinds import WIDTHS
 from domain.model import Picture, Rendition
 
-PICTURE = Picture(800, 600, tuple(Rendition(size, size.encode() * 9, FileFormat.PNG) for size in WIDTHS))
+PICTURE = Picture(
+    800,
+    600,
+    tuple(Rendition(size, size.encode() * 9, FileFormat.PNG) for size in WIDTHS),
+    dominant_color="#8a7f6d",
+    thumbhash="HBkSHYSIeHiPiHh8eJd4eTN0EEQG",
+)
 
 
 def sent() -> bytes:
