@@ -25,7 +25,8 @@ from domain.errors import Permanent, Unavailable
 from domain.journal import Acknowledged, Journal
 from domain.keys import RawKey
 from domain.kinds import Kind
-from domain.model import Derivatives, Job, Report, Source, Transcoding, TranscodingResult
+from domain.model import Derivatives, Job, Picture, Report, Source, Transcoding, TranscodingResult
+from domain.photo_buffer import PhotoBuffer
 from domain.ports import Attempt, Ports
 from domain.rendition_cache import RenditionCache
 from domain.run import Run
@@ -60,7 +61,7 @@ def measure() -> Iterator[Figure]:
 def render_48_megapixels(answer: Connection) -> None:
     path = Path("/tmp/bench-48mp.jpg")
     in_a_process_of_its_own(write_photo)
-    images = PillowImages(1, 100_000_000)
+    images = PillowImages(100_000_000)
     images.render(small_photo(), FileFormat.JPEG)
     idle = memory("VmRSS")
     images.render(path.read_bytes(), FileFormat.JPEG)
@@ -105,13 +106,14 @@ class BundleAt:
         client = session().client("s3", endpoint_url=self.endpoint)
         ports = Ports(
             objects=S3Objects(client, BUCKET, lambda direction, count: None),
-            images=PillowImages(1, 1),
+            images=Unused(),
             transcoder=Unused(),
             claims=Unused(),
             backend=Unused(),
             assets=ThreadPoolExecutor(4),
             transfers=ThreadPoolExecutor(16),
             limits=dict.fromkeys(Kind, 0),
+            photo_buffer=PhotoBuffer(0),
             bundles=Bundles(),
             now=lambda: datetime.now(UTC),
         )
@@ -144,6 +146,9 @@ class Unused:
         raise Permanent("unused")
 
     def name(self, source: Source, claim: Claim, transcoding: Transcoding) -> None:
+        raise Permanent("unused")
+
+    def render(self, data: bytes, file_format: FileFormat, job: str, key: str) -> Picture:
         raise Permanent("unused")
 
     def notify(self, report: Report, attempt: Attempt) -> None:

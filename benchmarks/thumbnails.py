@@ -88,7 +88,7 @@ def ssim(one: Image.Image, data: bytes) -> float:
 
 
 def measure() -> Iterator[Figure]:
-    images = PillowImages(1, 100_000_000)
+    images = PillowImages(100_000_000)
     for name, size in SIZES.items():
         data = photo(*size)
         references = reference(data)

@@ -17,6 +17,7 @@ from domain.journal import Acknowledged, Journal
 from domain.keys import RawKey
 from domain.kinds import Kind
 from domain.model import Derivatives, Picture, Report, Source, Transcoding, TranscodingResult
+from domain.photo_buffer import PhotoBuffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +111,15 @@ class Objects(Protocol):
 class Images(Protocol):
     """The image library: it decodes, resizes and encodes."""
 
-    def render(self, data: bytes, file_format: FileFormat) -> Picture:
+    def render(self, data: bytes, file_format: FileFormat, job: str, key: str) -> Picture:
         """The four renditions of an image, large first.
 
+        `job` is the id of the message: one job never keeps the others' images waiting. `key` names the image in
+        the log.
+
         Raises:
-            Permanent: it can't be decoded or has too many pixels.
+            Permanent: it can't be decoded, has too many pixels, or takes more memory or time than an image may.
+            Transient: nothing could be rendered just now.
         """
 
 
@@ -227,7 +232,7 @@ class Ports:
     """The pipeline's connections to the outside, made once for the process.
 
     Work in `assets` may wait for work in `transfers`; work in `transfers` waits for nothing but the network.
-    `limits` are the most bytes of an upload of each kind.
+    `limits` are the most bytes of an upload of each kind, `photo_buffer` those of all pictures in hand.
     """
 
     objects: Objects
@@ -238,5 +243,6 @@ class Ports:
     assets: Executor
     transfers: Executor
     limits: Mapping[Kind, int]
+    photo_buffer: PhotoBuffer
     bundles: Bundles
     now: Callable[[], datetime]

@@ -24,6 +24,7 @@ from domain.keys import RawKey
 from domain.kinds import WIDTHS, Kind, Size
 from domain.model import Job, Origin, Picture, Rendition, Report, Source, Transcoding, TranscodingResult
 from domain.outlast import outlasting
+from domain.photo_buffer import PhotoBuffer
 from domain.ports import Attempt, Entry, Head, Holds, Ports
 from domain.queue import Message
 from worker.metrics import Metrics
@@ -216,7 +217,7 @@ class FakeImages:
         self.rendered: list[bytes] = []
         self.before: Callable[[bytes], None] = lambda data: None
 
-    def render(self, data: bytes, file_format: FileFormat) -> Picture:
+    def render(self, data: bytes, file_format: FileFormat, job: str, key: str) -> Picture:
         assert file_format is FileFormat.JPEG, "what other formats become is for the real one"
         self.before(data)
         self.rendered.append(data)
@@ -587,6 +588,7 @@ def make_ports(**changes: Any) -> Ports:
         assets=SameThread(),
         transfers=SameThread(),
         limits=dict.fromkeys(Kind, 1000),
+        photo_buffer=PhotoBuffer(1000),
         bundles=Bundles(),
         now=lambda: NOW,
     )

@@ -14,23 +14,30 @@ from adapters.aws import Clients, connect, hear
 from adapters.backend import Result, SignedCallback, Tried
 from adapters.callback import CallbackForm
 from adapters.claims import S3Claims
+from adapters.decoders.limits import Limits, hide_memory
+from adapters.decoders.pool import Decoders
+from adapters.decoders.process import Serving
 from adapters.ecs_agent import EcsAgent
 from adapters.journal import S3Journals
 from adapters.mediaconvert import MediaConvert
 from adapters.message import parse_message
 from adapters.no_transcoder import NoTranscoder
-from adapters.pictures.pillow import PillowImages
 from adapters.s3 import S3Objects
 from adapters.sqs import LONGEST_POLL, SqsQueue
+from domain.each import WINDOW
 from domain.errors import Dependency, MediaError
 from domain.model import Report, Status
-from domain.ports import Ports, Transcoder
+from domain.photo_buffer import PhotoBuffer
+from domain.ports import Images, Ports, Transcoder
 from worker.assembly import MOST_WAITING, Outside, Worker, assemble
 from worker.lease import longest_poll
+from worker.machine import return_freed_memory
 from worker.metrics import Metrics
 from worker.outages import Outages
 from worker.settings import Settings
 
+RENDERER = "adapters.pictures.pillow:PillowImages"
+"""What the child processes render with: this one doesn't import it."""
 TRANSFERS = 16
 """How many small requests to the bucket are under way at once."""
 
@@ -53,7 +60,8 @@ def build(settings: Settings) -> Worker:
 
 
 def _outside(settings: Settings) -> Outside:
-    asset_threads = 2 * settings.image_threads + 2
+    return_freed_memory()
+    asset_threads = WINDOW * settings.worker_concurrency  # no job waits for a thread that another one keeps
     # A shutdown waits for the open poll: half of its time is left for what that brings.
     half_of_the_grace = max(1, settings.shutdown_grace // 2)
     long_poll = min(LONGEST_POLL, longest_poll(settings.visibility_timeout), half_of_the_grace)
@@ -77,7 +85,7 @@ def _outside(settings: Settings) -> Outside:
     objects.require()
     ports = Ports(
         objects=objects,
-        images=PillowImages(settings.image_threads, settings.max_photo_pixels),
+        images=_images(settings, metrics),
         transcoder=_transcoder(settings, clients),
         claims=S3Claims(clients.s3, settings.media_bucket),
         backend=SignedCallback(
@@ -91,12 +99,23 @@ def _outside(settings: Settings) -> Outside:
         assets=ThreadPoolExecutor(asset_threads, "asset"),
         transfers=ThreadPoolExecutor(TRANSFERS, "transfer"),
         limits=settings.limits,
+        photo_buffer=PhotoBuffer(settings.photo_buffer),
         bundles=settings.bundles,
         now=_now,
     )
     journals = S3Journals(clients.s3, settings.media_bucket)
     task = EcsAgent(settings.ecs_agent_uri)
     return Outside(queue, journals, ports, parse_message, clock, random.SystemRandom(), task, metrics, outages)
+
+
+def _images(settings: Settings, metrics: Metrics) -> Images:
+    """Pictures come from strangers: the processes that decode them can't look into this one."""
+    hide_memory()
+    return Decoders(
+        Serving(RENDERER, (settings.max_photo_pixels,)),
+        Limits(settings.image_processes, settings.image_memory, settings.image_timeout),
+        metrics.count_decoder,
+    )
 
 
 def _heard(metrics: Metrics, outages: Outages) -> Tried:

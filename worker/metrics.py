@@ -35,6 +35,7 @@ CALLBACK_RESULTS = (
     ("refused", "3xx"),
     ("refused", "4xx"),
 )
+DECODER_ENDS = ("memory", "timeout", "crashed", "killed", "put off", "not started")
 
 _SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 1800, 3600)
 _CALLBACK_BYTES = (1024, 4096, 16384, 32768, 49152, 65535, 131072, 262144, 524288, 1048576)
@@ -101,11 +102,18 @@ class Metrics:
             self.outage.labels(of)
         self.withheld = Gauge("media_worker_withheld", "1 while nothing is received", registry=registry)
         self.transcodings = counter("transcodings", "Videos submitted to the transcoder: each costs money")
+        self.decoders_replaced = counter(
+            "decoders_replaced", "Child processes that were replaced while they rendered", reason=DECODER_ENDS
+        )
         self.leases_lost = counter("leases_lost", "Leases that ran out")
 
     def count_bytes(self, direction: str, count: int) -> None:
         """Count what goes `in` from the bucket or `out` to it."""
         self.bytes.labels(direction).inc(count)
+
+    def count_decoder(self, reason: str) -> None:
+        """Count a child process that was replaced."""
+        self.decoders_replaced.labels(reason).inc()
 
     def count_callback(self, result: str, status: int | None, seconds: float) -> None:
         """Count one try at a callback; `status` None is no answer."""

@@ -32,6 +32,9 @@ ALIKE = 0.85
 
 MIB = 1024 * 1024
 
+SMALLEST_IMAGE_MEMORY = 256 * MIB
+"""The least IMAGE_MEMORY: Python, the image libraries and a photo of 12 MP fit in."""
+
 
 def usable_cpus() -> int:
     """The CPUs that this process may use. On Linux: its affinity, and no more than its control group's quota."""
@@ -61,6 +64,14 @@ def _under_a_key_of_their_own(contents: Contents, info: ValidationInfo) -> Conte
             "originals need a ZIP_KEY_TEMPLATE of their own: processing jobs write their bundle to this one"
         )
     return contents
+
+
+def _enough_for_a_photo(buffer: int, info: ValidationInfo) -> int:
+    if buffer < info.data.get("max_photo_bytes", 0):  # not there if it is bad itself
+        raise ValueError(
+            "must be at least MAX_PHOTO_BYTES: raise it, or lower that; a photo is in memory as a whole"
+        )
+    return buffer
 
 
 class _Environment(BaseSettings):
@@ -115,7 +126,9 @@ class Settings(Logging, Signing, Place):  # pydantic has the last one's fields f
     zip_key_template: Annotated[str, AfterValidator(check_bundle_template)] = DEFAULT_TEMPLATE
     bundle_contents: Annotated[Contents, AfterValidator(_under_a_key_of_their_own)] = Contents.PROCESSED
     worker_concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
-    image_threads: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=usable_cpus)
+    image_processes: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=usable_cpus)
+    image_memory: Annotated[int, Field(ge=SMALLEST_IMAGE_MEMORY)] = 1024 * MIB
+    image_timeout: Annotated[int, Field(ge=1, le=3600)] = 45
     visibility_timeout: Annotated[int, Field(ge=3, le=LONGEST_LEASE)] = 60
     shutdown_grace: Annotated[int, Field(ge=0)] = 100
     job_timeout: Annotated[int, Field(ge=1, le=LONGEST_LEASE - 3600)] = (
@@ -124,6 +137,7 @@ class Settings(Logging, Signing, Place):  # pydantic has the last one's fields f
     http_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     metrics: Annotated[Literal["none", "emf"], BeforeValidator(str.lower)] = "none"
     max_photo_bytes: Annotated[int, Field(ge=1)] = 200 * MIB
+    photo_buffer: Annotated[int, AfterValidator(_enough_for_a_photo)] = 256 * MIB
     max_document_bytes: Annotated[int, Field(ge=1, le=5 * 1024 * MIB)] = 512 * MIB
     max_video_bytes: Annotated[int, Field(ge=1)] = 20 * 1024 * MIB
     max_photo_pixels: Annotated[int, Field(ge=1)] = 100_000_000

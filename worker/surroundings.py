@@ -149,4 +149,6 @@ def _of_clock_and_cpus(clients: Clients, settings: Settings) -> Mapping[str, Che
 
 
 def _sizing(settings: Settings) -> machine.Sizing:
-    return machine.Sizing(settings.worker_concurrency, settings.image_threads, settings.max_photo_pixels)
+    return machine.Sizing(
+        settings.worker_concurrency, settings.image_processes, settings.image_memory, settings.photo_buffer
+    )

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 import pillow_heif
-from PIL import Image, UnidentifiedImageError
+from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
 from adapters.pictures.colour import source_profile, to_srgb
 from adapters.pictures.depth import eight_bit
 from adapters.pictures.encode import encode, flattened, is_photo, without_needless_alpha
 from adapters.pictures.placeholder import placeholder
+from adapters.pictures.refuse import refuse
 from domain.content import FileFormat
-from domain.errors import MediaError, Permanent, Transient
+from domain.errors import MediaError, Permanent
 from domain.kinds import WIDTHS, Size
 from domain.model import Picture, Rendition
 
@@ -38,55 +38,50 @@ _LAST_FILTER = {Size.THUMBNAIL: Image.Resampling.LANCZOS}
 
 
 class PillowImages:
-    """The `Images` port.
+    """Renders images of at most `max_pixels`, in a child of `adapters.decoders`: no decoder has threads."""
 
-    At most `threads` images are decoded at once, none of more than `max_pixels`, and together of no more than
-    twice that.
-    """
-
-    def __init__(self, threads: int, max_pixels: int) -> None:
+    def __init__(self, max_pixels: int) -> None:
         pillow_heif.register_heif_opener()
+        pillow_heif.options.DECODE_THREADS = AvifImagePlugin.DEFAULT_MAX_THREADS = 1
         Image.MAX_IMAGE_PIXELS = None  # Pillow merely warns up to twice its limit; ours holds before decoding
         self._max_pixels = max_pixels
-        self._slots = threading.BoundedSemaphore(threads)
-        self._in_memory = _Budget(2 * max_pixels)
 
     def render(self, data: bytes, file_format: FileFormat) -> Picture:
-        with self._slots:
-            large, width, height, palette = self._decode(data, file_format)
-            if file_format.becomes is FileFormat.JPEG:
-                large = flattened(large)
-            large.info.clear()  # Pillow would write the source's comment or profile
-            scaled = _cascade(large, width, height)
-            renditions = tuple(_renditions(scaled, file_format, palette))
-            return Picture(width, height, renditions, *placeholder(scaled[Size.THUMBNAIL]))
+        """The four renditions, large first.
+
+        Raises:
+            Permanent: it can't be decoded, or has too many pixels. MemoryError: there isn't enough memory for it.
+        """
+        large, width, height, palette = self._decode(data, file_format)
+        if file_format.becomes is FileFormat.JPEG:
+            large = flattened(large)
+        large.info.clear()  # Pillow would write the source's comment or profile
+        scaled = _cascade(large, width, height)
+        renditions = tuple(_renditions(scaled, file_format, palette))
+        return Picture(width, height, renditions, *placeholder(scaled[Size.THUMBNAIL]))
 
     def _decode(self, data: bytes, file_format: FileFormat) -> tuple[Image.Image, int, int, bool]:
         """The large rendition's pixels, the upright source's width and height, and whether it has a palette."""
         with _undecodable(file_format):
+            refuse(data, file_format)
             image: Image.Image = Image.open(io.BytesIO(data), formats=[file_format.name])
             width, height = image.size
             if width * height > self._max_pixels:
                 raise Permanent(f"{width}×{height} are more than {self._max_pixels} pixels")
-            weight = _draft(image)
-        with self._in_memory.spending(weight):
-            with _undecodable(file_format):
-                image.load()
-            orientation = _orientation(image)
-            if orientation in _QUARTER_TURNS:
-                width, height = height, width
-            palette = image.mode == "P"
-            profile = source_profile(image, data)
-            return _large(image, profile, orientation, width, height), width, height, palette
+            _draft(image)
+            image.load()
+        orientation = _orientation(image)
+        if orientation in _QUARTER_TURNS:
+            width, height = height, width
+        palette = image.mode == "P"
+        profile = source_profile(image, data)
+        return _large(image, profile, orientation, width, height), width, height, palette
 
 
-def _draft(image: Image.Image) -> int:
-    """Have a JPEG decoded at the smallest scale that is large enough; returns the pixels held while decoding."""
-    pixels = image.width * image.height
+def _draft(image: Image.Image) -> None:
+    """Have a JPEG decoded at the smallest scale that is large enough."""
     turned = _orientation(image) in _QUARTER_TURNS
     image.draft(image.mode, (1, LARGEST) if turned else (LARGEST, 1))
-    # libjpeg holds all coefficients of a progressive JPEG, whatever the scale
-    return pixels if image.info.get("progressive") else image.width * image.height
 
 
 def _orientation(image: Image.Image) -> int:
@@ -154,34 +149,12 @@ def _renditions(scaled: Mapping[Size, Image.Image], file_format: FileFormat, pal
 
 @contextmanager
 def _undecodable(file_format: FileFormat) -> Iterator[None]:
-    """Turn a decoder's error into a Permanent one: the file causes it. A lack of memory is Transient."""
+    """Turn a decoder's error into a Permanent one: the file causes it."""
     try:
         yield
-    except MediaError:
+    except (MediaError, MemoryError):
         raise
-    except MemoryError as error:
-        raise Transient("there wasn't enough memory to decode it") from error
     except UnidentifiedImageError as error:
         raise Permanent(f"it begins like a {file_format.name} but isn't a readable one") from error
     except Exception as error:
         raise Permanent(f"it can't be decoded as {file_format.name}: {error}") from error
-
-
-class _Budget:
-    """A number of pixels that may be in memory at once."""
-
-    def __init__(self, total: int) -> None:
-        self._left = total
-        self._freed = threading.Condition()
-
-    @contextmanager
-    def spending(self, amount: int) -> Iterator[None]:
-        with self._freed:
-            self._freed.wait_for(lambda: amount <= self._left)
-            self._left -= amount
-        try:
-            yield
-        finally:
-            with self._freed:
-                self._left += amount
-                self._freed.notify_all()

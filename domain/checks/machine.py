@@ -9,9 +9,8 @@ from domain.checks.finding import Finding
 MOST_SKEW = 60.0
 """Seconds."""
 MB = 1_000_000
-LARGE_PHOTO = 20 * MB
-PROCESS, JOB, PIXEL = 150 * MB, 25 * MB, 26
-"""Bytes, as docs/operating.md has them: of the process, of each job, of each pixel of the largest photo."""
+PROCESS, JOB = 150 * MB, 25 * MB
+"""Bytes, as docs/operating.md has them: of the worker's own process, and of each job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +18,15 @@ class Sizing:
     """The settings that cost CPU and memory."""
 
     concurrency: int
-    image_threads: int
-    photo_pixels: int
+    image_processes: int
+    image_memory: int
+    photo_buffer: int
 
     @property
     def memory(self) -> int:
-        """The most bytes that a worker needs, with photos of LARGE_PHOTO bytes."""
-        photos = (2 * self.image_threads + 2) * LARGE_PHOTO
-        return PROCESS + JOB * self.concurrency + PIXEL * self.photo_pixels + photos
+        """The most bytes that a worker and its child processes, of which there is a spare one, need."""
+        worker = PROCESS + JOB * self.concurrency + self.photo_buffer
+        return worker + (self.image_processes + 1) * self.image_memory
 
 
 def judge_clock(ahead: float) -> Finding:
@@ -47,11 +47,15 @@ def judge_clock(ahead: float) -> Finding:
 
 
 def judge_cpus(sizing: Sizing, cpus: int) -> Finding:
-    name, seen = "CPUs", f"IMAGE_THREADS is {sizing.image_threads}, for {cpus} CPUs"
-    if sizing.image_threads <= cpus:
+    name, seen = "CPUs", f"IMAGE_PROCESSES is {sizing.image_processes}, for {cpus} CPUs"
+    if sizing.image_processes <= cpus:
         return Finding(name, True, seen)
     return Finding(
-        name, False, seen, "more threads than CPUs cost memory, and make nothing faster", "leave IMAGE_THREADS out"
+        name,
+        False,
+        seen,
+        "more processes than CPUs cost memory, and make nothing faster",
+        "leave IMAGE_PROCESSES out",
     )
 
 
@@ -67,6 +71,6 @@ def judge_memory(sizing: Sizing, limit: int | None) -> Finding:
         name,
         False,
         seen,
-        "a few large photos at once may end the process, and their jobs as POISON_MESSAGE",
-        "give it more memory, or lower WORKER_CONCURRENCY or MAX_PHOTO_PIXELS: docs/operating.md, Memory",
+        "a few large photos at once may be killed by the kernel, and fail",
+        "give it more memory, or lower IMAGE_MEMORY or WORKER_CONCURRENCY: docs/operating.md, Sizing",
     )

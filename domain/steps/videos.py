@@ -9,6 +9,7 @@ from domain.content import FileFormat
 from domain.digest import check_sha256
 from domain.each import each
 from domain.errors import Code, Conflict, MediaError, Permanent, Transient, Unavailable, coded_as
+from domain.fetch import fetch, room_for
 from domain.kinds import Kind, Size
 from domain.model import Derivatives, Failure, Source, Transcoding, TranscodingResult
 from domain.record import Record
@@ -171,6 +172,9 @@ def _poster(run: Run, source: Source, record: Record) -> Mapping[Size, str]:
     for key in heads:
         run.ports.objects.mark_work(key)
     latest, head = list(heads.items())[-1]  # a clip's very first frame is often black
-    picture = run.ports.images.render(b"".join(run.ports.objects.read(latest, head.etag)), FileFormat.JPEG)
-    run.attempt.checkpoint()
-    return store(run, picture, source, record)
+    with room_for(run, head.size):
+        frame = fetch(run, latest, head.etag)
+        picture = run.ports.images.render(frame, FileFormat.JPEG, run.job.sent_as, source.raw.key)
+        del frame
+        run.attempt.checkpoint()
+        return store(run, picture, source, record)

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import io
-import os
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from devstack.proxy import Proxy
-from tests.e2e.world import Worker, World, jpeg
-from tests.linux import LINUX_ONLY
+from tests.e2e.world import World, jpeg
 
 pytestmark = pytest.mark.faults
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 JOB = {"jobId": 21, "listingId": 28, "assets": [PHOTO]}
-MIB = 1024 * 1024
 
 
 def test_a_message_that_the_last_open_poll_brings_is_given_back_at_once(world: World) -> None:
@@ -144,39 +136,15 @@ def test_a_worker_that_can_start_no_thread_ends_and_gives_back_what_it_received(
     assert [callback.payload["status"] for callback in world.receiver.callbacks] == ["SUCCEEDED"]
 
 
-@contextmanager
-def killed_above(resident: int, worker: Worker) -> Iterator[None]:
-    """Play the kernel's part in a container with a memory limit (bytes)."""
-    over = threading.Event()
-    status = Path(f"/proc/{worker.process.pid}/statm")
-
-    def watch() -> None:
-        while worker.running and not over.wait(0.005):
-            pages = status.read_text().split()
-            if len(pages) > 1 and int(pages[1]) * os.sysconf("SC_PAGE_SIZE") > resident:
-                worker.send(signal.SIGKILL)
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    yield
-    over.set()
-    watcher.join()
-
-
-@LINUX_ONLY
-def test_a_picture_that_takes_the_process_beyond_its_memory_each_time_is_poison(
-    make_world: Callable[[int], World],
-) -> None:
+def test_what_kills_the_process_each_time_is_poison(make_world: Callable[[int], World]) -> None:
     world = make_world(3)
-    data = io.BytesIO()
-    Image.new("RGB", (9000, 9000), "teal").save(data, "PNG", compress_level=1)  # 243 MB once it is decoded
-    world.upload("28/raw/photo/horizontal/large.png", data.getvalue(), "image/png")
-    message_id = world.enqueue({"jobId": 21, "listingId": 28, "assets": ["28/raw/photo/horizontal/large.png"]})
+    world.upload(PHOTO, jpeg() + b"POISON")
+    message_id = world.enqueue(JOB)
     for _ in range(2):
-        with world.worker(VISIBILITY_TIMEOUT="4", await_start=False) as worker, killed_above(200 * MIB, worker):
+        with world.worker("tests.soak.plain.mortal", VISIBILITY_TIMEOUT="4", await_start=False) as worker:
             assert worker.wait(60) == -signal.SIGKILL
             assert worker.events("attempt begun")
-    with world.worker(VISIBILITY_TIMEOUT="4") as worker, killed_above(200 * MIB, worker):
+    with world.worker("tests.soak.plain.mortal", VISIBILITY_TIMEOUT="4") as worker:
         assert world.dead_letter(40) == message_id
         assert worker.running
     (poison,) = world.receiver.callbacks

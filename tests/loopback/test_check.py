@@ -82,8 +82,8 @@ class Place:
             "CALLBACK_URL": backend.url,
             "CALLBACK_SECRET": SECRET,
             "MEDIACONVERT_ROLE_ARN": self.role,
-            "IMAGE_THREADS": "1",
-            "MAX_PHOTO_PIXELS": "1000000",
+            "IMAGE_PROCESSES": "1",
+            "IMAGE_MEMORY": str(256 * 1024 * 1024),
         }
 
     def trusting(self, service: str) -> str:
@@ -202,7 +202,7 @@ def test_one_thing_that_is_wrong_is_the_one_that_is_found(
         ),
         ({"CALLBACK_URL": "https://backend.invalid/callback"}, {"backend: connection": "DNS"}),
         ({"CALLBACK_URL": f"http://127.0.0.1:{free_port()}/"}, {"backend: connection": "firewalls"}),
-        ({"IMAGE_THREADS": "256"}, {"CPUs": "IMAGE_THREADS", "memory": "WORKER_CONCURRENCY"}),
+        ({"IMAGE_PROCESSES": "256"}, {"CPUs": "IMAGE_PROCESSES", "memory": "WORKER_CONCURRENCY"}),
         ({"MEDIACONVERT_ROLE_ARN": ""}, {}),
     ],
 )

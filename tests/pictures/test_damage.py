@@ -103,7 +103,7 @@ def outcome(data: bytes) -> str:
     try:
         file_format = require(Kind.PHOTO, data[:1024], "a.jpg", "image/jpeg")
         assert file_format
-        picture = PillowImages(1, MAX_PIXELS).render(data, file_format)
+        picture = PillowImages(MAX_PIXELS).render(data, file_format)
     except Permanent as error:
         assert str(error)
         return error.code or "THUMBNAIL_PROCESSING_FAILED"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-import threading
 import zlib
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ pillow_heif.register_heif_opener()
 
 @pytest.fixture(scope="module")
 def images() -> PillowImages:
-    return PillowImages(2, MAX_PIXELS)
+    return PillowImages(MAX_PIXELS)
 
 
 def render(images: PillowImages, data: bytes) -> Picture:
@@ -263,41 +262,6 @@ def test_a_bomb_in_a_text_or_profile_chunk_is_harmless(images: PillowImages, kin
 def test_a_file_is_opened_by_the_plugin_of_its_first_bytes_alone(images: PillowImages) -> None:
     with pytest.raises(Permanent, match="begins like a JPEG"):
         images.render(encoded(quadrants(), "PNG"), FileFormat.JPEG)
-
-
-def test_images_in_memory_have_no_more_pixels_than_twice_the_limit() -> None:
-    """Three of almost the limit each, with room for two: one waits until another is done."""
-    data = encoded(Image.new("L", (1000, 900)), "PNG")
-    images = PillowImages(3, 1_000_000)
-    two_inside, go_on = threading.Barrier(3, timeout=30), threading.Event()
-    inside: list[int] = []
-    lock = threading.Lock()
-    budget = images._in_memory
-
-    def hold() -> None:
-        with budget.spending(900_000):
-            with lock:
-                inside.append(1)
-            two_inside.wait()
-            go_on.wait(30)
-
-    holders = [threading.Thread(target=hold) for _ in range(2)]
-    for holder in holders:
-        holder.start()
-    two_inside.wait()
-    done = threading.Event()
-
-    def render_third() -> None:
-        images.render(data, FileFormat.PNG)
-        done.set()
-
-    third = threading.Thread(target=render_third)
-    third.start()
-    assert not done.wait(0.3)
-    go_on.set()
-    assert done.wait(30)
-    for thread in (*holders, third):
-        thread.join(30)
 
 
 @pytest.mark.skipif(CORPUS is None, reason="MEDIA_CORPUS names no folder of camera photos")

@@ -124,7 +124,7 @@ def test_a_photo_has_the_placeholder_of_its_thumbnail(form: str) -> None:
     data = encoded(sky_over_grass().resize((800, 600)), form)
     file_format = sniff(data)
     assert file_format is not None
-    picture = PillowImages(1, 1_000_000).render(data, file_format)
+    picture = PillowImages(1_000_000).render(data, file_format)
     colour, hashed = placeholder(opened(picture.renditions[-1].data))
     assert dist(ImageColor.getrgb(picture.dominant_color), ImageColor.getrgb(colour)) <= 8
     lightness, of_thumbnail = (base64.b64decode(text)[0] & 63 for text in (picture.thumbhash, hashed))
@@ -132,7 +132,7 @@ def test_a_photo_has_the_placeholder_of_its_thumbnail(form: str) -> None:
 
 
 def test_a_placeholder_is_upright_and_knows_nothing_of_exif() -> None:
-    images = PillowImages(1, 1_000_000)
+    images = PillowImages(1_000_000)
     upright = encoded(quadrants(800, 600), "PNG")
     stored = encoded(oriented(quadrants(800, 600), 6), "PNG", exif=exif(6))
     assert images.render(stored, FileFormat.PNG) == images.render(upright, FileFormat.PNG)

@@ -21,7 +21,7 @@ SETTINGS = {
     "JOB_TIMEOUT": "600",
     "SHUTDOWN_GRACE": "5",
     "WORKER_CONCURRENCY": "4",
-    "IMAGE_THREADS": "1",
+    "IMAGE_PROCESSES": "1",
     "HTTP_PORT": "0",
     "MEDIACONVERT_ROLE_ARN": "arn:aws:iam::000000000000:role/media-convert",
 }

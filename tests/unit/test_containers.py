@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from domain.checks.machine import Sizing
 from worker.probe import TIMEOUT
 from worker.settings import Settings
 
@@ -117,17 +118,19 @@ def test_each_port_is_this_machines_alone_and_has_a_comment(services: dict[str, 
 
 
 def test_the_memory_limit_is_enough_for_the_default_settings(services: dict[str, Any]) -> None:
-    """By the formula of docs/operating.md, on two CPUs and with photos of 20 MB."""
+    """By the formula of docs/operating.md, on two CPUs."""
     page = (ROOT / "docs" / "operating.md").read_text()
     (found,) = re.findall(
-        r"(\d+) MB \+ (\d+) MB × `WORKER_CONCURRENCY` \+ (\d+) bytes × `MAX_PHOTO_PIXELS` \+ "
-        r"\((\d+) × `IMAGE_THREADS` \+ (\d+)\) × ",
+        r"(\d+) MB \+ (\d+) MB × `WORKER_CONCURRENCY` \+ `PHOTO_BUFFER` \+ "
+        r"\(`IMAGE_PROCESSES` \+ (\d+)\) × `IMAGE_MEMORY`",
         page,
     )
-    process, job, pixel, photos, more = map(int, found)
+    process, job, spare = map(int, found)
     default = {name: field.default for name, field in Settings.model_fields.items()}
-    needed = (process + job * default["worker_concurrency"] + 20 * (photos * 2 + more)) * 1_000_000
-    needed += pixel * default["max_photo_pixels"]
+    needed = (process + job * default["worker_concurrency"]) * 1_000_000 + default["photo_buffer"]
+    needed += (2 + spare) * default["image_memory"]
+    sizing = Sizing(default["worker_concurrency"], 2, default["image_memory"], default["photo_buffer"])
+    assert needed == sizing.memory
     limit = int(services["worker"]["mem_limit"].removesuffix("g")) * 1024**3
     assert needed <= limit < 1.25 * needed
 

@@ -48,9 +48,10 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert settings.job_timeout == 3600
     assert settings.http_port == 8080
     assert (settings.log_level, settings.log_format) == ("INFO", "json")
-    assert settings.image_threads >= 1
+    assert settings.image_processes >= 1
     assert settings.mediaconvert_role_arn is None
     assert settings.max_photo_bytes == 200 * 1024 * 1024
+    assert settings.photo_buffer == 256 * 1024 * 1024
     assert settings.max_document_bytes == 512 * 1024 * 1024
     assert settings.max_photo_pixels == 100_000_000
 
@@ -82,6 +83,7 @@ def test_a_missing_setting_is_named(name: str, monkeypatch: pytest.MonkeyPatch) 
         ("ZIP_KEY_TEMPLATE", "bundles/all.zip"),
         ("BUNDLE_CONTENTS", "everything"),
         ("JOB_TIMEOUT", "0"),
+        ("PHOTO_BUFFER", "209715199"),
         ("MEDIACONVERT_ROLE_ARN", "media-convert"),
         ("MEDIACONVERT_ROLE_ARN", "arn:aws:mediaconvert:us-east-1:000000000000:queues/Default"),
         ("VIDEO_TONE_MAPPING", "sometimes"),
@@ -98,6 +100,14 @@ def test_an_impossible_setting_is_named_in_one_line_and_its_value_is_not(
     assert "\n" not in str(bad.value)
     if name == "CALLBACK_SECRET":
         assert value not in str(bad.value)
+
+
+def test_the_buffer_has_room_for_the_largest_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAX_PHOTO_BYTES", str(300 * 1024 * 1024))
+    with pytest.raises(BadSettings, match=r"^PHOTO_BUFFER: must be at least MAX_PHOTO_BYTES"):
+        load_settings(Settings)
+    monkeypatch.setenv("PHOTO_BUFFER", str(300 * 1024 * 1024))
+    assert load_settings(Settings).photo_buffer == 300 * 1024 * 1024
 
 
 def test_every_bad_setting_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ SETTINGS = {
     "JOB_TIMEOUT": "120",
     "SHUTDOWN_GRACE": "20",
     "WORKER_CONCURRENCY": "4",
-    "IMAGE_THREADS": "1",
+    "IMAGE_PROCESSES": "1",
     "HTTP_PORT": "0",
 }
 Jobs = Sequence[Mapping[str, Any]]

@@ -1,4 +1,4 @@
-"""A worker whose decoder crashes where an upload says so: `python -m tests.soak.plain.mortal`."""
+"""A worker that is killed where an upload says so: `python -m tests.soak.plain.mortal`."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import os
 import signal
 import sys
 
-from adapters.pictures.pillow import PillowImages
+from adapters.decoders.pool import Decoders
 from domain.content import FileFormat
 from domain.model import Picture
 from worker.cli import main
 
 
 def die_of_poison() -> None:
-    render = PillowImages.render
+    render = Decoders.render
 
-    def mortal(self: PillowImages, data: bytes, file_format: FileFormat) -> Picture:
+    def mortal(self: Decoders, data: bytes, file_format: FileFormat, job: str, key: str) -> Picture:
         if b"POISON" in data:
             os.kill(os.getpid(), signal.SIGKILL)
-        return render(self, data, file_format)
+        return render(self, data, file_format, job, key)
 
-    PillowImages.render = mortal  # type: ignore[method-assign]
+    Decoders.render = mortal  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

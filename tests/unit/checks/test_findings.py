@@ -15,7 +15,7 @@ from domain.errors import Transient
 
 QUEUE = QueueFacts("jobs", 4 * DAY, True, 5, "arn:aws:sqs:us-east-1:111122223333:jobs-dlq")
 DEAD = QueueFacts("jobs-dlq", 14 * DAY, True)
-SIZING = Sizing(concurrency=8, image_threads=2, photo_pixels=100_000_000)
+SIZING = Sizing(concurrency=8, image_processes=2, image_memory=1_000 * MB, photo_buffer=200 * MB)
 ARN = "arn:aws:iam::111122223333:role/transcodes"
 
 
@@ -148,7 +148,7 @@ def test_threads_for_images_have_a_cpu_each(cpus: int, good: bool) -> None:
     assert machine.judge_cpus(SIZING, cpus).good is good
 
 
-@pytest.mark.parametrize(("limit", "good"), [(3_070 * MB, True), (3_070 * MB - 1, False), (None, True)])
+@pytest.mark.parametrize(("limit", "good"), [(3_550 * MB, True), (3_550 * MB - 1, False), (None, True)])
 def test_the_memory_of_the_page_on_operating(limit: int | None, good: bool) -> None:
     assert machine.judge_memory(SIZING, limit).good is good
 

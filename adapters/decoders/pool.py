@@ -1,0 +1,49 @@
+"""The rendering of images in child processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from adapters.decoders.children import Children
+from adapters.decoders.limits import Limits
+from adapters.decoders.process import Ended, Reason, Serving
+from adapters.decoders.turns import Asked
+from domain.content import FileFormat
+from domain.errors import Permanent, Transient
+from domain.model import Picture
+
+
+class Decoders:
+    """The `Images` port: each image is rendered in a child process with limits.
+
+    `told` is called with the reason of each child's replacement.
+    """
+
+    def __init__(self, serving: Serving, limits: Limits, told: Callable[[Reason], None]) -> None:
+        self._children = Children(serving, limits)
+        self._told = told
+
+    def render(self, data: bytes, file_format: FileFormat, job: str, key: str) -> Picture:
+        """See the port. A picture whose child is killed from outside is tried once more, alone."""
+        alone = stays = False
+        while True:
+            try:
+                return self._children.use(Asked(job, alone), stays, lambda child: child.render(data, file_format))
+            except Ended as ended:
+                why, reason = str(ended), ended.reason
+            structlog.get_logger().warning("a decoder was replaced", key=key, reason=reason, why=why)
+            self._told(reason)
+            if reason == "not started":
+                raise Transient(why)
+            if reason == "put off":
+                stays = True
+            elif reason == "killed" and not alone:
+                alone = True
+            else:
+                raise Permanent(f"{why}, twice" if alone and reason == "killed" else why)
+
+    def close(self) -> None:
+        """End the children."""
+        self._children.close()

@@ -1,0 +1,265 @@
+"""Child processes that render, and what becomes of those that don't."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import zipapp
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.decoders import children
+from adapters.decoders.limits import Limits
+from adapters.decoders.pool import Decoders
+from adapters.decoders.process import Child, Ended, Reason, Serving
+from domain.content import FileFormat
+from domain.errors import Permanent, Transient
+from domain.model import Picture
+from tests.hostile import MIB, hostile
+from tests.images import encoded, quadrants
+from tests.linux import LINUX_ONLY
+
+PHOTO = encoded(quadrants(), "JPEG")
+ROOT = Path(__file__).parents[2]
+MEMORY = 512 * MIB
+RENDERER = Serving("tests.hostile:Hostile", (1_000_000,))
+
+
+class Pool:
+    """Decoders, and the reasons of the replacements."""
+
+    def __init__(self, processes: int = 1, seconds: float = 60, serving: Serving = RENDERER) -> None:
+        self.reasons: list[str] = []
+        self.decoders = Decoders(serving, Limits(processes, MEMORY, seconds), self.reasons.append)
+
+    def render(self, deed: str = "", job: str = "m-1") -> Picture:
+        data = hostile(PHOTO, deed) if deed else PHOTO
+        return self.decoders.render(data, FileFormat.JPEG, job, "28/raw/photo/a.jpg")
+
+    def told(self) -> dict[str, Any]:
+        """What a child tells of itself."""
+        with pytest.raises(Permanent) as refused:
+            self.render("tell")
+        told: dict[str, Any] = json.loads(str(refused.value))
+        return told
+
+
+@pytest.fixture
+def make() -> Iterator[Callable[..., Pool]]:
+    made: list[Pool] = []
+
+    def one(**options: Any) -> Pool:
+        made.append(Pool(**options))
+        return made[-1]
+
+    yield one
+    for pool in made:
+        pool.decoders.close()
+
+
+@pytest.mark.parametrize(
+    ("deed", "reason", "message"),
+    [
+        ("hang", "timeout", r"it took more than 8 s \(IMAGE_TIMEOUT\)"),
+        ("nap 60", "timeout", r"it took more than 8 s \(IMAGE_TIMEOUT\)"),
+        ("abort", "crashed", r"its decoder crashed \(SIGABRT\)"),
+        ("exit 3", "crashed", r"its decoder crashed \(exit status 3\)"),
+        ("answer_nonsense", "crashed", "its decoder answered nonsense"),
+        pytest.param("swell", "memory", r"more than 512 MiB of memory \(IMAGE_MEMORY\)", marks=LINUX_ONLY),
+        pytest.param("swell_and_blame_the_file 390", "memory", r"512 MiB .*IMAGE_MEMORY", marks=LINUX_ONLY),
+    ],
+)
+def test_a_picture_that_does_harm_fails_alone_and_says_which_limit_it_was(
+    make: Callable[..., Pool], deed: str, reason: str, message: str
+) -> None:
+    pool = make(seconds=8 if reason == "timeout" else 60)
+    with pytest.raises(Permanent, match=message) as failed:
+        pool.render(deed)
+    assert failed.value.code is None, "the step gives the code"
+    assert pool.reasons == [reason]
+    assert pool.render().width == 320
+
+
+def test_an_error_of_the_renderers_own_costs_no_child(make: Callable[..., Pool]) -> None:
+    pool = make()
+    first = pool.told()["pid"]
+    with pytest.raises(Permanent, match="a broken data stream"):
+        pool.render("swell_and_blame_the_file 10")
+    with pytest.raises(RuntimeError, match="no_such_deed"):
+        pool.render("no_such_deed")
+    assert pool.told()["pid"] == first
+    assert pool.reasons == []
+
+
+@LINUX_ONLY
+def test_a_child_that_came_near_its_limit_is_used_no_more(make: Callable[..., Pool]) -> None:
+    pool = make()
+    first = pool.told()["pid"]
+    pool.render("swell_and_recover 390")
+    assert pool.told()["pid"] != first
+    assert pool.reasons == []
+
+
+def test_what_a_decoder_writes_to_its_standard_streams_disturbs_nothing(make: Callable[..., Pool]) -> None:
+    assert make().render("chatter").width == 320
+
+
+def test_a_picture_whose_child_is_killed_is_tried_once_more(make: Callable[..., Pool], tmp_path: Path) -> None:
+    pool = make()
+    assert pool.render(f"die_once {tmp_path / 'note'}").width == 320
+    with pytest.raises(Permanent, match=r"killed from outside \(SIGKILL\), twice"):
+        pool.render("die")
+    assert pool.reasons == ["killed"] * 3
+
+
+def test_and_nothing_else_is_rendered_meanwhile(make: Callable[..., Pool], tmp_path: Path) -> None:
+    pool, begun, note = make(processes=2), tmp_path / "begun", tmp_path / "note"
+    with ThreadPoolExecutor(2) as threads:
+        other = threads.submit(pool.render, f"nap_until {note} {begun}", "m-2")
+        while not begun.exists():
+            assert not other.done()
+        assert pool.render(f"die_once {note}").width == 320
+        assert other.result().width == 320
+    assert note.read_text().splitlines() == ["begun", "nap ended", "begun"]
+    assert pool.reasons == ["killed"]
+
+
+@LINUX_ONLY
+def test_a_child_that_is_killed_while_nothing_is_rendered_costs_no_picture(
+    make: Callable[..., Pool],
+) -> None:
+    pool = make()
+    idle = pool.told()["pid"]
+    os.kill(idle, signal.SIGKILL)
+    while ") Z " not in Path(f"/proc/{idle}/stat").read_text():
+        pass
+    assert pool.told()["pid"] != idle
+    assert pool.reasons == []
+
+
+@LINUX_ONLY
+def test_a_child_has_no_credentials_no_sockets_and_no_files_of_the_workers(
+    make: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret")
+    pipe = os.pipe()
+    for number in pipe:
+        os.set_inheritable(number, True)
+    told = make().told()
+    for number in pipe:
+        os.close(number)
+    assert set(told["environment"]) <= {"MALLOC_ARENA_MAX", "OMP_NUM_THREADS", "LC_CTYPE"}
+    assert sorted(path.partition(":")[0] for path in told["files"]) == [
+        "/dev/null", "/dev/null", "pipe", "pipe",
+    ]  # fmt: skip
+    assert (told["memory"], told["core"], told["killed_first"]) == (MEMORY, [0, 0], 1000)
+
+
+@LINUX_ONLY
+def test_an_interrupt_at_the_terminal_and_a_service_managers_sigterm_are_the_workers_alone(
+    make: Callable[..., Pool],
+) -> None:
+    pool = make()
+    told = pool.told()
+    assert told["group"] == told["pid"], "the terminal interrupts another group"
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(told["pid"], number)
+    assert pool.told()["pid"] == told["pid"]
+
+
+READS = """
+import ctypes, os, subprocess
+from adapters.decoders.limits import hide_memory
+
+if os.getuid() == 0:  # who may read everything
+    os.setgid(65534)
+    os.setuid(65534)
+ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE, as any process has it that didn't change its user
+reads = lambda: not subprocess.call(["cat", f"/proc/{os.getpid()}/environ"], stdout=-3, stderr=-3)
+before = reads()
+hide_memory()
+print(before, reads())
+"""
+
+
+@LINUX_ONLY
+def test_no_process_of_the_same_user_reads_a_workers_environment() -> None:
+    answer = subprocess.run([sys.executable, "-c", READS], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert answer.stdout.decode() == "True False\n", answer.stderr.decode()
+
+
+def test_where_no_child_can_be_started_a_retry_may_help(make: Callable[..., Pool]) -> None:
+    pool = make(serving=Serving("tests.hostile:NoSuch"))
+    with pytest.raises(Transient, match=r"can't be started: .*NoSuch"):
+        pool.render()
+    assert pool.reasons == ["not started"]
+
+
+PROGRAM = """
+import sys
+from adapters.decoders.limits import Limits
+from adapters.decoders.pool import Decoders
+from adapters.decoders.process import Serving
+from domain.content import FileFormat
+
+decoders = Decoders(Serving("only_here:Renderer", (1_000_000,)), Limits(1, 1 << 30, 60), print)
+print(decoders.render(sys.stdin.buffer.read(), FileFormat.JPEG, "m-1", "a.jpg").width, decoders.__module__)
+decoders.close()
+"""
+
+
+def test_children_start_from_the_images_one_file_too(tmp_path: Path) -> None:
+    """As the Dockerfile makes it and starts it: a zip file, and an isolated Python."""
+    code = tmp_path / "code"
+    for room in ("adapters", "domain"):
+        shutil.copytree(ROOT / room, code / room, ignore=shutil.ignore_patterns("__pycache__"))
+    (code / "__main__.py").write_text(PROGRAM)
+    (code / "only_here.py").write_text("from adapters.pictures.pillow import PillowImages as Renderer\n")
+    zipapp.create_archive(code, tmp_path / "worker.pyz", compressed=True)
+    shutil.rmtree(code)
+    answer = subprocess.run(
+        [sys.executable, "-I", "-W", "error", tmp_path / "worker.pyz"],
+        cwd="/", input=PHOTO, capture_output=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert answer.stdout.decode() == "320 adapters.decoders.pool\n", answer.stderr.decode()
+
+
+@pytest.mark.parametrize(("why", "reason"), [("put off", "put off"), ("timeout", "not started")])
+def test_a_child_that_is_ended_while_it_starts_is_not_the_pictures_fault(why: Reason, reason: Reason) -> None:
+    child = Child(RENDERER, Limits(1, MEMORY, 60))
+    child.kill(why)
+    with pytest.raises(Ended) as ended:
+        child.render(PHOTO, FileFormat.JPEG)
+    child.end()
+    assert ended.value.reason == reason
+
+
+def test_a_job_whose_pictures_hang_keeps_no_other_job_waiting(make: Callable[..., Pool]) -> None:
+    pool = make(processes=1, seconds=4)
+    with ThreadPoolExecutor(8) as threads:
+        hung = [threads.submit(pool.render, "hang", "theirs") for _ in range(3)]
+        for _ in range(8):
+            pool.render(job="ours")
+        assert not any(each.done() for each in hung), "the first one takes 4 s"
+        pool.decoders.close()
+    assert all(each.exception() for each in hung)
+
+
+def test_of_two_slow_pictures_one_is_put_off_for_another_jobs(
+    make: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "SLOW_SECONDS", 1.0)
+    pool = make(processes=2)
+    with ThreadPoolExecutor(22) as threads:
+        slow = [threads.submit(pool.render, "nap 6", "theirs") for _ in range(2)]
+        ours = [threads.submit(pool.render, "nap 0.2", "ours") for _ in range(20)]
+        assert [each.result().width for each in (*ours, *slow)] == [320] * 22
+    assert pool.reasons == ["put off"]
