@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from subprocess import CompletedProcess
 
 from devstack.receiver import Answer
@@ -51,7 +52,8 @@ def test_a_failure_for_good_says_why(world: World) -> None:
     assert "unknown format" in job["why"]
 
 
-def test_a_backend_that_never_acknowledges_is_an_end_too(world: World) -> None:
+def test_a_backend_that_never_acknowledges_is_an_end_too(make_world: Callable[[int], World]) -> None:
+    world = make_world(2)
     world.upload(GOOD, jpeg())
     world.receiver.rule = lambda _: Answer(404)
     with world.worker():

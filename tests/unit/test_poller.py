@@ -184,6 +184,7 @@ def test_a_max_receive_count_that_is_changed_counts_for_a_job_in_hand(
             world.clock.advance(20)
             world.leases.beat()
         world.leases.redrive.look()
+        wait_until(lambda: world.queue.max_receive_count == redrive_after)  # the poller may be looking just now
         release.set()
         wait_until(lambda: world.in_flight.attempts == [])
     assert [report.status for report in world.backend.reports] == told
