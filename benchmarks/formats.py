@@ -44,7 +44,7 @@ ROWS = (
 
 
 def measure(modules: Path | None) -> Iterator[Figure]:
-    images = PillowImages(1, 100_000_000)
+    images = PillowImages(100_000_000)
     source = Image.open(io.BytesIO(photo(*SIZE)))
     source.load()
     with tempfile.TemporaryDirectory() as folder, closing(Sharp(modules)) if modules else nullcontext() as sharp:

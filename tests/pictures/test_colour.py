@@ -34,7 +34,7 @@ PHOTO = photo(1600, 1200, 3)
 
 
 def rendered(data: bytes, file_format: FileFormat, size: Size = Size.LARGE) -> Image.Image:
-    picture = PillowImages(1, 30_000_000).render(data, file_format)
+    picture = PillowImages(30_000_000).render(data, file_format)
     (found,) = [rendition.data for rendition in picture.renditions if rendition.size is size]
     return opened(found)
 
@@ -89,7 +89,7 @@ def renamed(data: bytes, primaries: int, transfer: int) -> bytes:
 @pytest.mark.parametrize("numbers", [(1, 1), (1, 6), (2, 2), (1, 2), (2, 13), (6, 6), (5, 6), (22, 7)])
 def test_nclx_of_srgb_or_of_nothing_changes_no_byte(form: str, numbers: tuple[int, int]) -> None:
     data = encoded(PHOTO.resize((400, 300)), form, quality=90)
-    images, file_format = PillowImages(1, 1_000_000), FileFormat[form]
+    images, file_format = PillowImages(1_000_000), FileFormat[form]
     assert images.render(renamed(data, *numbers), file_format) == images.render(data, file_format)
     assert profile_of(1, 13) is None
     assert images.render(renamed(data, 12, 13), file_format) != images.render(data, file_format)
@@ -173,7 +173,7 @@ def test_a_makers_srgb_changes_no_byte() -> None:
             icc.Colorants((0.4361, 0.2225, 0.0139), (0.3851, 0.7169, 0.0971), (0.1431, 0.0606, 0.7141)), table
         ),
     )
-    images, picture = PillowImages(1, 1_000_000), PHOTO.resize((400, 300))
+    images, picture = PillowImages(1_000_000), PHOTO.resize((400, 300))
     plain = images.render(encoded(picture, "JPEG", quality=90), FileFormat.JPEG)
     for profile in makers:
         data = encoded(picture, "JPEG", quality=90, icc_profile=profile)

@@ -16,7 +16,7 @@ from tests.images import encoded, opened, quadrants
 
 @pytest.fixture(scope="module")
 def images() -> PillowImages:
-    return PillowImages(1, 30_000_000)
+    return PillowImages(30_000_000)
 
 
 def render(images: PillowImages, data: bytes) -> Picture:
