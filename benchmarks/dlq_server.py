@@ -10,9 +10,12 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.serving import Answer, Request, serve
+
 LATENCY = 0.01
 """Seconds."""
 DLQ = "dlq"
+JSON = {"Content-Type": "application/x-amz-json-1.0"}
 ACCOUNT = "000000000000"
 JOURNAL = {
     "version": 2, "messageId": "", "jobId": 1, "listingId": 1,
@@ -94,34 +97,18 @@ def _journal(path: str) -> bytes:
     return json.dumps({**JOURNAL, "messageId": message_id}).encode()
 
 
-async def serve(port: int, count: int) -> None:
+async def run(port: int, count: int) -> None:
     memory = Memory(f"http://127.0.0.1:{port}", count)
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while request := await reader.readline():
-            method, path, _ = request.decode().split()
-            headers = {}
-            while (line := await reader.readline()) not in (b"\r\n", b""):
-                name, _, value = line.decode().partition(":")
-                headers[name.lower()] = value.strip()
-            body = await reader.readexactly(int(headers.get("content-length", 0)))
-            await asyncio.sleep(LATENCY)
-            if method == "POST":
-                operation = headers["x-amz-target"].partition(".")[2]
-                data, kind = (
-                    json.dumps(memory.sqs(operation, json.loads(body))).encode(),
-                    "application/x-amz-json-1.0",
-                )
-            else:
-                data, kind = _journal(path.partition("?")[0]), "application/json"
-            head = f'HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nETag: "e"\r\nContent-Length: {len(data)}\r\n\r\n'
-            writer.write(head.encode() + data)
-        writer.close()
+    async def answer(request: Request) -> Answer:
+        await asyncio.sleep(LATENCY)
+        if request.method != "POST":
+            return Answer(_journal(request.path), headers={"Content-Type": "application/json", "ETag": '"e"'})
+        operation = request.headers["x-amz-target"].partition(".")[2]
+        return Answer(json.dumps(memory.sqs(operation, json.loads(request.body))).encode(), headers=JSON)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", port)
-    async with server:
-        await server.serve_forever()
+    await serve(port, answer)
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(run(int(sys.argv[1]), int(sys.argv[2])))

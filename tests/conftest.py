@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from benchmarks.aws_server import aws_server
 from devstack.clips import clip, hdr_clip, rotated
 from devstack.localstack import localstack
 from devstack.moto import moto_server
@@ -30,6 +31,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
     with moto_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def memory_url() -> Iterator[str]:
+    with aws_server() as (url, _):
         yield url
 
 

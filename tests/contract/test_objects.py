@@ -1,4 +1,4 @@
-"""What every bucket does: the fake, and S3 as moto and LocalStack play it."""
+"""What every bucket does: the fake, and S3 as moto, LocalStack and the benchmarks' server play it."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class FakeStore:
         return len(self.objects.open_uploads)
 
 
-EMULATORS = ["moto", pytest.param("localstack", marks=pytest.mark.localstack)]
+LOCALSTACK = pytest.param("localstack", marks=pytest.mark.localstack)
+EMULATORS = ["moto", "memory", LOCALSTACK]
+VERSIONED = ["moto", LOCALSTACK]
 
-CONDITIONAL = pytest.mark.parametrize(
-    "store", ["fake", pytest.param("localstack", marks=pytest.mark.localstack)], indirect=True
-)
+CONDITIONAL = pytest.mark.parametrize("store", ["fake", "memory", LOCALSTACK], indirect=True)
 """moto takes a stale ETag for a good one, and stumbles over an upload that isn't there any more."""
 
 
@@ -181,7 +181,7 @@ def test_a_write_may_want_the_key_to_hold_what_was_seen(store: Store) -> None:
     assert etag_of(store, KEY) == second
 
 
-@pytest.mark.parametrize("store", ["fake"], indirect=True)
+@pytest.mark.parametrize("store", ["fake", "memory"], indirect=True)
 def test_so_may_a_copy_of_its_target(store: Store) -> None:
     """Neither moto nor LocalStack has it: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html."""
     store.put(KEY, b"plan")
@@ -382,7 +382,7 @@ def test_marking_as_processed_keeps_the_other_tags_and_the_copy_has_none(bucket:
     assert bucket.tags("28/processed/copy") == {}
 
 
-@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+@pytest.mark.parametrize("bucket", VERSIONED, indirect=True)
 def test_the_version_that_is_named_is_marked(bucket: Bucket) -> None:
     bucket.client.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
     versions = []
