@@ -7,7 +7,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks import dead_letters, formats, idle, memory, placeholder, thumbnails, waiting
+from benchmarks import dead_letters, formats, idle, jobs, memory, placeholder, thumbnails, waiting
 
 
 def main() -> int:
@@ -19,7 +19,7 @@ def main() -> int:
     missed = False
     for measure in (
         thumbnails.measure, of_formats, placeholder.measure, memory.measure, idle.measure, waiting.measure,
-        dead_letters.measure,
+        dead_letters.measure, jobs.measure,
     ):  # fmt: skip
         for figure in measure():
             print(figure.row(), flush=True)

@@ -10,7 +10,6 @@ import json
 import os
 import sys
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -59,12 +58,10 @@ WARM_UP = Load(1, 4)
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One run: when it began and when the last callback came (monotonic), what was seen, what was asked for."""
+    """One run: what was seen of the processes, and what the server was asked for."""
 
     load: Load
     latency: float
-    start: float
-    end: float
     looks: list[Look]
     counts: Mapping[str, Count]
 
@@ -72,11 +69,13 @@ class Measured:
     def name(self) -> str:
         return f"{self.load}, {self.latency * 1000:.0f} ms"
 
-    def cpu(self, start: float, end: float) -> float:
-        return cpu_between(self.looks, start, end)
+    @property
+    def whole(self) -> tuple[float, float]:
+        """From the first message's sending to the last one's deletion."""
+        return self.counts["SendMessage"].first, self.counts["DeleteMessage"].last
 
     @property
-    def photos_took(self) -> tuple[float, float]:
+    def photos(self) -> tuple[float, float]:
         """From the first GET of an upload to the last PUT of a rendition."""
         return self.counts["GetObject raw"].first, self.counts["PutObject processed"].last
 
@@ -113,30 +112,22 @@ def run(load: Load, latency: float, data: bytes) -> Measured:
             worker.wait_ready(lambda: deleted(url) == len(first), timeout=300)
             tell(url, latency)
             with watched(worker.process.pid, server.process.pid) as looks:
-                start = time.monotonic()
                 send(url, later)
                 worker.wait_ready(lambda: deleted(url) == len(later), timeout=3600)
             counts = counted(url)
         statuses = [callback.payload["status"] for callback in receiver.acknowledged]
     if statuses != ["SUCCEEDED"] * (WARM_UP.jobs + load.jobs):
         raise AssertionError(f"{load}: the callbacks said {statuses}")
-    return Measured(load, latency, start, counts["DeleteMessage"].last, looks, counts)
+    return Measured(load, latency, looks, counts)
 
 
 def figures(measured: Measured) -> Iterator[Figure]:
     name, photos = measured.name, measured.load.all
-    seconds = measured.end - measured.start
-    cpu = measured.cpu(measured.start, measured.end)
-    start, end = measured.photos_took
-    of_photos = measured.cpu(start, end)
     first, last = measured.looks[0], measured.looks[-1]
     own, children = last.own - first.own, last.children - first.children
-    whole = bar(1.2, cpu, 10, measured.latency) if photos == LOADS[0].all else None
-    yield Figure(f"{name}: the whole", seconds, "s", whole)
-    yield Figure(f"{name}: … cores busy", 100 * cpu / seconds / CORES, "%")
-    fetched_to_stored = bar(1.15, of_photos, 4, measured.latency) if photos != LOADS[0].all else None
-    yield Figure(f"{name}: first GET to last PUT", end - start, "s", fetched_to_stored)
-    yield Figure(f"{name}: … cores busy", 100 * of_photos / (end - start) / CORES, "%")
+    small = photos == LOADS[0].all
+    yield from waits(f"{name}: the whole", measured, measured.whole, (1.2, 10) if small else None)
+    yield from waits(f"{name}: first GET to last PUT", measured, measured.photos, None if small else (1.15, 4))
     yield Figure(f"{name}: CPU a photo", 1000 * (own + children) / photos, "ms", MOST_CPU)
     yield Figure(f"{name}: … without the children", 1000 * own / photos, "ms", MOST_OWN_CPU)
     yield Figure(f"{name}: … the server's, apart", 1000 * (last.server - first.server) / photos, "ms")
@@ -145,17 +136,31 @@ def figures(measured: Measured) -> Iterator[Figure]:
     )
     yield Figure(f"{name}: requests a photo", measured.requests, "", MOST_REQUESTS)
     if measured.latency == SHOWN:
-        for operation, count in sorted(measured.counts.items(), key=lambda item: item[1].first):
-            if "Message" in operation:
-                continue
-            yield Figure(f"{name}: {operation}", count.requests / photos, "a photo")
+        yield from by_operation(measured)
+
+
+def waits(
+    name: str, measured: Measured, span: tuple[float, float], allowed: tuple[float, int] | None
+) -> Iterator[Figure]:
+    """How long it took, and how busy the cores were.
+
+    `allowed`: how much more than the cores are busy, and how many requests on top; without a latency, no limit.
+    """
+    seconds, busy = span[1] - span[0], cpu_between(measured.looks, *span) / CORES
+    limit = None
+    if allowed and measured.latency:
+        limit = round(allowed[0] * busy + allowed[1] * measured.latency, 2)
+    yield Figure(name, seconds, "s", limit)
+    yield Figure(f"{measured.name}: … cores busy", 100 * busy / seconds, "%")
+
+
+def by_operation(measured: Measured) -> Iterator[Figure]:
+    photos = measured.load.all
+    for operation, count in sorted(measured.counts.items(), key=lambda item: item[1].first):
+        if "Message" not in operation:
+            yield Figure(f"{measured.name}: {operation}", count.requests / photos, "/photo")
             if (moved := (count.received + count.sent) / photos) >= 1000:
-                yield Figure(f"{name}: {operation}, bytes", moved / 1000, "kB each")
-
-
-def bar(share: float, cpu: float, requests: int, latency: float) -> float | None:
-    """Seconds: so much more than the cores are busy, and so many requests on top; without a latency, none."""
-    return round(share * cpu / CORES + requests * latency, 2) if latency else None
+                yield Figure(f"{measured.name}: {operation}, bytes", moved / 1000, "kB/photo")
 
 
 def messages(url: str, load: Load, data: bytes, first: int) -> list[dict[str, Any]]:

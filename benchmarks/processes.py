@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -68,9 +68,9 @@ def watched(worker: int, server: int) -> Iterator[list[Look]]:
 
 
 def cpu_between(looks: Sequence[Look], start: float, end: float) -> float:
-    """CPU seconds of all between two times, each taken for that of the next look."""
+    """CPU seconds of all between two times, each taken for that of the first look from then on."""
     times = [seen.at for seen in looks[:-1]]
-    return looks[bisect_right(times, end)].cpu - looks[bisect_right(times, start)].cpu
+    return looks[bisect_left(times, end)].cpu - looks[bisect_left(times, start)].cpu
 
 
 def _cpu(pid: int) -> tuple[float, float]:

@@ -39,7 +39,7 @@ async def serve(port: int, answer: Callable[[Request], Awaitable[Answer]]) -> No
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
-                request = await _read(line, reader)
+                request = await _read(line, reader, writer)
                 answered = await answer(request)
                 writer.write(_head(answered))
                 if request.method != "HEAD":
@@ -55,12 +55,14 @@ async def serve(port: int, answer: Callable[[Request], Awaitable[Answer]]) -> No
         await server.serve_forever()
 
 
-async def _read(line: bytes, reader: asyncio.StreamReader) -> Request:
+async def _read(line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Request:
     method, target, _ = line.decode("ascii").split()
     headers = {}
     while (header := await reader.readline()) not in (b"\r\n", b""):
         name, _, value = header.decode().partition(":")
         headers[name.lower()] = value.strip()
+    if headers.get("expect") == "100-continue":  # boto3 waits a second for it before it sends a body
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = await reader.readexactly(int(headers.get("content-length", 0)))
     path, _, query = target.partition("?")
     return Request(method, unquote(path), dict(parse_qsl(query, keep_blank_values=True)), headers, body)
