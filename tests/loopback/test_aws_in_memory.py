@@ -104,16 +104,19 @@ def whole_crc(data: bytes) -> str:
 
 def copy_and_add(bucket: Bucket, crc: str, copied: str = "bytes=1-5242880") -> None:
     """Replace `b` by a range of `a` and one byte more, of which all has this CRC."""
-    s3, where = bucket.client, {"Bucket": bucket.name, "Key": "b"}
-    upload = s3.create_multipart_upload(**where, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")["UploadId"]
-    source = {"Bucket": bucket.name, "Key": "a"}
+    s3, name = bucket.client, bucket.name
+    upload = s3.create_multipart_upload(
+        Bucket=name, Key="b", ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT"
+    )["UploadId"]  # fmt: skip
     part = s3.upload_part_copy(
-        **where, UploadId=upload, PartNumber=1, CopySource=source, CopySourceRange=copied,
-        CopySourceIfMatch=s3.head_object(**source)["ETag"],
+        Bucket=name, Key="b", UploadId=upload, PartNumber=1, CopySource={"Bucket": name, "Key": "a"},
+        CopySourceRange=copied, CopySourceIfMatch=s3.head_object(Bucket=name, Key="a")["ETag"],
     )["CopyPartResult"]  # fmt: skip
-    end = s3.upload_part(**where, UploadId=upload, PartNumber=2, Body=b"!", ChecksumAlgorithm="CRC32")
+    end = s3.upload_part(
+        Bucket=name, Key="b", UploadId=upload, PartNumber=2, Body=b"!", ChecksumAlgorithm="CRC32"
+    )  # fmt: skip
     s3.complete_multipart_upload(
-        **where, UploadId=upload, ChecksumCRC32=crc, ChecksumType="FULL_OBJECT",
+        Bucket=name, Key="b", UploadId=upload, ChecksumCRC32=crc, ChecksumType="FULL_OBJECT",
         MultipartUpload={
             "Parts": [
                 {"PartNumber": 1, "ETag": part["ETag"], "ChecksumCRC32": part["ChecksumCRC32"]},
