@@ -128,6 +128,8 @@ def figures(measured: Measured) -> Iterator[Figure]:
     small = photos == LOADS[0].all
     yield from waits(f"{name}: the whole", measured, measured.whole, (1.2, 10) if small else None)
     yield from waits(f"{name}: first GET to last PUT", measured, measured.photos, None if small else (1.15, 4))
+    yield Figure(f"{name}: before the first GET", measured.photos[0] - measured.whole[0], "s")
+    yield Figure(f"{name}: after the last PUT", measured.whole[1] - measured.photos[1], "s")
     yield Figure(f"{name}: CPU a photo", 1000 * (own + children) / photos, "ms", MOST_CPU)
     yield Figure(f"{name}: … without the children", 1000 * own / photos, "ms", MOST_OWN_CPU)
     yield Figure(f"{name}: … the server's, apart", 1000 * (last.server - first.server) / photos, "ms")
