@@ -7,7 +7,6 @@ the queue and the backend answer at once. What the server in memory uses is told
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 import urllib.request
@@ -23,6 +22,7 @@ from benchmarks.thumbnails import photo
 from devstack.aws import session, variables
 from devstack.processes import Child, free_port
 from devstack.receiver import Receiver
+from worker.settings import usable_cpus
 
 SECRET = "unused-unused-unused"
 BUCKET = "bench"
@@ -33,7 +33,7 @@ SHOWN = 0.04
 MOST_CPU, MOST_OWN_CPU = 90.0, 15.0
 """Milliseconds a photo: of all processes, and of the worker without its children, which do the pixels."""
 MOST_REQUESTS = 7
-CORES = len(os.sched_getaffinity(0))
+CORES = usable_cpus()
 MEGABYTE = 1_000_000
 
 
