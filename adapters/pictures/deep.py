@@ -13,8 +13,8 @@ from adapters.pictures.nclx import nclx_profile
 def loaded(image: Image.Image, data: bytes) -> Image.Image:
     """An opened image with its pixels, in 8 bits a channel. `data` is the image's file.
 
-    libheif cuts chromas to 8 bits before it makes RGB of them, and what is not quite grey turns greenish: by 2 of 255
-    in PQ. So colours that nclx describes become RGB in all their bits.
+    libheif cuts chromas to 8 bits before it makes RGB of them, and what is not quite grey turns greenish: by 2 of
+    255 in PQ. So colours that nclx describes become RGB in all their bits.
     """
     if not _deep(image) or nclx_profile(image, data) is None:
         image.load()

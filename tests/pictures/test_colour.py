@@ -47,9 +47,9 @@ def true_colours() -> Image.Image:
 
 def made(light: hdr.Floats, file_format: FileFormat, name: str, bits: int, folder: Path) -> bytes:
     colours = hdr.COLOURS[name]
-    return (
-        hdr.heic(light, colours, bits) if file_format is FileFormat.HEIF else hdr.avif(light, colours, bits, folder)
-    )
+    if file_format is FileFormat.HEIF:
+        return hdr.heic(light, colours, bits)
+    return hdr.avif(light, colours, bits, folder)
 
 
 @pytest.mark.parametrize("bits", [8, 10])
