@@ -29,10 +29,9 @@ main(*rest)
 """As the worker finds its modules: in a checkout, installed, or in a zip file."""
 _ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1"}
 """All of it: no credentials, and an address space that is the same on 2 CPUs and on 64."""
-_NICE = 5
 _MIB = 1024 * 1024
 
-Reason = Literal["memory", "timeout", "crashed", "killed", "put off", "not started"]
+Reason = Literal["memory", "timeout", "crashed", "killed", "not started"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +81,11 @@ class Child:
     def running(self) -> bool:
         return self._process.poll() is None
 
-    def yield_the_cpu(self) -> None:
-        """Let other processes have most of the CPU from now on. It can't be taken back: the child is spent."""
-        if self.spent:
-            return
-        self.spent = True
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, self.pid, _NICE)
-
     def kill(self, why: Reason) -> None:
         """Have `render` raise Ended for this reason, in the thread that waits there."""
         self._why = why
         self.spent = True
         self._process.kill()
-
-    @property
-    def doomed(self) -> bool:
-        """Whether it was killed, and will end in a moment."""
-        return self._why is not None
 
     def end(self) -> None:
         """Kill it, if it still runs, and let go of its pipes."""
@@ -140,7 +126,7 @@ class Child:
         hello = receive(self._answers)
         if hello is None or "ready" not in hello[0]:
             ended = self._ended()
-            if hello is None and ended.reason in ("put off", "killed"):
+            if hello is None and ended.reason == "killed":
                 raise ended
             why = hello[0].get("broken") if hello else str(ended)
             raise Ended("not started", f"a decoder's process can't be started: {why}")  # no picture's fault
@@ -163,8 +149,6 @@ class Child:
         match self._why:
             case "timeout":
                 return Ended("timeout", f"it took more than {self._limits.seconds:g} s (IMAGE_TIMEOUT)")
-            case "put off":
-                return Ended("put off", "another job's pictures went first")
             case "not started":
                 return Ended("not started", "the worker ends")
         if status == -signal.SIGKILL:
