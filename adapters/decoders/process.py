@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from adapters.decoders.limits import Limits
-from adapters.decoders.wire import Header, Torn, receive, send, to_picture
+from adapters.decoders.wire import MOST_RENDITIONS, Header, Torn, receive, send, to_picture
 from domain.content import FileFormat
 from domain.errors import Code, Permanent, Transient
 from domain.model import Picture
@@ -104,7 +104,7 @@ class Child:
         try:
             self._await_start()
             send(self._requests, {"format": file_format.name}, [data])
-            answer = receive(self._answers)
+            answer = receive(self._answers, MOST_RENDITIONS)
             if answer is None:
                 raise self._ended()
             header, bodies = answer
@@ -123,7 +123,7 @@ class Child:
     def _await_start(self) -> None:
         if self.ready_at:
             return
-        hello = receive(self._answers)
+        hello = receive(self._answers, MOST_RENDITIONS)
         if hello is None or "ready" not in hello[0]:
             ended = self._ended()
             if hello is None and ended.reason == "killed":

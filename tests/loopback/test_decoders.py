@@ -72,6 +72,7 @@ def make() -> Iterator[Callable[..., Pool]]:
         ("abort", "crashed", r"its decoder crashed \(SIGABRT\)"),
         ("exit 3", "crashed", r"its decoder crashed \(exit status 3\)"),
         ("answer_nonsense", "crashed", "its decoder answered nonsense"),
+        ("announce 65", "crashed", r"its decoder answered nonsense: bodies of \[68157440\] bytes"),
         pytest.param("swell", "memory", r"more than 512 MiB of memory \(IMAGE_MEMORY\)", marks=LINUX_ONLY),
         pytest.param("swell_and_blame_the_file 390", "memory", r"512 MiB .*IMAGE_MEMORY", marks=LINUX_ONLY),
     ],
@@ -95,6 +96,16 @@ def test_an_error_of_the_renderers_own_costs_no_child(make: Callable[..., Pool])
     with pytest.raises(RuntimeError, match="no_such_deed"):
         pool.render("no_such_deed")
     assert pool.told()["pid"] == first
+    assert pool.reasons == []
+
+
+def test_renditions_of_more_than_64_mib_are_refused(make: Callable[..., Pool]) -> None:
+    pool = make()
+    assert len(pool.render("bloat 64").renditions[0].data) == 64 * MIB
+    with pytest.raises(
+        Permanent, match="its sizes together have 68,157,440 bytes, more than 67,108,864"
+    ):
+        pool.render("bloat 65")
     assert pool.reasons == []
 
 
