@@ -102,9 +102,7 @@ def test_an_error_of_the_renderers_own_costs_no_child(make: Callable[..., Pool])
 def test_renditions_of_more_than_64_mib_are_refused(make: Callable[..., Pool]) -> None:
     pool = make()
     assert len(pool.render("bloat 64").renditions[0].data) == 64 * MIB
-    with pytest.raises(
-        Permanent, match="its sizes together have 68,157,440 bytes, more than 67,108,864"
-    ):
+    with pytest.raises(Permanent, match="its sizes together have 68,157,440 bytes, more than 67,108,864"):
         pool.render("bloat 65")
     assert pool.reasons == []
 
@@ -209,7 +207,9 @@ def test_an_interrupt_at_the_terminal_and_a_service_managers_sigterm_are_the_wor
 
 READS = """
 import ctypes, os, subprocess
-from adapters.decoders.limits import hide_memory
+from worker.bootstrap import _images
+from worker.metrics import Metrics
+from worker.settings import Settings
 
 if os.getuid() == 0:  # who may read everything
     os.setgid(65534)
@@ -217,7 +217,13 @@ if os.getuid() == 0:  # who may read everything
 ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE, as any process has it that didn't change its user
 reads = lambda: not subprocess.call(["cat", f"/proc/{os.getpid()}/environ"], stdout=-3, stderr=-3)
 before = reads()
-hide_memory()
+_images(
+    Settings(
+        queue_url="http://127.0.0.1:9/0/q", media_bucket="bucket", callback_url="http://127.0.0.1:9/",
+        callback_secret="unused-unused-unused",
+    ),
+    Metrics(),
+)
 print(before, reads())
 """
 
