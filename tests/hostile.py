@@ -7,13 +7,16 @@ import json
 import os
 import resource
 import signal
+import struct
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from adapters.pictures.pillow import PillowImages
 from domain.content import FileFormat
 from domain.errors import Permanent
-from domain.model import Picture
+from domain.kinds import Size
+from domain.model import Picture, Rendition
 
 MARK = b"\nhostile: "
 MIB = 1024 * 1024
@@ -32,9 +35,8 @@ class Hostile:
 
     def render(self, data: bytes, file_format: FileFormat) -> Picture:
         deed, _, argument = data.partition(MARK)[2].decode().partition(" ")
-        if deed:
-            getattr(self, deed)(argument)
-        return self._images.render(data, file_format)
+        picture = getattr(self, deed)(argument) if deed else None
+        return picture or self._images.render(data, file_format)
 
     def hang(self, _: str) -> None:
         """As C code does that never ends, and takes a CPU. PyDLL holds the GIL."""
@@ -62,6 +64,10 @@ class Hostile:
 
     def swell_and_recover(self, mebibytes: str) -> None:
         len(b"x" * (int(mebibytes) * MIB))
+
+    def bloat(self, mebibytes: str) -> Picture:
+        rendition = Rendition(Size.LARGE, bytes(int(mebibytes) * MIB), FileFormat.PNG)
+        return Picture(1, 1, (rendition,), "#000000", "")
 
     def chatter(self, _: str) -> None:
         """To both standard streams, as C code does: past Python's own."""
@@ -91,11 +97,13 @@ class Hostile:
         os.kill(os.getpid(), signal.SIGKILL)
 
     def answer_nonsense(self, _: str) -> None:
-        for number in range(3, 64):
-            try:
-                os.write(number, b"\xff" * 64)
-            except OSError:
-                continue
+        _write_everywhere(b"\xff" * 64)
+
+    def announce(self, mebibytes: str) -> None:
+        """As a decoder that was taken over: a header that passes the checks on this side, and no more."""
+        header = json.dumps({"lengths": [int(mebibytes) * MIB]}).encode()
+        _write_everywhere(struct.pack(">I", len(header)) + header)
+        os._exit(0)
 
     def tell(self, _: str) -> None:
         """What this process has, as the error of its picture."""
@@ -110,3 +118,9 @@ class Hostile:
             "killed_first": int(Path("/proc/self/oom_score_adj").read_text()),
         }
         raise Permanent(json.dumps(told))
+
+
+def _write_everywhere(data: bytes) -> None:
+    for number in range(3, 64):
+        with suppress(OSError):
+            os.write(number, data)

@@ -35,7 +35,7 @@ CALLBACK_RESULTS = (
     ("refused", "3xx"),
     ("refused", "4xx"),
 )
-DECODER_ENDS = ("memory", "timeout", "crashed", "killed", "put off", "not started")
+DECODER_ENDS = ("memory", "timeout", "crashed", "killed", "not started")
 
 _SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 1800, 3600)
 _CALLBACK_BYTES = (1024, 4096, 16384, 32768, 49152, 65535, 131072, 262144, 524288, 1048576)

@@ -11,11 +11,11 @@ import structlog
 
 from adapters.decoders.limits import Limits
 from adapters.decoders.process import Child, Ended, Serving
-from adapters.decoders.turns import Asked, Held, gives_way, next_turn
+from adapters.decoders.turns import Asked, Held, next_turn
 from domain.model import Picture
 
 SLOW_SECONDS = 2.0
-"""A picture that takes longer leaves the CPU to other jobs' pictures."""
+"""A picture that takes longer has its job's others come after those of other jobs."""
 LOOK_EVERY = 0.25
 """Seconds between two looks at the pictures that are being rendered."""
 
@@ -25,7 +25,6 @@ class _Loan:
     """A picture's claim to a child: asked for, then granted or, with a reason, refused."""
 
     asked: Asked
-    stays: bool
     settled: threading.Event = field(default_factory=threading.Event)
     child: Child | None = None
     since: float = 0.0
@@ -36,7 +35,7 @@ class _Loan:
         return now - max(self.since, self.child.ready_at if self.child else 0.0)
 
     def held(self, now: float) -> Held:
-        return Held(self.asked.job, self.age(now) > SLOW_SECONDS, self.stays, self.asked.alone)
+        return Held(self.asked.job, self.age(now) > SLOW_SECONDS, self.asked.alone)
 
 
 class Children:
@@ -56,13 +55,13 @@ class Children:
         self._keeper = threading.Thread(target=self._keep, name="decoders", daemon=True)
         self._keeper.start()
 
-    def use(self, asked: Asked, stays: bool, work: Callable[[Child], Picture]) -> Picture:
-        """Have the work done with a child, when it is this picture's turn. `stays`: it isn't put off again.
+    def use(self, asked: Asked, work: Callable[[Child], Picture]) -> Picture:
+        """Have the work done with a child, when it is this picture's turn.
 
         Raises:
             Ended: there was no child, or it has ended; and whatever the work raises.
         """
-        loan = _Loan(asked, stays)
+        loan = _Loan(asked)
         with self._changed:
             if self._closed:
                 raise Ended("not started", "the worker ends")
@@ -119,6 +118,7 @@ class Children:
             while not self._closed:
                 try:
                     self._look(time.monotonic())
+                    self._grant()  # a picture that became slow may have changed whose turn it is
                     self._start()
                 except Exception:
                     structlog.get_logger().exception("the keeper of the decoders failed and goes on")
@@ -131,19 +131,10 @@ class Children:
             self._refuse("the worker ends")
 
     def _look(self, now: float) -> None:
-        """End what takes too long, and have what is slow leave the CPU, or its child, to other jobs."""
-        jobs = {loan.asked.job for loan in (*self._busy, *self._waiting)}
+        """End what takes too long."""
         for loan in self._busy:
-            child = loan.child
-            if child and loan.age(now) > self._limits.seconds:
-                child.kill("timeout")
-            elif child and loan.age(now) > SLOW_SECONDS and len(jobs) > 1:
-                child.yield_the_cpu()
-        busy = [loan for loan in self._busy if loan.child and not loan.child.doomed]
-        waiting = [loan.asked for loan in self._waiting]
-        place = gives_way(waiting, [loan.held(now) for loan in busy], self._limits.processes)
-        if place is not None and (child := busy[place].child):
-            child.kill("put off")
+            if loan.child and loan.age(now) > self._limits.seconds:
+                loan.child.kill("timeout")
 
     def _start(self) -> None:
         """Start what is wanted: one child more than may work for one job."""

@@ -27,19 +27,17 @@ class Decoders:
 
     def render(self, data: bytes, file_format: FileFormat, job: str, key: str) -> Picture:
         """See the port. A picture whose child is killed from outside is tried once more, alone."""
-        alone = stays = False
+        alone = False
         while True:
             try:
-                return self._children.use(Asked(job, alone), stays, lambda child: child.render(data, file_format))
+                return self._children.use(Asked(job, alone), lambda child: child.render(data, file_format))
             except Ended as ended:
                 why, reason = str(ended), ended.reason
             structlog.get_logger().warning("a decoder was replaced", key=key, reason=reason, why=why)
             self._told(reason)
             if reason == "not started":
                 raise Transient(why)
-            if reason == "put off":
-                stays = True
-            elif reason == "killed" and not alone:
+            if reason == "killed" and not alone:
                 alone = True
             else:
                 raise Permanent(f"{why}, twice" if alone and reason == "killed" else why)

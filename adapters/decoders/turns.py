@@ -19,11 +19,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A picture that has a child. `slow`: for long; `stays`: it gave way once, and doesn't again."""
+    """A picture that has a child. `slow`: for long."""
 
     job: str
     slow: bool = False
-    stays: bool = False
     alone: bool = False
 
 
@@ -44,28 +43,9 @@ def next_turn(waiting: Sequence[Asked], held: Sequence[Held], processes: int) ->
     return min(free, key=lambda place: _rank(waiting[place].job, held), default=None)
 
 
-def gives_way(waiting: Sequence[Asked], held: Sequence[Held], processes: int) -> int | None:
-    """Which picture (its place among those held, the longest first) is put off for another job; None: none is.
-
-    A job with several slow pictures keeps one of them while another job, which has none, waits.
-    """
-    if len(held) <= processes:
-        return None
-    if not any(_count(each.job, held) < processes and not _slow(each.job, held) for each in waiting):
-        return None
-    for place, each in reversed(list(enumerate(held))):
-        if each.slow and not each.stays and _slow(each.job, held) > 1:
-            return place
-    return None
-
-
 def _rank(job: str, held: Sequence[Held]) -> tuple[bool, int]:
-    return _slow(job, held) > 0, _count(job, held)
+    return any(each.job == job and each.slow for each in held), _count(job, held)
 
 
 def _count(job: str, held: Sequence[Held]) -> int:
     return sum(each.job == job for each in held)
-
-
-def _slow(job: str, held: Sequence[Held]) -> int:
-    return sum(each.job == job and each.slow for each in held)

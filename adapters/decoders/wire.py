@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import IO, Any
 
 from domain.content import FileFormat
+from domain.errors import Permanent
 from domain.kinds import Size
 from domain.model import Picture, Rendition
 
 _LENGTH = struct.Struct(">I")
 _MOST_HEADER = 1024 * 1024
-_MOST_BYTES = 1024 * 1024 * 1024
-"""What a child that was taken over may have the worker allocate. The largest picture's renditions are smaller."""
+MOST_RENDITIONS = 64 * 1024 * 1024
+"""Bytes of a picture's renditions together: all that a child, taken over or not, can have the worker allocate."""
 
 Header = dict[str, Any]
 
@@ -33,11 +35,11 @@ def send(pipe: IO[bytes], header: Mapping[str, Any], bodies: Sequence[bytes] = (
     pipe.flush()
 
 
-def receive(pipe: IO[bytes]) -> tuple[Header, list[bytes]] | None:
+def receive(pipe: IO[bytes], most: int = sys.maxsize) -> tuple[Header, list[bytes]] | None:
     """The next message, header and bodies; None where the other side has closed the pipe.
 
     Raises:
-        Torn: it isn't whole.
+        Torn: it isn't whole, or its bodies have more bytes than `most`.
     """
     first = pipe.read(_LENGTH.size)
     if not first:
@@ -50,7 +52,7 @@ def receive(pipe: IO[bytes]) -> tuple[Header, list[bytes]] | None:
         lengths = [int(each) for each in header.pop("lengths")]
     except (struct.error, ValueError, LookupError, TypeError, AttributeError) as error:
         raise Torn(repr(error)) from error
-    if min(lengths, default=0) < 0 or sum(lengths) > _MOST_BYTES:
+    if min(lengths, default=0) < 0 or sum(lengths) > most:
         raise Torn(f"bodies of {lengths} bytes")
     return header, [_whole(pipe, each) for each in lengths]
 
@@ -63,7 +65,14 @@ def _whole(pipe: IO[bytes], length: int) -> bytes:
 
 
 def from_picture(picture: Picture) -> tuple[Header, list[bytes]]:
-    """A picture as header and bodies: its facts, and the bytes of its renditions."""
+    """A picture as header and bodies: its facts, and the bytes of its renditions.
+
+    Raises:
+        Permanent: these have more bytes than MOST_RENDITIONS.
+    """
+    total = sum(len(rendition.data) for rendition in picture.renditions)
+    if total > MOST_RENDITIONS:
+        raise Permanent(f"its sizes together have {total:,} bytes, more than {MOST_RENDITIONS:,}: make it smaller")
     facts = {each.name: getattr(picture, each.name) for each in fields(picture) if each.name != "renditions"}
     renditions = [(rendition.size, rendition.format.name) for rendition in picture.renditions]
     return {"facts": facts, "renditions": renditions}, [rendition.data for rendition in picture.renditions]

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from devstack.processes import memory
 from domain.checks.machine import JOB, PROCESS, Sizing
 from tests import costly
-from tests.e2e.world import Worker, World, jpeg
+from tests.e2e.world import World, jpeg
+from tests.faults.peak import looking
 from tests.images import encoded
 from tests.linux import LINUX_ONLY
 
@@ -45,43 +42,6 @@ def bad() -> dict[str, tuple[bytes, str]]:
         "lies.avif": (lies, ""),
         "fax.tif": (costly.tiff_of_fax(1_000_000), "64×1000000 can't be stored as JPEG"),
     }
-
-
-class Peak:
-    """The most bytes in memory of a worker and its children, and of each alone, while one looks."""
-
-    def __init__(self, worker: Worker) -> None:
-        self._worker = worker.process.pid
-        self.together = self.of_worker = self.of_child = 0
-
-    def look(self) -> None:
-        tasks = Path(f"/proc/{self._worker}/task").glob("*/children")
-        children = []
-        for pid in {int(pid) for task in tasks for pid in task.read_text().split()}:
-            with suppress(OSError, ValueError, LookupError):  # it has just ended
-                children.append(memory("VmRSS", pid))
-        self.of_worker = memory("VmHWM", self._worker)
-        self.of_child = max([self.of_child, *children])
-        self.together = max(self.together, memory("VmRSS", self._worker) + sum(children))
-
-
-@contextmanager
-def looking(worker: Worker) -> Iterator[Peak]:
-    peak, stop = Peak(worker), threading.Event()
-
-    def look() -> None:
-        while not stop.wait(0.02):
-            with suppress(OSError):
-                peak.look()
-
-    thread = threading.Thread(target=look)
-    thread.start()
-    try:
-        yield peak
-    finally:
-        stop.set()
-        thread.join()
-    peak.look()
 
 
 @pytest.mark.timeout(900)

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from adapters.decoders.process import Reason
-from adapters.decoders.turns import Asked, Held, gives_way, next_turn
+from adapters.decoders.turns import Asked, Held, next_turn
 from worker.metrics import DECODER_ENDS
 
 A, B, C = Asked("a"), Asked("b"), Asked("c")
@@ -53,32 +53,6 @@ def test_a_picture_that_is_to_be_alone_waits_for_the_others_and_they_for_it() ->
 def test_but_they_dont_wait_for_a_slow_one_too() -> None:
     assert next_turn([Asked("c", alone=True), B], [SLOW], 2) == 1
     assert next_turn([Asked("c", alone=True)], [SLOW], 2) is None
-
-
-def test_of_a_jobs_slow_pictures_the_latest_gives_way_to_a_job_without_any() -> None:
-    busy = [SLOW, SLOW, Held("b")]
-    assert gives_way([B], busy, 2) == 1
-    assert gives_way([A, C], busy, 2) == 1
-
-
-@pytest.mark.parametrize(
-    ("waiting", "busy"),
-    [
-        ([A], [SLOW, SLOW, Held("b")]),
-        ([B], [SLOW, SLOW]),
-        ([B], [SLOW, Held("a"), Held("b")]),
-        ([B], [SLOW, Held("b"), Held("b")]),
-        ([B], [SLOW, SLOW, Held("b", slow=True)]),
-        ([B], [Held("a", slow=True, stays=True)] * 2 + [Held("b")]),
-    ],
-    ids=["nobody else", "a free child", "one is slow", "enough", "a slow one itself", "each did once"],
-)
-def test_otherwise_none_does(waiting: list[Asked], busy: list[Held]) -> None:
-    assert gives_way(waiting, busy, 2) is None
-
-
-def test_where_one_works_at_a_time_its_picture_stays() -> None:
-    assert gives_way([B], [SLOW, Held("c")], 1) is None
 
 
 def test_each_reason_is_in_the_metric_from_the_start() -> None:
