@@ -150,11 +150,12 @@ def job_request(source: Source, shape: Shape, bucket: str, role: str, generation
     """One video's job: the MP4 and two frames, two seconds apart.
 
     Nothing in it is of the job that asks: with the same token MediaConvert wants the very same request.
-    What changes here wants a new `Kind.VIDEO.recipe`.
+    What changes here wants a new `Kind.VIDEO.recipe`, or a token of its own.
     """
     video = source.derived(Size.ORIGINAL).removesuffix(".mp4")
     frames = keys.frames(source.raw, source.etag)
-    token = f"{keys.fingerprint(source.raw, source.etag)}-{source.origin.recipe}-{generation}"
+    colours = "-sdr" if shape.hdr else ""
+    token = f"{keys.fingerprint(source.raw, source.etag)}-{source.origin.recipe}-{generation}{colours}"
     return {
         "Role": role,
         "ClientRequestToken": token,

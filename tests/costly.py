@@ -82,14 +82,20 @@ def _tiff(width: int, height: int, compression: int, where: dict[int, list[int]]
     return struct.pack("<2sHI", b"II", 42, end + len(outside)) + data + outside + directory
 
 
-def tiff_header(order: str, big: bool, tags: dict[int, int]) -> bytes:
-    """A TIFF without pixels, in either order of bytes ("<" or ">"), with these tags of one short number each."""
-    magic = b"II" if order == "<" else b"MM"
+def tiff_header(order: str, big: bool, kind: int, tags: dict[int, int]) -> bytes:
+    """A TIFF without pixels, in either order of bytes ("<" or ">"), with these tags of one number each.
+
+    `kind` is the numbers' type, 3 (SHORT) or 4 (LONG). What pads a number isn't zero.
+    """
+    magic, number = b"II" if order == "<" else b"MM", struct.Struct(order + {3: "H", 4: "I"}[kind])
+    word = "Q" if big else "I"
+    entries = b"".join(
+        struct.pack(order + "HH" + word, tag, kind, 1) + number.pack(value).ljust(struct.calcsize(word), b"x")
+        for tag, value in tags.items()
+    )
     if big:
-        entries = [struct.pack(order + "HHQH6x", tag, _SHORT, 1, value) for tag, value in tags.items()]
-        return magic + struct.pack(order + "HHHQQ", 43, 8, 0, 16, len(entries)) + b"".join(entries) + bytes(8)
-    entries = [struct.pack(order + "HHIH2x", tag, _SHORT, 1, value) for tag, value in tags.items()]
-    return magic + struct.pack(order + "HIH", 42, 8, len(entries)) + b"".join(entries) + bytes(4)
+        return magic + struct.pack(order + "HHHQQ", 43, 8, 0, 16, len(tags)) + entries + bytes(8)
+    return magic + struct.pack(order + "HIH", 42, 8, len(tags)) + entries + bytes(4)
 
 
 def avif_of_size(data: bytes, width: int, height: int) -> bytes:

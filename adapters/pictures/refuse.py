@@ -33,7 +33,8 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _SCAN, _END = 0xDA, 0xD9
 
-_SHORT = 3
+_VALUE_BYTES = {3: 2, 4: 4, 16: 8}
+"""Of the types SHORT, LONG and, in a BigTIFF, LONG8."""
 _WIDTH, _HEIGHT, _STRIPS, _TILE_WIDTH, _TILE_HEIGHT, _TILES = 256, 257, 273, 322, 323, 324
 """Tags: TIFF 6.0, sections 8 and 15."""
 
@@ -128,8 +129,8 @@ def _tiff_tags(data: bytes) -> Mapping[int, tuple[int, int]]:
     directory = number(word, word)
     entries = min(number(directory, number_bytes), 0xFFFF)
     size = 4 + 2 * word
-    tags = {}
+    tags: dict[int, tuple[int, int]] = {}
     for at in range(directory + number_bytes, directory + number_bytes + entries * size, size):
-        value_bytes = 2 if number(at + 2, 2) == _SHORT else word
-        tags[number(at, 2)] = number(at + 4, word), number(at + 4 + word, value_bytes)
+        value_bytes = _VALUE_BYTES.get(number(at + 2, 2), word)
+        tags.setdefault(number(at, 2), (number(at + 4, word), number(at + 4 + word, value_bytes)))
     return tags

@@ -99,11 +99,13 @@ def test_what_is_within_the_bounds_is_rendered(data: bytes) -> None:
     assert outcome(data) == ""
 
 
-def test_each_order_of_bytes_and_size_of_words_of_a_tiff_is_read() -> None:
-    for big in (False, True):
-        for order in ("<", ">"):
-            with pytest.raises(Permanent, match="26000×26000 are too large for 16×16"):
-                refuse(costly.tiff_header(order, big, {256: 16, 257: 16, 322: 26000, 323: 26000}), FileFormat.TIFF)
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("kind", [3, 4])
+def test_each_order_of_bytes_and_size_of_words_of_a_tiff_is_read(order: str, big: bool, kind: int) -> None:
+    tags = {256: 16, 257: 16, 322: 26000, 323: 26000}
+    with pytest.raises(Permanent, match="tiles of 26000×26000 are too large for 16×16"):
+        refuse(costly.tiff_header(order, big, kind, tags), FileFormat.TIFF)
 
 
 def test_segments_are_counted_without_a_copy() -> None:

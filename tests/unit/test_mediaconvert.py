@@ -126,7 +126,9 @@ def color_correctors(shape: Shape) -> list[Any]:
 @pytest.mark.parametrize(
     ("hdr", "mapper"), [(Hdr.HLG, "PRESERVE_DETAILS"), (Hdr.PQ, "VIBRANT"), (Hdr.PQ_WITHOUT_PEAK, "VIBRANT")]
 )
-def test_both_outputs_of_an_hdr_video_are_converted_and_nothing_else_changes(hdr: Hdr, mapper: str) -> None:
+def test_both_outputs_of_an_hdr_video_are_converted_under_a_token_of_their_own_and_nothing_else_changes(
+    hdr: Hdr, mapper: str
+) -> None:
     shape = replace(LANDSCAPE, hdr=hdr)
     asked = {"ColorSpaceConversion": "FORCE_709", "HdrToSdrToneMapper": mapper}
     assert color_correctors(shape) == [asked, asked]
@@ -135,7 +137,8 @@ def test_both_outputs_of_an_hdr_video_are_converted_and_nothing_else_changes(hdr
     for group in converted["Settings"]["OutputGroups"]:
         del group["Outputs"][0]["VideoDescription"]["VideoPreprocessors"]
     converted["Settings"]["Inputs"][0]["VideoSelector"] = {"Rotate": "AUTO"}
-    assert converted == request(LANDSCAPE)
+    token = request(LANDSCAPE)["ClientRequestToken"]
+    assert converted == {**request(LANDSCAPE), "ClientRequestToken": f"{token}-sdr"}
 
 
 def test_an_sdr_video_is_not_converted() -> None:

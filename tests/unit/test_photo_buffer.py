@@ -42,11 +42,11 @@ class Crowd:
     def inside(self) -> set[str]:
         return {name for name, admitted in self._in.items() if admitted.is_set()} - self._gone()
 
-    def leave(self, name: str, next_in: str = "") -> None:
+    def leave(self, name: str, *next_in: str) -> None:
         self._leave[name].set()
         self._futures[name].result(10)
-        if next_in:
-            assert self._in[next_in].wait(10)
+        for each in next_in:
+            assert self._in[each].wait(10)
 
     def _gone(self) -> set[str]:
         return {name for name, future in self._futures.items() if future.done()}
@@ -73,7 +73,7 @@ def test_a_large_picture_is_not_kept_waiting_by_small_ones_that_come_later(crowd
     crowd.come("large", 80, "b")
     crowd.come("small", 10, "c")
     assert crowd.inside() == {"first"}
-    crowd.leave("first", next_in="small")
+    crowd.leave("first", "large", "small")
     assert crowd.inside() == {"large", "small"}
 
 
@@ -82,7 +82,7 @@ def test_a_job_has_half_of_the_room_and_the_rest_is_others(crowd: Crowd) -> None
         crowd.come(name, 25, "a")
     crowd.come("other's", 50, "b")
     assert crowd.inside() == {"1", "2", "other's"}
-    crowd.leave("1", next_in="3")
+    crowd.leave("1", "3")
 
 
 def test_a_single_picture_may_be_larger_than_half_and_one_larger_than_all_is_alone(crowd: Crowd) -> None:
@@ -90,9 +90,9 @@ def test_a_single_picture_may_be_larger_than_half_and_one_larger_than_all_is_alo
     crowd.come("more than all", 300, "b")
     crowd.come("small", 1, "c")
     assert crowd.inside() == {"most"}
-    crowd.leave("most", next_in="more than all")
+    crowd.leave("most", "more than all")
     assert crowd.inside() == {"more than all"}
-    crowd.leave("more than all", next_in="small")
+    crowd.leave("more than all", "small")
 
 
 def test_who_is_interrupted_while_it_waits_keeps_nobody_waiting(buffer: PhotoBuffer, crowd: Crowd) -> None:
