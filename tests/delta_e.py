@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import math
-import statistics
+import numpy as np
+from PIL import Image
+from skimage.color import deltaE_cie76, rgb2lab
 
-from PIL import Image, ImageCms
-
-_TO_LAB = ImageCms.buildTransform(ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB")
 _SAMPLED = (160, 90)
 
 
+def delta_e(one: Image.Image, other: Image.Image) -> tuple[float, float]:
+    """ΔE (CIE 1976) of pixels all over two pictures in sRGB, median and 95th percentile; 2.3 can just be seen."""
+    error = deltaE_cie76(_lab(one), _lab(other))
+    return float(np.median(error)), float(np.percentile(error, 95))
+
+
 def median_delta_e(one: Image.Image, other: Image.Image) -> float:
-    """The median ΔE76 (CIE 1976) of pixels all over two pictures in sRGB; about 2.3 can just be seen."""
-    pairs = zip(_lab(one), _lab(other), strict=True)
-    return statistics.median(math.dist(mine, yours) for mine, yours in pairs)
+    return delta_e(one, other)[0]
 
 
-def _lab(picture: Image.Image) -> list[tuple[float, float, float]]:
+def _lab(picture: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     sampled = picture.convert("RGB").resize(_SAMPLED, Image.Resampling.NEAREST)
-    lightness, a, b = (band.tobytes() for band in _TO_LAB.apply(sampled).split())
-    return [
-        (light * 100 / 255, float(red), float(yellow)) for light, red, yellow in zip(lightness, a, b, strict=True)
-    ]
+    lab: np.ndarray[tuple[int, ...], np.dtype[np.float64]] = rgb2lab(np.asarray(sampled))
+    return lab

@@ -31,16 +31,13 @@ _ADOBE_RGB = Colorants((0.60974, 0.31111, 0.01947), (0.20527, 0.62568, 0.06087),
 _D50 = (0.9642, 1.0, 0.8249)
 
 
-def matrix_profile(colorants: Colorants, *curves: bytes) -> bytes:
-    """The profile of an RGB space: curves make values linear, the matrix makes linear values CIE XYZ.
-
-    One curve is for all channels; three are red's, green's and blue's.
-    """
+def matrix_profile(colorants: Colorants, curve: bytes) -> bytes:
+    """The profile of an RGB space: the curve makes values linear, the matrix makes linear values CIE XYZ."""
     tags = {
         b"rXYZ": _xyz(colorants.red),
         b"gXYZ": _xyz(colorants.green),
         b"bXYZ": _xyz(colorants.blue),
-        **dict(zip((b"rTRC", b"gTRC", b"bTRC"), curves if len(curves) == 3 else curves * 3, strict=True)),
+        **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve),
     }
     table, data = struct.pack(">I", len(tags)), b""
     start = 128 + 4 + 12 * len(tags)

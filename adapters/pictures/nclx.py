@@ -37,11 +37,6 @@ _WHITE = 203.0
 """cd/m² that SDR's white has in HDR (ITU-R BT.2408)."""
 _KNEE = 0.8
 """The part of SDR's white above which HDR is compressed."""
-_EVEN = (0.0, 0.0, 0.0)
-_TINTED = (0.55, -0.28, 0.71)
-"""By how many 255ths red, green and blue are wrong where a picture of more bits was decoded to 8: libheif and
-libavif cut both chromas to 8 bits, which loses 3/8 of a step of each (times 1.4746, -0.7359 and 1.8814, by the
-matrix of BT.2020). HDR has so large steps that greys would be greenish."""
 
 
 def nclx_profile(image: Image.Image, data: bytes) -> bytes | None:
@@ -56,28 +51,22 @@ def nclx_profile(image: Image.Image, data: bytes) -> bytes | None:
     nclx = info.get("nclx_profile")
     if not nclx:
         return None
-    cut = info.get("bit_depth", 8) > 8 and image.mode == "RGB"
-    return profile_of(nclx["color_primaries"], nclx["transfer_characteristics"], _TINTED if cut else _EVEN)
+    return profile_of(nclx["color_primaries"], nclx["transfer_characteristics"])
 
 
-def profile_of(primaries: int, transfer: int, shifts: tuple[float, float, float] = _EVEN) -> bytes | None:
-    """The profile of a pair of H.273's code points; None for sRGB and what is taken for it.
-
-    `shifts` are added to red, green and blue of HDR, in 255ths.
-    """
+def profile_of(primaries: int, transfer: int) -> bytes | None:
+    """The profile of a pair of H.273's code points; None for sRGB and what is taken for it."""
     colorants = _COLORANTS.get(primaries, SRGB)
     if transfer in (_PQ, _HLG):
-        light = _pq if transfer == _PQ else _hlg
-        return matrix_profile(colorants, *(_hdr_curve(light, shift) for shift in shifts))
+        return matrix_profile(colorants, _hdr_curve(_pq if transfer == _PQ else _hlg))
     if transfer in _GAMMA:
         return matrix_profile(colorants, gamma_curve(_GAMMA[transfer]))
     return matrix_profile(colorants, srgb_curve()) if primaries in _COLORANTS else None
 
 
-def _hdr_curve(light: Callable[[float], float], shift: float) -> bytes:
+def _hdr_curve(light: Callable[[float], float]) -> bytes:
     """A point for each value of an image in 8 bits."""
-    values = (min(max(value + shift, 0), 255) / 255 for value in range(256))
-    return table_curve([_compressed(light(value)) for value in values])
+    return table_curve([_compressed(light(value / 255)) for value in range(256)])
 
 
 def _pq(value: float) -> float:

@@ -10,6 +10,7 @@ import pillow_heif
 from PIL import AvifImagePlugin, Image, UnidentifiedImageError
 
 from adapters.pictures.colour import source_profile, to_srgb
+from adapters.pictures.deep import loaded
 from adapters.pictures.depth import eight_bit
 from adapters.pictures.encode import encode, flattened, is_photo, without_needless_alpha
 from adapters.pictures.placeholder import placeholder
@@ -69,7 +70,7 @@ class PillowImages:
             if width * height > self._max_pixels:
                 raise Permanent(f"{width}×{height} are more than {self._max_pixels} pixels")
             _draft(image)
-            image.load()
+            image = loaded(image, data)
         orientation = _orientation(image)
         if orientation in _QUARTER_TURNS:
             width, height = height, width

@@ -97,7 +97,7 @@ def test_good_pictures_of_the_same_job_and_the_jobs_beside_it_take_no_harm(world
     """
     bad = {f"bad-{number}.jpg": hostile(jpeg(), deed) for number, deed in enumerate(DEEDS)}
     good, mixed = photos(len(DEEDS) + GOOD), {**bad, **photos(GOOD)}
-    with world.worker("tests.faults.hostile", **SETTINGS) as worker, looking(worker) as peak:
+    with world.worker("tests.faults.hostile", await_start=True, **SETTINGS) as worker, looking(worker) as peak:
         pairs = [
             (beside(world, worker, 10 * turn, good), beside(world, worker, 10 * turn + 2, mixed)) for turn in TURNS
         ]

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
-from skimage.color import deltaE_cie76, rgb2lab
 
 from adapters.pictures import icc
 from adapters.pictures.colour import source_profile
+from adapters.pictures.deep import loaded
 from adapters.pictures.nclx import nclx_profile, profile_of
 from adapters.pictures.pillow import PillowImages
 from devstack.icc import display_p3
@@ -24,6 +24,7 @@ from devstack.samples import photo
 from domain.content import FileFormat
 from domain.kinds import Size
 from tests import hdr
+from tests.delta_e import delta_e
 from tests.heif import with_gain_map
 from tests.images import alike, encoded, opened, quadrants
 from tests.pictures.test_pillow import png_chunk
@@ -39,16 +40,16 @@ def rendered(data: bytes, file_format: FileFormat, size: Size = Size.LARGE) -> I
     return opened(found)
 
 
-def differences(one: Image.Image, other: Image.Image) -> tuple[float, float]:
-    """Median and 95th percentile of ΔE (CIE 1976)."""
-    labs = [rgb2lab(np.asarray(image.convert("RGB"), np.float64) / 255) for image in (one, other)]
-    error = deltaE_cie76(*labs)
-    return float(np.median(error)), float(np.percentile(error, 95))
-
-
 @pytest.fixture(scope="module")
 def true_colours() -> Image.Image:
     return rendered(encoded(PHOTO, "PNG"), FileFormat.PNG)
+
+
+def made(light: hdr.Floats, file_format: FileFormat, name: str, bits: int, folder: Path) -> bytes:
+    colours = hdr.COLOURS[name]
+    if file_format is FileFormat.HEIF:
+        return hdr.heic(light, colours, bits)
+    return hdr.avif(light, colours, bits, folder)
 
 
 @pytest.mark.parametrize("bits", [8, 10])
@@ -57,15 +58,39 @@ def true_colours() -> Image.Image:
 def test_a_picture_keeps_its_colours_in_any_that_nclx_names(
     file_format: FileFormat, name: str, bits: int, tmp_path: Path, true_colours: Image.Image
 ) -> None:
-    light, colours = hdr.light_of(PHOTO), hdr.COLOURS[name]
-    data = (
-        hdr.heic(light, colours, bits)
-        if file_format is FileFormat.HEIF
-        else hdr.avif(light, colours, bits, tmp_path)
-    )
-    median, most = differences(true_colours, rendered(data, file_format))
+    data = made(hdr.light_of(PHOTO), file_format, name, bits, tmp_path)
+    median, most = delta_e(true_colours, rendered(data, file_format))
     assert median <= 2.5
     assert most <= 9
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+@pytest.mark.parametrize("name", hdr.COLOURS)
+@pytest.mark.parametrize("file_format", [FileFormat.HEIF, FileFormat.AVIF])
+def test_greys_stay_grey(file_format: FileFormat, name: str, bits: int, tmp_path: Path) -> None:
+    light = np.linspace(0.005, 1, 512)[None, :, None] * np.ones((128, 1, 3))
+    pixels = np.asarray(rendered(made(light, file_format, name, bits, tmp_path), file_format))
+    assert np.ptp(pixels, axis=1).min() > 200
+    assert np.ptp(pixels, axis=2).max() <= 1
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+@pytest.mark.parametrize("name", hdr.COLOURS)
+def test_a_heic_gets_no_tint(name: str, bits: int, true_colours: Image.Image) -> None:
+    image = rendered(hdr.heic(hdr.light_of(PHOTO), hdr.COLOURS[name], bits), FileFormat.HEIF)
+    red, green, blue = np.asarray(image).mean((0, 1)) - np.asarray(true_colours).mean((0, 1))
+    assert abs(green - (red + blue) / 2) <= 0.6
+
+
+@pytest.mark.parametrize(("name", "numbers"), [("P3", (1, 13)), ("HLG", (2, 2)), ("HLG", None)])
+def test_a_heic_of_ten_bits_is_decoded_as_before_unless_nclx_changes_it(
+    name: str, numbers: tuple[int, int] | None
+) -> None:
+    data = hdr.heic(hdr.light_of(PHOTO.resize((64, 48))), hdr.COLOURS[name], 10)
+    if numbers:
+        data = renamed(data, *numbers)
+    with Image.open(io.BytesIO(data)) as image:
+        assert (loaded(image, data) is image) == (numbers is not None)
 
 
 @pytest.mark.parametrize("name", ["PQ", "HLG"])
