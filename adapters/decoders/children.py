@@ -102,7 +102,7 @@ class Children:
         for loan in self._loans.busy:
             if loan.seconds(now) > most and loan.child:
                 loan.child.kill(Ended("timeout", f"it took more than {most:g} s (IMAGE_TIMEOUT)"))
-            elif loan.child and loan.child.starts_for(now) > START_SECONDS:
+            elif loan.child and loan.waits_for_its_start(now) > START_SECONDS:
                 loan.child.kill(Ended("not started", f"it isn't ready after {START_SECONDS:g} s"))
 
     def _start(self) -> None:

@@ -29,6 +29,10 @@ class Loan:
             return 0.0
         return now - max(self.since, self.child.ready_at)
 
+    def waits_for_its_start(self, now: float) -> float:
+        """For how many seconds. A child that was started before it was lent is mostly ready by then."""
+        return now - self.since if self.child and self.child.ready_at is None else 0.0
+
     def held(self, now: float) -> Held:
         return Held(self.asked.job, self.seconds(now) > SLOW_SECONDS, self.asked.alone)
 

@@ -35,7 +35,6 @@ class Child:
     def __init__(self, serving: Serving, limits: Limits) -> None:
         """Start it. Raises OSError where the system gives no process."""
         self._limits = limits
-        self._started_at = time.monotonic()
         self.ready_at: float | None = None
         self._pictures = 0
         self._reusable = True
@@ -54,10 +53,6 @@ class Child:
     def reusable(self) -> bool:
         """Whether it may render one more picture: nothing that it wrote is unread, and nobody has ended it."""
         return self._reusable and self._why is None
-
-    def starts_for(self, now: float) -> float:
-        """Seconds; 0 where it has started."""
-        return now - self._started_at if self.ready_at is None else 0.0
 
     def kill(self, why: Ended) -> None:
         """Have this raised in the thread that waits for it, if nothing was before."""

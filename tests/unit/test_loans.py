@@ -33,14 +33,15 @@ def loan(fake: FakeChild, since: float = 0.0) -> Loan:
 
 
 @pytest.mark.parametrize(
-    ("ready_at", "since", "seconds"),
-    [(None, 10.0, 0.0), (100.0, 10.0, 0.0), (70.0, 10.0, 30.0), (70.0, 90.0, 10.0)],
+    ("ready_at", "since", "seconds", "start"),
+    [(None, 10.0, 0.0, 90.0), (100.0, 10.0, 0.0, 0.0), (70.0, 10.0, 30.0, 0.0), (70.0, 90.0, 10.0, 0.0)],
 )
 def test_the_start_of_its_child_is_no_time_of_the_pictures(
-    ready_at: float | None, since: float, seconds: float
+    ready_at: float | None, since: float, seconds: float, start: float
 ) -> None:
     lent = loan(FakeChild(ready_at), since)
     assert lent.seconds(100.0) == seconds
+    assert lent.waits_for_its_start(100.0) == start
     assert lent.held(100.0).slow == (seconds > SLOW_SECONDS)
 
 
