@@ -29,8 +29,9 @@ def source_profile(image: Image.Image, data: bytes) -> bytes | None:
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    colours = image.convert("RGB") if alpha else image
+    """The image in L, RGB or RGBA."""
+    alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None
+    colours = image.convert(image.mode.removesuffix("A")) if alpha else image
     with suppress(OSError, ImageCms.PyCMSError):  # a profile that can't be applied is as good as none
         source = _source(colours.mode, profile)
         if source and not _is_srgb(colours.mode, source):
@@ -38,6 +39,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if colours.mode not in ("L", "RGB"):
         colours = colours.convert("RGB")
     if alpha:
+        colours = colours.convert("RGB")
         colours.putalpha(alpha)
     return colours
 

@@ -10,13 +10,13 @@ _FULL_SCALE = {"I": (255.0, 65535.0), "F": (1.0, 255.0, 65535.0)}
 
 
 def eight_bit(image: Image.Image) -> Image.Image:
-    """The image in a mode of 8 bits that can be resized: L, RGB, RGBA, CMYK or LAB."""
+    """The image in a mode of 8 bits that can be resized: L, LA, RGB, RGBA, CMYK or LAB."""
     if image.mode.startswith("I") or image.mode == "F":
         grey = _scaled_to_eight_bit(image)
         key = image.info.get("transparency")
         return grey if key is None else _transparent_where(image, key, grey)
     if image.has_transparency_data:
-        return image.convert("RGBA")
+        return image.convert("LA" if image.mode in ("L", "LA") else "RGBA")
     if image.mode == "1":
         return image.convert("L")
     if image.mode in ("L", "RGB", "CMYK", "LAB"):
@@ -39,4 +39,4 @@ def _scaled_to_eight_bit(image: Image.Image) -> Image.Image:
 def _transparent_where(image: Image.Image, key: int, grey: Image.Image) -> Image.Image:
     """The grey image with alpha: transparent where the 16-bit image has the key, which a PNG's tRNS names."""
     alpha = image.convert("I").point([0 if value == key else 255 for value in range(65536)], "L")
-    return Image.merge("RGBA", (grey, grey, grey, alpha))
+    return Image.merge("LA", (grey, alpha))

@@ -27,9 +27,9 @@ _LIKE = 1.0
 
 
 def without_needless_alpha(image: Image.Image) -> Image.Image:
-    """The image in RGB where it is in RGBA, but opaque throughout."""
-    if image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255):
-        return image.convert("RGB")
+    """The image without its alpha channel where it is opaque throughout."""
+    if image.mode in ("LA", "RGBA") and image.getchannel("A").getextrema() == (255, 255):
+        return image.convert(image.mode.removesuffix("A"))
     return image
 
 

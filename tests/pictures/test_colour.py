@@ -190,6 +190,41 @@ def test_a_profile_counts_by_what_it_does_and_not_by_its_name() -> None:
     assert shown((10, 10, 10), icc.matrix_profile(icc.SRGB, icc.gamma_curve(2.2))) != (10, 10, 10)
 
 
+@pytest.mark.parametrize(("brighter", "colour"), [(1.01, (100, 150, 200)), (1.1, (105, 157, 209))])
+def test_a_profile_that_is_almost_srgb_counts_as_srgb(brighter: float, colour: tuple[int, int, int]) -> None:
+    light = [min(1.0, brighter * float(hdr.srgb_to_light(np.array(step / 255)))) for step in range(256)]
+    assert shown((100, 150, 200), icc.matrix_profile(icc.SRGB, icc.table_curve(light))) == colour
+
+
+@pytest.mark.parametrize(
+    ("grey", "saved"),
+    [
+        (Image.new("L", (64, 64), 60), {}),
+        (Image.new("L", (64, 64), 60), {"transparency": 5}),
+        (Image.new("LA", (64, 64), (60, 128)), {}),
+        (Image.new("LA", (64, 64), (60, 255)), {}),
+        (Image.new("I;16", (64, 64), 60 * 257), {}),
+        (Image.new("I;16", (64, 64), 60 * 257), {"transparency": 5}),
+    ],
+    ids=["L", "L with tRNS", "LA", "opaque LA", "16 bit", "16 bit with tRNS"],
+)
+def test_a_profile_of_greys_counts_with_and_without_transparency(grey: Image.Image, saved: dict[str, int]) -> None:
+    data = encoded(grey, "PNG", icc_profile=linear_greys(), **saved)
+    *colour, alpha = rendered(data, FileFormat.PNG, Size.SMALL).convert("RGBA").getpixel((30, 30))  # type: ignore[misc]
+    assert colour == [133, 133, 133]
+    assert alpha == grey.convert("LA").getpixel((30, 30))[1]  # type: ignore[index]
+
+
+def linear_greys() -> bytes:
+    """An ICC profile (version 2) of greys whose values are linear light."""
+    tone = struct.pack(">4s4xIHxx", b"curv", 1, 256)
+    table = struct.pack(">I4sII", 1, b"kTRC", 144, len(tone))
+    head = struct.pack(
+        ">I4xI4s4s4s12s4s", 144 + len(tone), 0x02400000, b"mntr", b"GRAY", b"XYZ ", bytes(12), b"acsp"
+    )
+    return (head + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)).ljust(128, b"\0") + table + tone
+
+
 def test_a_makers_srgb_changes_no_byte() -> None:
     table = icc.table_curve([float(hdr.srgb_to_light(np.array(step / 63))) for step in range(64)])
     makers = (
