@@ -20,8 +20,14 @@ from adapters.decoders.child import main
 main(*rest)
 """
 """As the worker finds its modules: in a checkout, installed, or in a zip file."""
-_ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1"}
-"""All of it: no credentials, and an address space that is the same on 2 CPUs and on 64."""
+_ENVIRONMENT = {
+    "MALLOC_ARENA_MAX": "1",
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 1024 * 1024),
+    "MALLOC_TRIM_THRESHOLD_": str(64 * 1024 * 1024),
+}
+"""All of it: no credentials, and an address space that is the same on 2 CPUs and on 64. A picture's memory is kept
+for the next one: given back, it cost an eighth of a JPEG's CPU in page faults."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,7 +193,8 @@ def test_a_child_has_no_credentials_no_sockets_and_no_files_of_the_workers(
     told = make().told()
     for number in pipe:
         os.close(number)
-    assert set(told["environment"]) <= {"MALLOC_ARENA_MAX", "OMP_NUM_THREADS", "LC_CTYPE"}
+    ours = {name for name in told["environment"] if not name.startswith("MALLOC_")}
+    assert ours <= {"OMP_NUM_THREADS", "LC_CTYPE"}
     assert sorted(path.partition(":")[0] for path in told["files"]) == [
         "/dev/null", "/dev/null", "pipe", "pipe",
     ]  # fmt: skip
