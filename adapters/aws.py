@@ -88,13 +88,6 @@ def connect(
     )
     # No retry here: the poller polls again.
     poll = Config(connect_timeout=3, read_timeout=long_poll + 10, retries={"total_max_attempts": 1})
-    # A short patience, so that a stalled call leaves a lease time for another.
-    lease = Config(
-        connect_timeout=2,
-        read_timeout=4,
-        max_pool_connections=jobs + 1,
-        retries={"mode": "standard", "total_max_attempts": 2},
-    )
     # Probe reads from the file before it answers. The regional endpoint is the plain one, for every account.
     mediaconvert = Config(
         connect_timeout=5,
@@ -103,14 +96,39 @@ def connect(
         retries={"mode": "standard", "total_max_attempts": 3},
     )
     with errors_mapped("set up boto3"):
-        session = boto3.Session(region_name=region)
-        session.events.register("before-parse", _require_the_whole_answer)
+        session = _session(region)
         return Clients(
             session.client("s3", config=s3),
             session.client("sqs", config=poll),
-            session.client("sqs", config=lease),
+            session.client("sqs", config=_short_patience(jobs)),
             session.client("mediaconvert", config=mediaconvert) if videos else None,
         )
+
+
+def connect_to_queue(region: str | None) -> SQSClient:
+    """The `lease` client alone, for the looks of a start: the others cost memory.
+
+    Raises:
+        Transient: see `connect`.
+    """
+    with errors_mapped("set up boto3"):
+        return _session(region).client("sqs", config=_short_patience(A_FEW))
+
+
+def _session(region: str | None) -> boto3.Session:
+    session = boto3.Session(region_name=region)
+    session.events.register("before-parse", _require_the_whole_answer)
+    return session
+
+
+def _short_patience(jobs: int) -> Config:
+    """So that a stalled call leaves a lease time for another."""
+    return Config(
+        connect_timeout=2,
+        read_timeout=4,
+        max_pool_connections=jobs + 1,
+        retries={"mode": "standard", "total_max_attempts": 2},
+    )
 
 
 def connect_to_iam(region: str | None) -> Any:

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
+from adapters.decoders.boot import Serving
 from adapters.decoders.limits import Limits
 from adapters.decoders.pool import Decoders
-from adapters.decoders.process import Serving
 from adapters.pictures.pillow import PillowImages
 from benchmarks.figure import Figure
 from benchmarks.thumbnails import cpu_seconds, photo
@@ -50,7 +51,7 @@ def measure() -> Iterator[Figure]:
 def cpu(one: Decoders, data: bytes) -> Figure:
     images = PillowImages(MOST_PIXELS)
     ways: dict[str, Callable[[], object]] = {
-        "child": lambda: one.render(data, FileFormat.JPEG, "job", "a.jpg"),
+        "child": lambda: one.render(data, FileFormat.JPEG, "job", "a.jpg", lambda: None),
         "here": lambda: images.render(data, FileFormat.JPEG),
     }
     seconds: dict[str, list[float]] = {way: [] for way in ways}
@@ -67,6 +68,7 @@ def seconds_of_all(images: Decoders, data: bytes) -> float:
     """Of the clock, for photos of one job, all at once."""
     before = time.monotonic()
     with ThreadPoolExecutor(PHOTOS) as threads:
-        for done in [threads.submit(images.render, data, FileFormat.JPEG, "job", "a.jpg") for _ in range(PHOTOS)]:
+        render = partial(images.render, data, FileFormat.JPEG, "job", "a.jpg", lambda: None)
+        for done in [threads.submit(render) for _ in range(PHOTOS)]:
             done.result()
     return time.monotonic() - before

@@ -148,7 +148,9 @@ class Unused:
     def name(self, source: Source, claim: Claim, transcoding: Transcoding) -> None:
         raise Permanent("unused")
 
-    def render(self, data: bytes, file_format: FileFormat, job: str, key: str) -> Picture:
+    def render(
+        self, data: bytes, file_format: FileFormat, job: str, key: str, checkpoint: Callable[[], None]
+    ) -> Picture:
         raise Permanent("unused")
 
     def notify(self, report: Report, attempt: Attempt) -> None:

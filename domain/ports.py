@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from domain.bundles import Bundles
 from domain.claims import Claims
@@ -108,14 +108,20 @@ class Objects(Protocol):
         """Tag an object that only serves a job so that the bucket's lifecycle rule lets it expire."""
 
 
+DecoderEnd = Literal["memory", "timeout", "crashed", "killed", "not started"]
+"""Why a decoder's process was replaced: an image's memory or time, or its own end, by itself or from outside."""
+
+
 class Images(Protocol):
     """The image library: it decodes, resizes and encodes."""
 
-    def render(self, data: bytes, file_format: FileFormat, job: str, key: str) -> Picture:
+    def render(
+        self, data: bytes, file_format: FileFormat, job: str, key: str, checkpoint: Callable[[], None]
+    ) -> Picture:
         """The four renditions of an image, large first.
 
         `job` is the id of the message: one job never keeps the others' images waiting. `key` names the image in
-        the log.
+        the log. While it waits for its turn, `checkpoint` is called, and may raise.
 
         Raises:
             Permanent: it can't be decoded, has too many pixels, or takes more memory or time than an image may.

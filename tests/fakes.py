@@ -217,7 +217,9 @@ class FakeImages:
         self.rendered: list[bytes] = []
         self.before: Callable[[bytes], None] = lambda data: None
 
-    def render(self, data: bytes, file_format: FileFormat, job: str, key: str) -> Picture:
+    def render(
+        self, data: bytes, file_format: FileFormat, job: str, key: str, checkpoint: Callable[[], None]
+    ) -> Picture:
         assert file_format is FileFormat.JPEG, "what other formats become is for the real one"
         self.before(data)
         self.rendered.append(data)

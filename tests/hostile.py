@@ -101,9 +101,29 @@ class Hostile:
 
     def announce(self, mebibytes: str) -> None:
         """As a decoder that was taken over: a header that passes the checks on this side, and no more."""
-        header = json.dumps({"lengths": [int(mebibytes) * MIB]}).encode()
-        _write_everywhere(struct.pack(">I", len(header)) + header)
+        _write_everywhere(_framed({"lengths": [int(mebibytes) * MIB]}))
         os._exit(0)
+
+    def announce_and_nap(self, seconds: str) -> None:
+        """As a child does that is ended in the midst of its answer."""
+        _write_everywhere(_framed({"lengths": [MIB]}))
+        self.nap(seconds)
+
+    def announce_and_die(self, _: str) -> None:
+        _write_everywhere(_framed({"lengths": [MIB]}))
+        self.die("")
+
+    def forge(self, _: str) -> None:
+        """An answer too many, which the next picture would get."""
+        _write_everywhere(_framed({"error": "permanent", "message": "forged", "code": None, "lengths": []}))
+
+    def leave_an_heir(self, note: str) -> None:
+        """As a process does that has started another one, which has its pipes, and ends."""
+        heir = os.fork()
+        if heir:
+            Path(note).write_text(str(heir))
+            os._exit(0)
+        time.sleep(600)
 
     def tell(self, _: str) -> None:
         """What this process has, as the error of its picture."""
@@ -115,9 +135,15 @@ class Hostile:
             "files": [os.readlink(link) for link in links if link.exists()],
             "memory": resource.getrlimit(resource.RLIMIT_AS)[0],
             "core": resource.getrlimit(resource.RLIMIT_CORE),
+            "dumpable": ctypes.CDLL(None).prctl(3, 0, 0, 0, 0),  # PR_GET_DUMPABLE
             "killed_first": int(Path("/proc/self/oom_score_adj").read_text()),
         }
         raise Permanent(json.dumps(told))
+
+
+def _framed(header: dict[str, object]) -> bytes:
+    text = json.dumps(header).encode()
+    return struct.pack(">I", len(text)) + text
 
 
 def _write_everywhere(data: bytes) -> None:

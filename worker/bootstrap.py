@@ -14,9 +14,9 @@ from adapters.aws import Clients, connect, hear
 from adapters.backend import Result, SignedCallback, Tried
 from adapters.callback import CallbackForm
 from adapters.claims import S3Claims
+from adapters.decoders.boot import Serving
 from adapters.decoders.limits import Limits, hide_memory
 from adapters.decoders.pool import Decoders
-from adapters.decoders.process import Serving
 from adapters.ecs_agent import EcsAgent
 from adapters.journal import S3Journals
 from adapters.mediaconvert import MediaConvert
@@ -28,7 +28,7 @@ from domain.each import WINDOW
 from domain.errors import Dependency, MediaError
 from domain.model import Report, Status
 from domain.photo_buffer import PhotoBuffer
-from domain.ports import Images, Ports, Transcoder
+from domain.ports import Ports, Transcoder
 from worker.assembly import MOST_WAITING, Outside, Worker, assemble
 from worker.lease import longest_poll
 from worker.machine import return_freed_memory
@@ -50,7 +50,8 @@ def build(settings: Settings) -> Worker:
     """Wire the worker to AWS and the backend.
 
     Raises:
-        StartError: the queue or the bucket can't be used as it is, or boto3 lacks something, such as a region.
+        StartError: the queue or the bucket can't be used as it is, boto3 lacks something, such as a region, or
+            no decoder can be started.
     """
     try:
         outside = _outside(settings)
@@ -61,6 +62,8 @@ def build(settings: Settings) -> Worker:
 
 def _outside(settings: Settings) -> Outside:
     return_freed_memory()
+    metrics = Metrics()
+    images = _images(settings, metrics)  # its first child starts while everything else is looked at
     asset_threads = WINDOW * settings.worker_concurrency  # no job waits for a thread that another one keeps
     # A shutdown waits for the open poll: half of its time is left for what that brings.
     half_of_the_grace = max(1, settings.shutdown_grace // 2)
@@ -73,7 +76,6 @@ def _outside(settings: Settings) -> Outside:
         long_poll=long_poll,
         videos=settings.mediaconvert_role_arn is not None,
     )
-    metrics = Metrics()
     clock = _clock()
     outages = Outages(clock, metrics)
     hear(clients.s3, partial(outages.answered, Dependency.BUCKET))
@@ -85,7 +87,7 @@ def _outside(settings: Settings) -> Outside:
     objects.require()
     ports = Ports(
         objects=objects,
-        images=_images(settings, metrics),
+        images=images,
         transcoder=_transcoder(settings, clients),
         claims=S3Claims(clients.s3, settings.media_bucket),
         backend=SignedCallback(
@@ -105,10 +107,11 @@ def _outside(settings: Settings) -> Outside:
     )
     journals = S3Journals(clients.s3, settings.media_bucket)
     task = EcsAgent(settings.ecs_agent_uri)
+    images.require()
     return Outside(queue, journals, ports, parse_message, clock, random.SystemRandom(), task, metrics, outages)
 
 
-def _images(settings: Settings, metrics: Metrics) -> Images:
+def _images(settings: Settings, metrics: Metrics) -> Decoders:
     """Pictures come from strangers: the processes that decode them can't look into this one."""
     hide_memory()
     return Decoders(

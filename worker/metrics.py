@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from itertools import product
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from prometheus_client import (
     CollectorRegistry,
@@ -21,6 +21,7 @@ from prometheus_client import (
 from domain.errors import Code, Dependency
 from domain.journal import Ending
 from domain.model import Failure, Report, Status
+from domain.ports import DecoderEnd
 from domain.queue import Message
 from worker.build_info import revision, version
 
@@ -35,7 +36,7 @@ CALLBACK_RESULTS = (
     ("refused", "3xx"),
     ("refused", "4xx"),
 )
-DECODER_ENDS = ("memory", "timeout", "crashed", "killed", "not started")
+DECODER_ENDS = get_args(DecoderEnd)
 
 _SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 900, 1800, 3600)
 _CALLBACK_BYTES = (1024, 4096, 16384, 32768, 49152, 65535, 131072, 262144, 524288, 1048576)
@@ -111,7 +112,7 @@ class Metrics:
         """Count what goes `in` from the bucket or `out` to it."""
         self.bytes.labels(direction).inc(count)
 
-    def count_decoder(self, reason: str) -> None:
+    def count_decoder(self, reason: DecoderEnd) -> None:
         """Count a child process that was replaced."""
         self.decoders_replaced.labels(reason).inc()
 

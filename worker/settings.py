@@ -32,6 +32,8 @@ ALIKE = 0.85
 
 MIB = 1024 * 1024
 
+LONGEST_IMAGE_TIMEOUT = 120
+"""Seconds: a job whose image takes longer would be taken for stuck."""
 SMALLEST_IMAGE_MEMORY = 256 * MIB
 """The least IMAGE_MEMORY: Python, the image libraries and a photo of 12 MP fit in."""
 
@@ -128,7 +130,7 @@ class Settings(Logging, Signing, Place):  # pydantic has the last one's fields f
     worker_concurrency: Annotated[int, Field(ge=1, le=1000)] = 8
     image_processes: Annotated[int, Field(ge=1, le=256)] = Field(default_factory=usable_cpus)
     image_memory: Annotated[int, Field(ge=SMALLEST_IMAGE_MEMORY)] = 1024 * MIB
-    image_timeout: Annotated[int, Field(ge=1, le=3600)] = 45
+    image_timeout: Annotated[int, Field(ge=1, le=LONGEST_IMAGE_TIMEOUT)] = 45
     visibility_timeout: Annotated[int, Field(ge=3, le=LONGEST_LEASE)] = 60
     shutdown_grace: Annotated[int, Field(ge=0)] = 100
     job_timeout: Annotated[int, Field(ge=1, le=LONGEST_LEASE - 3600)] = (

@@ -7,8 +7,9 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
-from adapters.aws import Clients, connect, connect_to_iam
+from adapters.aws import Clients, connect, connect_to_iam, connect_to_queue
 from adapters.callback import CallbackForm
 from adapters.looks import backend
 from adapters.looks.bucket import encryption_of, get_check, put_check, require, tag_check, versioned
@@ -25,6 +26,9 @@ from worker.checking import Check, checked, log_failures
 from worker.machine import usable_memory
 from worker.settings import Settings, usable_cpus
 
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
 CALLBACK_SECONDS = 7
 """For each of the two callbacks."""
 CHEAP_SECONDS = 10
@@ -33,19 +37,23 @@ CHEAP_SECONDS = 10
 
 def cheap_checks(settings: Settings) -> Mapping[str, Check]:
     """Those that a start can afford: three requests, and a name."""
-    clients = _clients(settings, videos=False)
+    sqs = connect_to_queue(settings.aws_region)
     return {
-        "queue": partial(_queue, clients, settings.queue_url),
+        "queue": partial(_queue, sqs, settings.queue_url),
         "backend": lambda: filter(None, [backend.resolve(str(settings.callback_url))]),
-        **_of_clock_and_cpus(clients, settings),
+        **_of_clock_and_cpus(sqs, settings),
     }
 
 
 def all_checks(settings: Settings, callback: bool) -> Mapping[str, Check]:
     """Every one; with `callback` the backend is sent two."""
-    clients = _clients(settings, videos=settings.mediaconvert_role_arn is not None)
+    clients = connect(
+        settings.aws_region,
+        emulated=settings.aws_endpoint_url is not None,
+        videos=settings.mediaconvert_role_arn is not None,
+    )
     checks: dict[str, Check] = {
-        "queue": partial(_queue, clients, settings.queue_url),
+        "queue": partial(_queue, clients.lease, settings.queue_url),
         "bucket": partial(_bucket, clients, settings.media_bucket),
         **_of_mediaconvert(clients, settings),
         "backend: connection": lambda: [backend.connect(str(settings.callback_url))],
@@ -53,7 +61,7 @@ def all_checks(settings: Settings, callback: bool) -> Mapping[str, Check]:
     if callback:
         checks["backend: callback"] = partial(_callback, settings)
     memory: dict[str, Check] = {"memory": lambda: [machine.judge_memory(_sizing(settings), usable_memory())]}
-    return {**checks, **_of_clock_and_cpus(clients, settings), **memory}
+    return {**checks, **_of_clock_and_cpus(clients.lease, settings), **memory}
 
 
 def check_beside(settings: Settings) -> None:
@@ -66,15 +74,11 @@ def check_beside(settings: Settings) -> None:
         threading.Thread(target=look, name="checks", daemon=True).start()
 
 
-def _clients(settings: Settings, videos: bool) -> Clients:
-    return connect(settings.aws_region, emulated=settings.aws_endpoint_url is not None, videos=videos)
-
-
-def _queue(clients: Clients, url: str) -> Iterator[Finding]:
-    facts = look_at_queue(clients, url)
+def _queue(sqs: SQSClient, url: str) -> Iterator[Finding]:
+    facts = look_at_queue(sqs, url)
     yield from judge_queue(facts)
     if facts.dead_letters:
-        yield from judge_dead_letters(facts, look_at_dead_letters(clients, url, facts.dead_letters))
+        yield from judge_dead_letters(facts, look_at_dead_letters(sqs, url, facts.dead_letters))
 
 
 def _bucket(clients: Clients, name: str) -> Iterator[Finding]:
@@ -141,9 +145,9 @@ def _callback(settings: Settings) -> Iterator[Finding]:
     yield judge_callback(*backend.call_back_for_no_job(url, secret, form.body, CALLBACK_SECONDS))
 
 
-def _of_clock_and_cpus(clients: Clients, settings: Settings) -> Mapping[str, Check]:
+def _of_clock_and_cpus(sqs: SQSClient, settings: Settings) -> Mapping[str, Check]:
     return {
-        "clock": lambda: [machine.judge_clock(ahead_of_aws(clients, settings.queue_url))],
+        "clock": lambda: [machine.judge_clock(ahead_of_aws(sqs, settings.queue_url))],
         "CPUs": lambda: [machine.judge_cpus(_sizing(settings), usable_cpus())],
     }
 

@@ -41,9 +41,10 @@ def main(serves: str, arguments: list[Any], memory: int, seconds: float, parent:
         while (request := receive(requests)) is not None:
             signal.alarm(int(seconds) + _LAST_SECONDS)
             header, (data,) = request
-            send(answers, *_answer(render, data, FileFormat[header["format"]], memory))
+            answer, bodies = _answer(render, data, FileFormat[header["format"]], memory)
+            send(answers, {**answer, "number": header["number"]}, bodies)
             signal.alarm(0)
-            del request, data  # they aren't kept until the next one comes
+            del request, data, bodies  # they aren't kept until the next one comes
 
 
 def _pipes() -> tuple[IO[bytes], IO[bytes]]:

@@ -45,6 +45,7 @@ def bound(memory: int, parent: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     with suppress(OSError):  # where memory runs out, the kernel's choice is this process and not the worker
         Path("/proc/self/oom_score_adj").write_text("1000")
+    _prctl(_PR_SET_DUMPABLE, 0)  # for other children; from here on that file is root's
 
 
 def near_the_limit(memory: int) -> bool:

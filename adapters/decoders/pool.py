@@ -6,13 +6,15 @@ from collections.abc import Callable
 
 import structlog
 
+from adapters.decoders.boot import Serving
 from adapters.decoders.children import Children
 from adapters.decoders.limits import Limits
-from adapters.decoders.process import Ended, Reason, Serving
+from adapters.decoders.process import Ended
 from adapters.decoders.turns import Asked
 from domain.content import FileFormat
 from domain.errors import Permanent, Transient
 from domain.model import Picture
+from domain.ports import DecoderEnd
 
 
 class Decoders:
@@ -21,16 +23,27 @@ class Decoders:
     `told` is called with the reason of each child's replacement.
     """
 
-    def __init__(self, serving: Serving, limits: Limits, told: Callable[[Reason], None]) -> None:
+    def __init__(self, serving: Serving, limits: Limits, told: Callable[[DecoderEnd], None]) -> None:
         self._children = Children(serving, limits)
         self._told = told
 
-    def render(self, data: bytes, file_format: FileFormat, job: str, key: str) -> Picture:
+    def require(self) -> None:
+        """Return when a child is ready. Raises Permanent where none can be started."""
+        try:
+            self._children.use(Asked("start"), lambda: None, lambda _: None)
+        except Ended as ended:
+            raise Permanent(str(ended)) from ended
+
+    def render(
+        self, data: bytes, file_format: FileFormat, job: str, key: str, checkpoint: Callable[[], None]
+    ) -> Picture:
         """See the port. A picture whose child is killed from outside is tried once more, alone."""
         alone = False
         while True:
             try:
-                return self._children.use(Asked(job, alone), lambda child: child.render(data, file_format))
+                return self._children.use(
+                    Asked(job, alone), checkpoint, lambda child: child.render(data, file_format)
+                )
             except Ended as ended:
                 why, reason = str(ended), ended.reason
             structlog.get_logger().warning("a decoder was replaced", key=key, reason=reason, why=why)

@@ -2,56 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
 
+from adapters.decoders.boot import Serving, start
 from adapters.decoders.limits import Limits
-from adapters.decoders.wire import MOST_RENDITIONS, Header, Torn, receive, send, to_picture
+from adapters.decoders.wire import MOST_RENDITIONS, CutOff, Header, Torn, receive, send, to_picture
 from domain.content import FileFormat
 from domain.errors import Code, Permanent, Transient
 from domain.model import Picture
+from domain.ports import DecoderEnd
 
-_BOOT = """\
-import json, sys
-sys.path[:], *rest = json.loads(sys.argv[1])
-from adapters.decoders.child import main
-main(*rest)
-"""
-"""As the worker finds its modules: in a checkout, installed, or in a zip file."""
-_ENVIRONMENT = {
-    "MALLOC_ARENA_MAX": "1",
-    "OMP_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(32 * 1024 * 1024),
-    "MALLOC_TRIM_THRESHOLD_": str(64 * 1024 * 1024),
-}
-"""All of it: no credentials, and an address space that is the same on 2 CPUs and on 64. A picture's memory is kept
-for the next one: given back, it cost an eighth of a JPEG's CPU in page faults."""
 _MIB = 1024 * 1024
-
-Reason = Literal["memory", "timeout", "crashed", "killed", "not started"]
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """What the children render with: "module:class", and what an instance of it is made with (JSON values)."""
-
-    renderer: str
-    arguments: Sequence[Any] = ()
 
 
 class Ended(Exception):
     """The child has ended, or has to; the message says why."""
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    def __init__(self, reason: DecoderEnd, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 
@@ -65,19 +35,11 @@ class Child:
     def __init__(self, serving: Serving, limits: Limits) -> None:
         """Start it. Raises OSError where the system gives no process."""
         self._limits = limits
-        self.ready_at = 0.0
-        self._why: Reason | None = None
-        self.spent = False
-        path = [str(Path(entry).absolute()) for entry in sys.path]
-        given = [path, serving.renderer, serving.arguments, limits.memory, limits.seconds, os.getpid()]
-        self._process = subprocess.Popen(  # noqa: S603 - our own code
-            [sys.executable, "-I", "-c", _BOOT, json.dumps(given)],
-            env=_ENVIRONMENT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # libtiff may write 62 MB there
-            process_group=0,  # a session of its own would have a share of the CPUs of its own
-        )
+        self.ready_at: float | None = None
+        self._pictures = 0
+        self._reusable = True
+        self._why: Ended | None = None
+        self._process = start(serving, limits)
         assert self._process.stdin is not None  # noqa: S101
         assert self._process.stdout is not None  # noqa: S101
         self._requests, self._answers = self._process.stdin, self._process.stdout
@@ -87,56 +49,73 @@ class Child:
     def running(self) -> bool:
         return self._process.poll() is None
 
-    def kill(self, why: Reason) -> None:
-        """Have `render` raise Ended for this reason, in the thread that waits there."""
-        self._why = why
-        self.spent = True
-        self._process.kill()
+    @property
+    def reusable(self) -> bool:
+        """Whether it may render one more picture: nothing that it wrote is unread, and nobody has ended it."""
+        return self._reusable and self._why is None
+
+    def kill(self, why: Ended) -> None:
+        """Have this raised in the thread that waits for it, if nothing was before."""
+        self._why = self._why or why
+        self._kill_group()
 
     def end(self) -> None:
         """Kill it, if it still runs, and let go of its pipes."""
-        self._process.kill()
+        self._kill_group()
         with suppress(OSError):
             self._requests.close()
         self._answers.close()
         self._process.wait()
 
+    def _kill_group(self) -> None:
+        """With what it has started itself: that has its pipes, too."""
+        if self._process.returncode is None:  # after that, the number may be another's
+            with suppress(OSError):
+                os.killpg(self.pid, signal.SIGKILL)
+
+    def await_start(self) -> None:
+        """Return when it is ready. Raises Ended, which says why it isn't."""
+        if self.ready_at is not None:
+            return
+        self._reusable = False
+        try:
+            hello, _ = self._receive()
+        except (OSError, Torn) as broken:
+            ended = self._ended(broken)
+            if ended.reason == "killed":
+                raise ended from broken
+            raise _not_started(str(ended)) from broken
+        if "ready" not in hello:
+            raise _not_started(str(hello.get("broken")))
+        self._reusable = True
+        self.ready_at = time.monotonic()
+
     def render(self, data: bytes, file_format: FileFormat) -> Picture:
-        """Have a picture rendered.
+        """Have a picture rendered, when it is ready.
 
         Raises:
             Permanent, Transient: as the renderer did. Ended: the child died meanwhile, or lacks memory.
         """
+        self._reusable = False  # whatever is raised here, the next picture doesn't get this one's answer
+        self._pictures += 1
         try:
-            self._await_start()
-            send(self._requests, {"format": file_format.name}, [data])
-            answer = receive(self._answers, MOST_RENDITIONS)
-            if answer is None:
-                raise self._ended()
-            header, bodies = answer
-            self.spent = self.spent or bool(header.get("spent"))
-            if "error" not in header:
-                return to_picture(header, bodies)
-            error = self._error(header)
-        except OSError as broken:
-            raise self._ended() from broken
-        except (Torn, LookupError, ValueError) as nonsense:
-            self._process.kill()
-            self.spent = True
-            raise Ended("crashed", f"its decoder answered nonsense: {nonsense}") from nonsense
-        raise error
+            send(self._requests, {"number": self._pictures, "format": file_format.name}, [data])
+            header, bodies = self._receive()
+            if header.get("number") != self._pictures:
+                raise Torn("the answer is another picture's")
+            answer = self._error(header) if "error" in header else to_picture(header, bodies)
+        except (OSError, Torn, LookupError, ValueError) as broken:
+            raise self._ended(broken) from broken
+        self._reusable = not header.get("spent")
+        if isinstance(answer, Picture):
+            return answer
+        raise answer
 
-    def _await_start(self) -> None:
-        if self.ready_at:
-            return
-        hello = receive(self._answers, MOST_RENDITIONS)
-        if hello is None or "ready" not in hello[0]:
-            ended = self._ended()
-            if hello is None and ended.reason == "killed":
-                raise ended
-            why = hello[0].get("broken") if hello else str(ended)
-            raise Ended("not started", f"a decoder's process can't be started: {why}")  # no picture's fault
-        self.ready_at = time.monotonic()
+    def _receive(self) -> tuple[Header, list[bytes]]:
+        answer = receive(self._answers, MOST_RENDITIONS)
+        if answer is None:
+            raise CutOff("nothing")
+        return answer
 
     def _error(self, header: Header) -> Exception:
         """What went wrong in the child, to be raised here."""
@@ -149,17 +128,20 @@ class Child:
         code = Code(header["code"]) if header["code"] else None
         return Transient(message, code) if kind == "transient" else Permanent(message, code)
 
-    def _ended(self) -> Ended:
-        self.spent = True
+    def _ended(self, broken: Exception) -> Ended:
+        """Why there is no answer: it was ended, it has ended, or it wrote what is none."""
+        if not isinstance(broken, OSError | CutOff):
+            self.kill(Ended("crashed", f"its decoder answered nonsense: {broken}"))
         status = self._process.wait()
-        match self._why:
-            case "timeout":
-                return Ended("timeout", f"it took more than {self._limits.seconds:g} s (IMAGE_TIMEOUT)")
-            case "not started":
-                return Ended("not started", "the worker ends")
+        if self._why:
+            return self._why
         if status == -signal.SIGKILL:
             return Ended("killed", "its decoder was killed from outside (SIGKILL)")
         return Ended("crashed", f"its decoder crashed ({_status(status)})")
+
+
+def _not_started(why: str) -> Ended:
+    return Ended("not started", f"a decoder's process can't be started: {why}")
 
 
 def _status(status: int) -> str:

@@ -23,7 +23,11 @@ Header = dict[str, Any]
 
 
 class Torn(Exception):
-    """The other side ended within a message, or what it wrote is none."""
+    """What the other side wrote is no message."""
+
+
+class CutOff(Torn):
+    """The other side ended within a message."""
 
 
 def send(pipe: IO[bytes], header: Mapping[str, Any], bodies: Sequence[bytes] = ()) -> None:
@@ -39,18 +43,21 @@ def receive(pipe: IO[bytes], most: int = sys.maxsize) -> tuple[Header, list[byte
     """The next message, header and bodies; None where the other side has closed the pipe.
 
     Raises:
-        Torn: it isn't whole, or its bodies have more bytes than `most`.
+        CutOff: it isn't whole. Torn: it is no message, or its bodies have more bytes than `most`.
     """
     first = pipe.read(_LENGTH.size)
     if not first:
         return None
+    if len(first) < _LENGTH.size:
+        raise CutOff(f"{len(first)} of {_LENGTH.size} bytes")
+    (length,) = _LENGTH.unpack(first)
+    if length > _MOST_HEADER:
+        raise Torn(f"a header of {length} bytes")
+    text = _whole(pipe, length)
     try:
-        (length,) = _LENGTH.unpack(first)
-        if length > _MOST_HEADER:
-            raise Torn(f"a header of {length} bytes")
-        header: Header = json.loads(_whole(pipe, length))
+        header: Header = json.loads(text)
         lengths = [int(each) for each in header.pop("lengths")]
-    except (struct.error, ValueError, LookupError, TypeError, AttributeError) as error:
+    except Exception as error:  # of a child that was taken over, of any kind
         raise Torn(repr(error)) from error
     if min(lengths, default=0) < 0 or sum(lengths) > most:
         raise Torn(f"bodies of {lengths} bytes")
@@ -60,7 +67,7 @@ def receive(pipe: IO[bytes], most: int = sys.maxsize) -> tuple[Header, list[byte
 def _whole(pipe: IO[bytes], length: int) -> bytes:
     data = pipe.read(length)
     if len(data) < length:
-        raise Torn(f"{len(data)} of {length} bytes")
+        raise CutOff(f"{len(data)} of {length} bytes")
     return data
 
 

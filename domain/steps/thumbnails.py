@@ -46,4 +46,4 @@ def _render(run: Run, source: Source) -> Picture:
         raise Permanent("the object's SHA-256 isn't the manifest's", Code.VALIDATION_ERROR)
     file_format = content.require(Kind.PHOTO, data[:HEAD_BYTES], source.raw.file, "")
     assert file_format is not None  # noqa: S101 - a photo's is always known; this tells the type checker
-    return run.ports.images.render(data, file_format, run.job.sent_as, source.raw.key)
+    return run.ports.images.render(data, file_format, run.job.sent_as, source.raw.key, run.attempt.checkpoint)

@@ -174,7 +174,9 @@ def _poster(run: Run, source: Source, record: Record) -> Mapping[Size, str]:
     latest, head = list(heads.items())[-1]  # a clip's very first frame is often black
     with room_for(run, head.size):
         frame = fetch(run, latest, head.etag)
-        picture = run.ports.images.render(frame, FileFormat.JPEG, run.job.sent_as, source.raw.key)
+        picture = run.ports.images.render(
+            frame, FileFormat.JPEG, run.job.sent_as, source.raw.key, run.attempt.checkpoint
+        )
         del frame
         run.attempt.checkpoint()
         return store(run, picture, source, record)

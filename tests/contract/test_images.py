@@ -7,9 +7,9 @@ from functools import partial
 
 import pytest
 
+from adapters.decoders.boot import Serving
 from adapters.decoders.limits import Limits
 from adapters.decoders.pool import Decoders
-from adapters.decoders.process import Serving
 from adapters.pictures.pillow import PillowImages
 from domain.content import FileFormat, sniff
 from domain.kinds import WIDTHS
@@ -27,7 +27,7 @@ Render = Callable[[bytes, FileFormat], Picture]
 
 
 def for_a_job(images: Images) -> Render:
-    return partial(images.render, job="m-1", key="28/raw/photo/a.jpg")
+    return partial(images.render, job="m-1", key="28/raw/photo/a.jpg", checkpoint=lambda: None)
 
 
 @pytest.fixture(params=["fake", "pillow", "children"])

@@ -6,6 +6,8 @@ import io
 import json
 import signal
 import socket
+import subprocess
+import sys
 import time
 
 import pytest
@@ -106,6 +108,22 @@ def test_a_bucket_that_is_not_there_stops_the_start(world: World) -> None:
         assert worker.wait(30) == 1
         (line,) = worker.events("can't start")
     assert line["why"].startswith("look at the bucket no-such-bucket")
+
+
+def test_a_machine_that_starts_no_decoder_stops_the_start(world: World) -> None:
+    """So no job loses a receive by it."""
+    program = (
+        "import sys; from worker import bootstrap; bootstrap.RENDERER = 'no_such_library:Renderer';"
+        "from worker.cli import main; sys.exit(main(['run']))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        env=world.environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert answer.returncode == 1
+    (line,) = map(json.loads, answer.stderr.splitlines())
+    assert line["event"] == "can't start"
+    assert line["why"].startswith("a decoder's process can't be started: ModuleNotFoundError: ")
 
 
 def test_health_and_metrics(uploaded: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 
 from adapters.decoders.pool import Decoders
 from domain.content import FileFormat
@@ -11,7 +12,9 @@ from domain.model import Picture
 from worker.cli import main
 
 
-def never(self: Decoders, data: bytes, file_format: FileFormat, job: str, key: str) -> Picture:
+def never(
+    self: Decoders, data: bytes, file_format: FileFormat, job: str, key: str, checkpoint: Callable[[], None]
+) -> Picture:
     threading.Event().wait()
     raise AssertionError("nobody sets it")
 

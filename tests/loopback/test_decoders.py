@@ -11,16 +11,20 @@ import sys
 import zipapp
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adapters.decoders import children, process
+from adapters.decoders.boot import Serving
+from adapters.decoders.children import Children
 from adapters.decoders.limits import Limits
 from adapters.decoders.pool import Decoders
-from adapters.decoders.process import Child, Ended, Serving
+from adapters.decoders.process import Child, Ended
 from domain.content import FileFormat
-from domain.errors import Permanent, Transient
+from domain.errors import Permanent, Stopped, Transient
 from domain.model import Picture
 from tests.hostile import MIB, hostile
 from tests.images import encoded, quadrants
@@ -41,7 +45,7 @@ class Pool:
 
     def render(self, deed: str = "", job: str = "m-1") -> Picture:
         data = hostile(PHOTO, deed) if deed else PHOTO
-        return self.decoders.render(data, FileFormat.JPEG, job, "28/raw/photo/a.jpg")
+        return self.decoders.render(data, FileFormat.JPEG, job, "28/raw/photo/a.jpg", lambda: None)
 
     def told(self) -> dict[str, Any]:
         """What a child tells of itself."""
@@ -69,6 +73,9 @@ def make() -> Iterator[Callable[..., Pool]]:
     [
         ("hang", "timeout", r"it took more than 8 s \(IMAGE_TIMEOUT\)"),
         ("nap 60", "timeout", r"it took more than 8 s \(IMAGE_TIMEOUT\)"),
+        ("announce_and_nap 60", "timeout", r"it took more than 8 s \(IMAGE_TIMEOUT\)"),
+        ("announce_and_die", "killed", r"killed from outside \(SIGKILL\), twice"),
+        ("forge", "crashed", "its decoder answered nonsense: the answer is another picture's"),
         ("abort", "crashed", r"its decoder crashed \(SIGABRT\)"),
         ("exit 3", "crashed", r"its decoder crashed \(exit status 3\)"),
         ("answer_nonsense", "crashed", "its decoder answered nonsense"),
@@ -84,7 +91,7 @@ def test_a_picture_that_does_harm_fails_alone_and_says_which_limit_it_was(
     with pytest.raises(Permanent, match=message) as failed:
         pool.render(deed)
     assert failed.value.code is None, "the step gives the code"
-    assert pool.reasons == [reason]
+    assert pool.reasons == [reason] * (2 if reason == "killed" else 1)
     assert pool.render().width == 320
 
 
@@ -192,6 +199,7 @@ def test_a_child_has_no_credentials_no_sockets_and_no_files_of_the_workers(
         "/dev/null", "/dev/null", "pipe", "pipe",
     ]  # fmt: skip
     assert (told["memory"], told["core"], told["killed_first"]) == (MEMORY, [0, 0], 1000)
+    assert told["dumpable"] == 0, "another child could trace it"
 
 
 @LINUX_ONLY
@@ -246,11 +254,12 @@ PROGRAM = """
 import sys
 from adapters.decoders.limits import Limits
 from adapters.decoders.pool import Decoders
-from adapters.decoders.process import Serving
+from adapters.decoders.boot import Serving
 from domain.content import FileFormat
 
 decoders = Decoders(Serving("only_here:Renderer", (1_000_000,)), Limits(1, 1 << 30, 60), print)
-print(decoders.render(sys.stdin.buffer.read(), FileFormat.JPEG, "m-1", "a.jpg").width, decoders.__module__)
+picture = decoders.render(sys.stdin.buffer.read(), FileFormat.JPEG, "m-1", "a.jpg", lambda: None)
+print(picture.width, decoders.__module__)
 decoders.close()
 """
 
@@ -273,11 +282,91 @@ def test_children_start_from_the_images_one_file_too(tmp_path: Path) -> None:
 
 def test_a_child_that_is_ended_while_it_starts_is_not_the_pictures_fault() -> None:
     child = Child(RENDERER, Limits(1, MEMORY, 60))
-    child.kill("timeout")
+    child.kill(Ended("timeout", "it took too long"))
     with pytest.raises(Ended) as ended:
-        child.render(PHOTO, FileFormat.JPEG)
+        child.await_start()
     child.end()
     assert ended.value.reason == "not started"
+
+
+@LINUX_ONLY
+def test_a_child_is_ended_together_with_what_it_has_started(make: Callable[..., Pool], tmp_path: Path) -> None:
+    """That has its pipe, so that the worker reads no end of it."""
+    pool, note = make(seconds=4), tmp_path / "note"
+    with ThreadPoolExecutor(1) as threads:
+        failed = threads.submit(pool.render, f"leave_an_heir {note}")
+        try:
+            with pytest.raises(Permanent, match="IMAGE_TIMEOUT"):
+                failed.result(60)
+        finally:
+            with suppress(ProcessLookupError):
+                os.kill(int(note.read_text()), signal.SIGKILL)
+
+
+def test_what_fails_on_the_workers_side_gives_no_picture_another_ones_renditions(
+    make: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = make()
+    assert pool.render().width == 320
+    with monkeypatch.context() as patched:
+        patched.setattr(process, "receive", scripted(MemoryError()))
+        with pytest.raises(MemoryError):
+            pool.render()
+    other = encoded(quadrants(240, 120), "JPEG")
+    assert pool.decoders.render(other, FileFormat.JPEG, "m-2", "b.jpg", lambda: None).width == 240
+
+
+def scripted(error: Exception) -> Callable[..., Any]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
+
+
+def test_a_picture_whose_attempt_is_over_waits_no_longer(make: Callable[..., Pool], tmp_path: Path) -> None:
+    pool, begun, note = make(), tmp_path / "begun", tmp_path / "note"
+    checkpoint = scripted(Stopped("the worker is shutting down"))
+    with ThreadPoolExecutor(2) as threads:
+        slow = threads.submit(pool.render, f"nap_until {note} {begun}")
+        while not begun.exists():
+            assert not slow.done()
+        waits = threads.submit(pool.decoders.render, PHOTO, FileFormat.JPEG, "m-1", "b.jpg", checkpoint)
+        try:
+            with pytest.raises(Stopped):
+                waits.result(30)
+            assert not slow.done()
+        finally:
+            note.touch()
+        assert threads.submit(pool.render).result(30).width == 320, "who waits no longer gets no child"
+        with pytest.raises(Stopped):  # nor does one that needn't wait
+            threads.submit(pool.decoders.render, PHOTO, FileFormat.JPEG, "m-1", "b.jpg", checkpoint).result(30)
+    assert pool.reasons == []
+
+
+def test_a_picture_waits_for_no_thread_that_has_ended(make: Callable[..., Pool]) -> None:
+    pool = make()
+    pool.decoders.close()
+    with pytest.raises(Transient, match="the thread that starts the decoders has ended"):
+        pool.render()
+
+
+def test_one_duty_of_the_keeper_that_fails_each_time_keeps_none_of_the_others_undone(
+    make: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Children, "_end_overdue", scripted(RuntimeError("a bug")))
+    with ThreadPoolExecutor(1) as threads:
+        assert threads.submit(make().render).result(60).width == 320
+
+
+def test_a_child_that_does_not_get_ready_is_ended(
+    make: Callable[..., Pool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(children, "START_SECONDS", 0.0)
+    pool = make()
+    with pytest.raises(Transient, match="can't be started: it isn't ready after 0 s"):
+        pool.render()
+    monkeypatch.undo()
+    assert pool.render().width == 320
 
 
 def test_a_job_whose_pictures_hang_keeps_no_other_job_waiting(make: Callable[..., Pool]) -> None:

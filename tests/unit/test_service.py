@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.backend import PATIENCE, TRY_SECONDS
+from adapters.decoders.children import LOOK_EVERY, START_SECONDS
 from domain.errors import Transient
 from domain.journal import Ended, Ending, Journal
 from domain.model import Report, Status
@@ -18,6 +19,7 @@ from tests.fakes import JPEG, MP4, NOW, FakeQueue, ManualClock
 from tests.wiring import Fakes
 from worker import handler, service
 from worker.in_flight import STUCK_AFTER
+from worker.settings import LONGEST_IMAGE_TIMEOUT
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
 VIDEO = "28/raw/video/vertical/v.mp4"
@@ -595,6 +597,11 @@ def test_a_job_that_hangs_past_its_deadline_is_stuck() -> None:
 
 def test_a_try_at_the_callback_and_the_pause_after_it_are_over_before_a_job_is_stuck() -> None:
     assert STUCK_AFTER > TRY_SECONDS + PATIENCE
+
+
+def test_a_picture_has_its_child_and_is_rendered_before_its_job_is_stuck() -> None:
+    """There is a checkpoint between the two."""
+    assert max(START_SECONDS, LONGEST_IMAGE_TIMEOUT) + LOOK_EVERY < STUCK_AFTER
 
 
 def test_a_job_past_its_deadline_that_still_tells_the_backend_why_is_not_stuck() -> None:

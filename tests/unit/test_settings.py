@@ -84,6 +84,7 @@ def test_a_missing_setting_is_named(name: str, monkeypatch: pytest.MonkeyPatch) 
         ("BUNDLE_CONTENTS", "everything"),
         ("JOB_TIMEOUT", "0"),
         ("PHOTO_BUFFER", "209715199"),
+        ("IMAGE_TIMEOUT", "121"),
         ("MEDIACONVERT_ROLE_ARN", "media-convert"),
         ("MEDIACONVERT_ROLE_ARN", "arn:aws:mediaconvert:us-east-1:000000000000:queues/Default"),
         ("VIDEO_TONE_MAPPING", "sometimes"),

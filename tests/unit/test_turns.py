@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import pytest
 
-from adapters.decoders.process import Reason
 from adapters.decoders.turns import Asked, Held, next_turn
-from worker.metrics import DECODER_ENDS
 
 A, B, C = Asked("a"), Asked("b"), Asked("c")
 SLOW = Held("a", slow=True)
@@ -53,7 +49,3 @@ def test_a_picture_that_is_to_be_alone_waits_for_the_others_and_they_for_it() ->
 def test_but_they_dont_wait_for_a_slow_one_too() -> None:
     assert next_turn([Asked("c", alone=True), B], [SLOW], 2) == 1
     assert next_turn([Asked("c", alone=True)], [SLOW], 2) is None
-
-
-def test_each_reason_is_in_the_metric_from_the_start() -> None:
-    assert set(get_args(Reason)) == set(DECODER_ENDS)

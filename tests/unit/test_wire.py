@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from adapters.decoders.wire import Torn, from_picture, receive, send, to_picture
+from adapters.decoders.wire import CutOff, Torn, from_picture, receive, send, to_picture
 from domain.content import FileFormat
 from domain.kinds import WIDTHS
 from domain.model import Picture, Rendition
@@ -47,7 +47,7 @@ def test_a_pipe_that_was_closed_between_two_messages_is_no_error() -> None:
 
 @pytest.mark.parametrize("length", [1, 3, 4, 20, len(sent()) - 1])
 def test_a_message_that_was_cut_off_is_one(length: int) -> None:
-    with pytest.raises(Torn):
+    with pytest.raises(CutOff):
         receive(io.BytesIO(sent()[:length]))
 
 
@@ -62,11 +62,17 @@ def test_a_message_that_was_cut_off_is_one(length: int) -> None:
         {"lengths": [-1]},
         {"lengths": [2**40]},
         {"lengths": [None]},
+        {"lengths": [float("inf")]},
     ],
 )
 def test_nor_is_nonsense_taken_for_a_message(header: object) -> None:
     with pytest.raises(Torn):
         receive(framed(header))
+
+
+def test_nor_is_one_that_is_nested_too_deep() -> None:
+    with pytest.raises(Torn):
+        receive(io.BytesIO(struct.pack(">I", 100_000) + b"[" * 100_000))
 
 
 def test_nor_is_a_header_that_would_fill_the_memory() -> None:

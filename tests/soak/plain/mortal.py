@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 
 from adapters.decoders.pool import Decoders
 from domain.content import FileFormat
@@ -15,10 +16,12 @@ from worker.cli import main
 def die_of_poison() -> None:
     render = Decoders.render
 
-    def mortal(self: Decoders, data: bytes, file_format: FileFormat, job: str, key: str) -> Picture:
+    def mortal(
+        self: Decoders, data: bytes, file_format: FileFormat, job: str, key: str, checkpoint: Callable[[], None]
+    ) -> Picture:
         if b"POISON" in data:
             os.kill(os.getpid(), signal.SIGKILL)
-        return render(self, data, file_format, job, key)
+        return render(self, data, file_format, job, key, checkpoint)
 
     Decoders.render = mortal  # type: ignore[method-assign]
 
