@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from adapters.aws_errors import bucket_errors
 from adapters.conditional import condition, gone_is_conflict
-from domain.errors import Conflict, Dependency, MediaError, NotFound, Unavailable
+from domain.errors import CannotCopy, Conflict, Dependency, MediaError, NotFound, Unavailable
 from domain.ports import Entry, Head, Holds
 
 if TYPE_CHECKING:
@@ -74,14 +74,14 @@ class S3Objects:
                 raise Unavailable(message, Dependency.BUCKET) from error
             raise
 
-    def read(self, key: str, etag: str, first: int | None = None) -> Iterator[bytes]:
+    def read(self, key: str, etag: str, extent: range | None = None) -> Iterator[bytes]:
         with bucket_errors(f"GET {key}"):
             condition = f'"{etag}"'
-            if first is None:
+            if extent is None:
                 answer = self._s3.get_object(Bucket=self._bucket, Key=key, IfMatch=condition)
             else:
-                extent = f"bytes=0-{first - 1}"
-                answer = self._s3.get_object(Bucket=self._bucket, Key=key, IfMatch=condition, Range=extent)
+                part = f"bytes={extent.start}-{extent.stop - 1}"
+                answer = self._s3.get_object(Bucket=self._bucket, Key=key, IfMatch=condition, Range=part)
             body = answer["Body"]
             try:
                 for chunk in body.iter_chunks(CHUNK):
@@ -228,6 +228,15 @@ class S3Upload:
         self._parts[number] = {"PartNumber": number, "ETag": answer["ETag"]}
         if "ChecksumCRC32" in answer:
             self._parts[number]["ChecksumCRC32"] = answer["ChecksumCRC32"]
+
+    def copy(self, number: int, source: Entry, extent: range) -> int:
+        raise CannotCopy(f"part {number} of {self._key}: {source.key} {extent}")
+
+    def expect(self, crc32: int) -> None:
+        """Say what the CRC-32 of the whole is."""
+
+    def first(self) -> bool:
+        return True
 
     def complete(self, etag: str | None) -> None:
         with bucket_errors(f"complete the upload of {self._key}"):

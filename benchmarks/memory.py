@@ -116,6 +116,7 @@ class BundleAt:
             photo_buffer=PhotoBuffer(0),
             bundles=Bundles(),
             now=lambda: datetime.now(UTC),
+            pause=time.sleep,
         )
         list(ports.objects.list("28/processed/nothing/"))
         idle = memory("VmRSS")

@@ -96,6 +96,10 @@ class Conflict(Transient):
     """The object is no longer the one whose ETag was named (HTTP 412 or 409)."""
 
 
+class CannotCopy(Transient):
+    """The bucket can't copy a part by itself, or doesn't tell its CRC-32: its bytes have to be moved."""
+
+
 class TimedOut(Transient):
     """The attempt outlived JOB_TIMEOUT."""
 

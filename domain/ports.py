@@ -54,6 +54,20 @@ class Upload(Protocol):
     def part(self, number: int, data: bytes | bytearray) -> None:
         """Send part `number` (from 1; parts may go in any order, each at least 5 MiB but the last)."""
 
+    def copy(self, number: int, source: Entry, extent: range) -> int:
+        """Have the bucket copy these bytes of an object (5 GiB at most) into a part; returns their CRC-32.
+
+        Raises:
+            CannotCopy: it can't, or doesn't tell the CRC-32.
+            Conflict, NotFound: the source isn't the one that is named any more.
+        """
+
+    def expect(self, crc32: int) -> None:
+        """Say what the CRC-32 of the whole is: with another one it isn't completed, and CannotCopy is raised."""
+
+    def first(self) -> bool:
+        """Whether nobody began an upload of the same key shortly before and has it still open."""
+
 
 class Objects(Protocol):
     """The bucket. ETags are opaque and without their quotes.
@@ -65,8 +79,8 @@ class Objects(Protocol):
     def head(self, key: str) -> Head | None:
         """None where there is no such object."""
 
-    def read(self, key: str, etag: str, first: int | None = None) -> Iterator[bytes]:
-        """The object's bytes in chunks of at most 1 MiB; only the `first` ones where given."""
+    def read(self, key: str, etag: str, extent: range | None = None) -> Iterator[bytes]:
+        """The object's bytes in chunks of at most 1 MiB; only those of the `extent` that it has, where given."""
 
     def write(
         self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], only_if: Holds | None = None
@@ -239,6 +253,7 @@ class Ports:
 
     Work in `assets` may wait for work in `transfers`; work in `transfers` waits for nothing but the network.
     `limits` are the most bytes of an upload of each kind, `photo_buffer` those of all pictures in hand.
+    `pause` waits so many seconds.
     """
 
     objects: Objects
@@ -252,3 +267,4 @@ class Ports:
     photo_buffer: PhotoBuffer
     bundles: Bundles
     now: Callable[[], datetime]
+    pause: Callable[[float], None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import weakref
+import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -18,7 +19,7 @@ from domain.bundles import Bundles
 from domain.claims import Claim
 from domain.content import FileFormat
 from domain.dead_letters import Attribute, Counts, DeadMessage, Settled, Tell
-from domain.errors import Code, Conflict, NotFound, Permanent, Transient, Unavailable
+from domain.errors import CannotCopy, Code, Conflict, NotFound, Permanent, Transient, Unavailable
 from domain.journal import Journal
 from domain.keys import RawKey
 from domain.kinds import WIDTHS, Kind, Size
@@ -77,7 +78,10 @@ class Stored:
 
 
 class FakeObjects:
-    """The bucket, as a dictionary. `before` is called with each method's name and key, and may raise."""
+    """The bucket, as a dictionary. `before` is called with each method's name and key, and may raise.
+
+    `copies` says whether it copies parts by itself.
+    """
 
     def __init__(self) -> None:
         self.stored: dict[str, Stored] = {}
@@ -85,7 +89,8 @@ class FakeObjects:
         self.versions: dict[str, str] = {}
         self.tagged: list[tuple[str, str | None]] = []
         self.work: set[str] = set()
-        self.open_uploads: set[FakeUpload] = set()
+        self.open_uploads: list[FakeUpload] = []
+        self.copies = True
         self.calls: list[tuple[str, str]] = []
         self.before: Callable[[str, str], None] = lambda method, key: None
 
@@ -106,9 +111,10 @@ class FakeObjects:
         version = self.versions.get(key)
         return Head(found.etag, len(found.data), found.content_type, metadata=found.metadata, version=version)
 
-    def read(self, key: str, etag: str, first: int | None = None) -> Iterator[bytes]:
+    def read(self, key: str, etag: str, extent: range | None = None) -> Iterator[bytes]:
         self._note("read", key)
-        yield self._get(key, etag).data[:first]
+        data = self._get(key, etag).data
+        yield data[extent.start : extent.stop] if extent else data
 
     def write(
         self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], only_if: Holds | None = None
@@ -148,20 +154,22 @@ class FakeObjects:
         self, key: str, etag: str | None, content_type: str, metadata: Mapping[str, str]
     ) -> Iterator[FakeUpload]:
         self._note("replace", key)
-        upload = FakeUpload(key)
-        self.open_uploads.add(upload)
+        upload = FakeUpload(key, self)
+        self.open_uploads.append(upload)
         try:
             yield upload
             self._note("complete", key)
             if upload.aborted:
                 raise Conflict(f"the upload of {key} was aborted")
+            if upload.crc32 not in (None, zlib.crc32(upload.whole)):
+                raise CannotCopy(f"the parts of {key} aren't what they should be")
             if etag is not None:
                 self._get(key, etag)
             elif key in self.stored:
                 raise Conflict(f"{key} is there by now")
             self.stored[key] = Stored(upload.whole, content_type, metadata)
         finally:
-            self.open_uploads.discard(upload)
+            self.open_uploads = [other for other in self.open_uploads if other is not upload]
 
     def abort_uploads(self, key: str) -> None:
         self._note("abort_uploads", key)
@@ -195,15 +203,32 @@ class FakeObjects:
 
 
 class FakeUpload:
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, objects: FakeObjects) -> None:
         self.key = key
         self.aborted = False
+        self.crc32: int | None = None
+        self._objects = objects
         self._parts: dict[int, bytes] = {}
 
     def part(self, number: int, data: bytes | bytearray) -> None:
         if self.aborted:
             raise Conflict(f"the upload of {self.key} was aborted")
         self._parts[number] = bytes(data)
+
+    def copy(self, number: int, source: Entry, extent: range) -> int:
+        self._objects._note("copy part", source.key)
+        if not self._objects.copies:
+            raise CannotCopy("this bucket can't")
+        data = self._objects._get(source.key, source.etag).data[extent.start : extent.stop]
+        self.part(number, data)
+        return zlib.crc32(data)
+
+    def expect(self, crc32: int) -> None:
+        self.crc32 = crc32
+
+    def first(self) -> bool:
+        same = [upload for upload in self._objects.open_uploads if upload.key == self.key]
+        return same[:1] == [self]
 
     @property
     def whole(self) -> bytes:
@@ -593,6 +618,7 @@ def make_ports(**changes: Any) -> Ports:
         photo_buffer=PhotoBuffer(1000),
         bundles=Bundles(),
         now=lambda: NOW,
+        pause=lambda seconds: None,
     )
     return replace(ports, **changes)
 

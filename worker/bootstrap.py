@@ -104,6 +104,7 @@ def _outside(settings: Settings) -> Outside:
         photo_buffer=PhotoBuffer(settings.photo_buffer),
         bundles=settings.bundles,
         now=_now,
+        pause=time.sleep,
     )
     journals = S3Journals(clients.s3, settings.media_bucket)
     task = EcsAgent(settings.ecs_agent_uri)

@@ -108,5 +108,5 @@ def decode_sha256(text: str) -> bytes:
 
 
 def _check_first_bytes(raw: keys.RawKey, kind: Kind, head: Head, objects: Objects) -> None:
-    first = b"".join(objects.read(raw.key, head.etag, HEAD_BYTES))
+    first = b"".join(objects.read(raw.key, head.etag, range(HEAD_BYTES)))
     content.require(kind, first, raw.file, _essence(head.content_type))
