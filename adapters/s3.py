@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from domain.ports import Entry, Head, Holds
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, TaggingTypeDef, TagTypeDef
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, TagTypeDef
 
 CHUNK = 1024 * 1024
 STAGE = "stage"
@@ -37,6 +37,7 @@ class S3Objects:
         self._s3 = client
         self._bucket = bucket
         self._count = count
+        self._heads_tell_tags = False
 
     def require(self) -> None:
         """Raise NotFound where there is no such bucket, Transient where it can't be asked.
@@ -59,6 +60,7 @@ class S3Objects:
             sha256=_whole_digest(answer.get("ChecksumSHA256")),
             metadata=answer.get("Metadata", {}),
             version=answer.get("VersionId"),
+            tagged="TagCount" in answer,
         )
 
     @contextmanager
@@ -172,24 +174,39 @@ class S3Objects:
         except MediaError as error:
             structlog.get_logger().warning("uploads not aborted", key=key, why=str(error))
 
-    def mark_processed(self, key: str, version: str | None) -> None:
-        self._tag(key, "raw", {"VersionId": version} if version else {})
+    def mark_processed(self, key: str, version: str | None, tagged: bool | None = None) -> None:
+        """S3 tells the number of tags to those alone who may read them, and some emulators to nobody.
+
+        So a HEAD without tags is believed as soon as one of an upload that has a tag told of it.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+        """
+        of_version = {"VersionId": version} if version else {}
+        if tagged is False and self._heads_tell_tags:
+            self._put_tags(key, [_stage("raw")], of_version)
+            return
+        self._tag(key, "raw", of_version)
+        if not self._heads_tell_tags:
+            head = self.head(key)
+            self._heads_tell_tags = head is not None and head.tagged is True
 
     def mark_work(self, key: str) -> None:
         self._tag(key, "work", {})
 
     def _tag(self, key: str, stage: str, version: Mapping[str, Any]) -> None:
-        tag: TagTypeDef = {"Key": STAGE, "Value": stage}
+        tag = _stage(stage)
         with bucket_errors(f"tag {key}"):
             tags = self._s3.get_object_tagging(Bucket=self._bucket, Key=key, **version)["TagSet"]
-            others = [other for other in tags if other["Key"] != STAGE]
-            if tag in tags:
-                return
-            if len(others) >= MAX_TAGS:
-                structlog.get_logger().warning("not tagged: the object has all its tags taken", key=key)
-                return
-            tagging: TaggingTypeDef = {"TagSet": [*others, tag]}
-            self._s3.put_object_tagging(Bucket=self._bucket, Key=key, Tagging=tagging, **version)
+        others = [other for other in tags if other["Key"] != STAGE]
+        if tag in tags:
+            return
+        if len(others) >= MAX_TAGS:
+            structlog.get_logger().warning("not tagged: the object has all its tags taken", key=key)
+            return
+        self._put_tags(key, [*others, tag], version)
+
+    def _put_tags(self, key: str, tags: Sequence[TagTypeDef], version: Mapping[str, Any]) -> None:
+        with bucket_errors(f"tag {key}"):
+            self._s3.put_object_tagging(Bucket=self._bucket, Key=key, Tagging={"TagSet": tags}, **version)
 
 
 class S3Upload:
@@ -255,6 +272,10 @@ class S3Upload:
         except MediaError as error:
             # The next attempt aborts it, or else the bucket's lifecycle rule.
             structlog.get_logger().warning("upload not aborted", key=self._key, why=str(error))
+
+
+def _stage(value: str) -> TagTypeDef:
+    return {"Key": STAGE, "Value": value}
 
 
 def _abort(client: S3Client, bucket: str, key: str, upload_id: str) -> None:

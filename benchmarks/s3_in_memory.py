@@ -101,6 +101,8 @@ class Bucket:
         if asked.headers.get("if-match", held.etag) != held.etag:
             raise Refused(HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed")
         headers = {**held.headers, "ETag": held.etag, "Last-Modified": formatdate(held.modified, usegmt=True)}
+        if held.tags:
+            headers["x-amz-tagging-count"] = str(len(held.tags))
         if "range" in asked.headers or asked.headers.get("x-amz-checksum-mode") != "ENABLED":
             headers = {name: value for name, value in headers.items() if not name.startswith("x-amz-checksum-")}
         if "range" in asked.headers:

@@ -98,7 +98,8 @@ class Origin:
 class Source:
     """An upload that passed validation.
 
-    `sha256` is set where it is still to be checked against the bytes, `version` where the bucket has versions.
+    `sha256` is set where it is still to be checked against the bytes, `version` where the bucket has versions,
+    `tagged` where the bucket said whether it has tags.
     """
 
     raw: RawKey
@@ -107,6 +108,7 @@ class Source:
     size: int
     sha256: bytes | None = None
     version: str | None = None
+    tagged: bool | None = None
 
     @property
     def origin(self) -> Origin:

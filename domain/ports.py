@@ -31,7 +31,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the bucket knows of an object; `sha256` and `version` are None where it knows none."""
+    """What the bucket knows of an object; `sha256` and `version` are None where it knows none.
+
+    `tagged` says whether it told of tags; None: not known.
+    """
 
     etag: str
     size: int
@@ -39,6 +42,7 @@ class Head:
     sha256: bytes | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     version: str | None = None
+    tagged: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +116,10 @@ class Objects(Protocol):
     def abort_uploads(self, key: str) -> None:
         """Abort what is being uploaded to the key, whoever does it: their `replace` then raises Conflict."""
 
-    def mark_processed(self, key: str, version: str | None) -> None:
+    def mark_processed(self, key: str, version: str | None, tagged: bool | None = None) -> None:
         """Tag a raw object so that the bucket's lifecycle rule may archive it; its other tags stay.
 
-        `version` None is the latest one.
+        `version` None is the latest one. `tagged` is what its HEAD told: where no tag, none is looked for.
         """
 
     def mark_work(self, key: str) -> None:

@@ -88,6 +88,8 @@ class FakeObjects:
         self.processed: set[str] = set()
         self.versions: dict[str, str] = {}
         self.tagged: list[tuple[str, str | None]] = []
+        self.told_of_tags: list[bool | None] = []
+        self.has_tags: bool | None = None
         self.work: set[str] = set()
         self.open_uploads: list[FakeUpload] = []
         self.copies = True
@@ -109,7 +111,9 @@ class FakeObjects:
             return None
         found = self.stored[key]
         version = self.versions.get(key)
-        return Head(found.etag, len(found.data), found.content_type, metadata=found.metadata, version=version)
+        return Head(
+            found.etag, len(found.data), found.content_type, None, found.metadata, version, self.has_tags
+        )  # fmt: skip
 
     def read(self, key: str, etag: str, extent: range | None = None) -> Iterator[bytes]:
         self._note("read", key)
@@ -177,12 +181,13 @@ class FakeObjects:
             upload.aborted = True
             self.open_uploads.remove(upload)
 
-    def mark_processed(self, key: str, version: str | None) -> None:
+    def mark_processed(self, key: str, version: str | None, tagged: bool | None = None) -> None:
         self._note("mark_processed", key)
         if key not in self.stored:
             raise NotFound(f"{key} isn't there")
         self.processed.add(key)
         self.tagged.append((key, version))
+        self.told_of_tags.append(tagged)
 
     def mark_work(self, key: str) -> None:
         self._note("mark_work", key)

@@ -31,7 +31,7 @@ def confirm(run: Run, made: Mapping[Source, Outcome]) -> dict[Source, Outcome]:
         if uploads.get(source.raw.key) != source.etag:
             why = f"{source.raw.key} was uploaded again, or deleted, while it was processed"
             raise Conflict(why, source.type.kind.code)
-        run.ports.objects.mark_processed(source.raw.key, source.version)
+        run.ports.objects.mark_processed(source.raw.key, source.version, source.tagged)
         return made[source]
 
     return {**made, **each(done, one, run.ports.transfers, run, Code.PROCESSING_FAILED)}

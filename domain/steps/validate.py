@@ -48,7 +48,7 @@ def _look(run: Run, asset: Asset) -> Source:
     if asset_type.kind is not Kind.PHOTO:
         with suppress(Archived):  # it may be recalled; what isn't fails where it is read
             _check_first_bytes(raw, asset_type.kind, head, run.ports.objects)
-    return Source(raw, asset_type, head.etag, head.size, wanted, head.version)
+    return Source(raw, asset_type, head.etag, head.size, wanted, head.version, head.tagged)
 
 
 def _check_name(run: Run, raw: keys.RawKey, kind: Kind) -> None:

@@ -402,6 +402,32 @@ def test_the_version_that_is_named_is_marked(bucket: Bucket) -> None:
 
 
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_tags_are_not_asked_for_where_a_head_told_of_none(bucket: Bucket) -> None:
+    """The first one is asked all the same: only then is it known that this role is told."""
+    asked: list[str] = []
+    bucket.before("GetObjectTagging", lambda: asked.append("tags"))
+    uploads = [bucket.put(f"{KEY}-{number}", b"photo") for number in range(4)]
+    bucket.tag(uploads[3], {"owner": "backend"})
+    for upload, requests in zip(uploads, [1, 1, 1, 2], strict=True):
+        head = bucket.objects.head(upload)
+        assert head
+        bucket.objects.mark_processed(upload, None, head.tagged)
+        assert len(asked) == requests
+    expected = [{"stage": "raw"}] * 3 + [{"stage": "raw", "owner": "backend"}]
+    assert [bucket.tags(upload) for upload in uploads] == expected
+
+
+def test_tags_are_asked_for_where_heads_do_not_tell_of_them(moto_bucket: Bucket) -> None:
+    """As of a role that may not read them: the other tags stay."""
+    untold = "after-call.s3.HeadObject"
+    moto_bucket.client.meta.events.register(untold, lambda parsed, **_: parsed.pop("TagCount", None))
+    for upload in (moto_bucket.put(f"{KEY}-{number}", b"photo") for number in range(3)):
+        moto_bucket.tag(upload, {"owner": "backend"})
+        moto_bucket.objects.mark_processed(upload, None, False)
+        assert moto_bucket.tags(upload) == {"stage": "raw", "owner": "backend"}
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
 def test_marking_as_work_lets_it_expire(bucket: Bucket) -> None:
     bucket.objects.mark_work(bucket.put(KEY, b"a frame"))
     assert bucket.tags(KEY) == {"stage": "work"}

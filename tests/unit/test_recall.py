@@ -470,3 +470,10 @@ def test_the_version_that_was_processed_is_tagged(world: World) -> None:
     assert world.objects.tagged == [(PHOTO, "v1")]
     world.run(PHOTO)
     assert world.objects.tagged == [(PHOTO, "v1")] * 2, "an earlier job may have been killed before"
+
+
+@pytest.mark.parametrize("told", [None, False, True])
+def test_what_the_first_look_told_of_tags_is_handed_on(world: World, told: bool | None) -> None:
+    world.objects.has_tags = told
+    world.run(PHOTO)
+    assert world.objects.told_of_tags == [told]
