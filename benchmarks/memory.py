@@ -28,7 +28,7 @@ from domain.kinds import Kind
 from domain.model import Derivatives, Job, Picture, Report, Source, Transcoding, TranscodingResult
 from domain.photo_buffer import PhotoBuffer
 from domain.ports import Attempt, Ports
-from domain.rendition_cache import RenditionCache
+from domain.rendition_cache import RenditionCache, RenditionRoom
 from domain.run import Run
 from domain.steps.zip import write_bundle
 
@@ -114,6 +114,7 @@ class BundleAt:
             transfers=ThreadPoolExecutor(16),
             limits=dict.fromkeys(Kind, 0),
             photo_buffer=PhotoBuffer(0),
+            rendition_room=RenditionRoom(0),
             bundles=Bundles(),
             now=lambda: datetime.now(UTC),
             pause=time.sleep,
@@ -121,7 +122,7 @@ class BundleAt:
         list(ports.objects.list("28/processed/nothing/"))
         idle = memory("VmRSS")
         started = time.monotonic()
-        bundle = write_bundle(Run(Job(21, 28, "m"), Alone(), ports, RenditionCache(0)))
+        bundle = write_bundle(Run(Job(21, 28, "m"), Alone(), ports, RenditionCache(ports.rendition_room)))
         answer.send((memory("VmHWM") - idle, time.monotonic() - started, bundle.size if bundle else 0))
 
 

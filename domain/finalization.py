@@ -14,7 +14,7 @@ from domain.errors import Archived, Code, Conflict, Permanent, coded_as
 from domain.model import Asset, Failure, Job, JobKind, Report, Source, Status
 from domain.ports import Attempt, Entry, Ports
 from domain.rejections import NothingProcessed
-from domain.rendition_cache import RenditionCache
+from domain.rendition_cache import RenditionCache, RenditionRoom
 from domain.run import Run
 from domain.steps.callback import call_back
 from domain.steps.validate import validate
@@ -28,7 +28,7 @@ def finalize(job: Job, attempt: Attempt, ports: Ports) -> Report:
         Transient, Permanent: the attempt failed; Interrupted: it may not go on.
     """
     started_at = ports.now()
-    run = Run(job, attempt, ports, RenditionCache(0))
+    run = Run(job, attempt, ports, RenditionCache(RenditionRoom(0)))
     with attempt.step("validate") as counts:
         checked = _checked(run)
         valid = {source for source in checked.values() if isinstance(source, Source)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 
 from domain import keys
 from domain.errors import Code, coded_as
@@ -29,9 +30,6 @@ from domain.steps.validate import validate
 from domain.steps.videos import Submissions, submit, wait
 from domain.steps.zip import write_bundle
 
-CACHE_BYTES = 16 * 1024 * 1024
-"""How much of what a job rendered stays in memory for its bundle."""
-
 
 def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
     """Turn a job into a report that the backend has acknowledged, or raise and leave the message to the queue.
@@ -41,10 +39,17 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
     """
     if job.kind is JobKind.FINALIZE:
         return finalize(job, attempt, ports)
+    with closing(RenditionCache(ports.rendition_room)) as renditions:
+        report = _report(job, attempt, ports, renditions)
+    call_back(report, attempt, ports)
+    return report
+
+
+def _report(job: Job, attempt: Attempt, ports: Ports, renditions: RenditionCache) -> Report:
     started_at = ports.now()
     with attempt.step("validate") as counts:
         processed = outlasting(attempt.outlast, lambda: _processed(job, ports))
-        run = Run(job, attempt, ports, RenditionCache(CACHE_BYTES), processed)
+        run = Run(job, attempt, ports, renditions, processed)
         checked = recall(run, validate(run))
         sources = [source for source in checked.values() if isinstance(source, Source)]
         counts |= _tally(checked.values())
@@ -59,11 +64,8 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
         with attempt.step("zip") as counts, coded_as(Code.ZIP_FAILED):
             bundle = write_bundle(run)
             counts |= {"members": bundle.count, "bytes": bundle.size} if bundle else {}
-        run.renditions.clear()
     with attempt.step("consolidate"):
-        report = consolidate(job, outcomes, bundle, started_at, ports.now())
-    call_back(report, attempt, ports)
-    return report
+        return consolidate(job, outcomes, bundle, started_at, ports.now())
 
 
 def _process(run: Run, sources: Sequence[Source]) -> dict[Source, Outcome]:

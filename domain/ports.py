@@ -18,6 +18,7 @@ from domain.keys import RawKey
 from domain.kinds import Kind
 from domain.model import Derivatives, Picture, Report, Source, Transcoding, TranscodingResult
 from domain.photo_buffer import PhotoBuffer
+from domain.rendition_cache import RenditionRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +257,8 @@ class Ports:
     """The pipeline's connections to the outside, made once for the process.
 
     Work in `assets` may wait for work in `transfers`; work in `transfers` waits for nothing but the network.
-    `limits` are the most bytes of an upload of each kind, `photo_buffer` those of all pictures in hand.
+    `limits` are the most bytes of an upload of each kind, `photo_buffer` those of all pictures in hand,
+    `rendition_room` those of all renditions that are kept for bundles.
     `pause` waits so many seconds.
     """
 
@@ -269,6 +271,7 @@ class Ports:
     transfers: Executor
     limits: Mapping[Kind, int]
     photo_buffer: PhotoBuffer
+    rendition_room: RenditionRoom
     bundles: Bundles
     now: Callable[[], datetime]
     pause: Callable[[float], None]

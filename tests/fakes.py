@@ -28,6 +28,7 @@ from domain.outlast import outlasting
 from domain.photo_buffer import PhotoBuffer
 from domain.ports import Attempt, Entry, Head, Holds, Ports
 from domain.queue import Message
+from domain.rendition_cache import RenditionRoom
 from worker.metrics import Metrics
 from worker.progress import Progress
 
@@ -621,6 +622,7 @@ def make_ports(**changes: Any) -> Ports:
         transfers=SameThread(),
         limits=dict.fromkeys(Kind, 1000),
         photo_buffer=PhotoBuffer(1000),
+        rendition_room=RenditionRoom(100_000),
         bundles=Bundles(),
         now=lambda: NOW,
         pause=lambda seconds: None,

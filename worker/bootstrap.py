@@ -29,6 +29,7 @@ from domain.errors import Dependency, MediaError
 from domain.model import Report, Status
 from domain.photo_buffer import PhotoBuffer
 from domain.ports import Ports, Transcoder
+from domain.rendition_cache import RENDITION_BYTES, RenditionRoom
 from worker.assembly import MOST_WAITING, Outside, Worker, assemble
 from worker.lease import longest_poll
 from worker.machine import return_freed_memory
@@ -102,6 +103,7 @@ def _outside(settings: Settings) -> Outside:
         transfers=ThreadPoolExecutor(TRANSFERS, "transfer"),
         limits=settings.limits,
         photo_buffer=PhotoBuffer(settings.photo_buffer),
+        rendition_room=RenditionRoom(RENDITION_BYTES),
         bundles=settings.bundles,
         now=_now,
         pause=time.sleep,

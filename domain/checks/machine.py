@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from domain.checks.finding import Finding
+from domain.rendition_cache import RENDITION_BYTES
 
 MOST_SKEW = 60.0
 """Seconds."""
 MB = 1_000_000
 PROCESS, JOB = 150 * MB, 25 * MB
-"""Bytes, as docs/operating.md has them: of the worker's own process, and of each job."""
+"""Bytes, as docs/operating.md has them: of the worker's own process, and of each job's bundle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Sizing:
     @property
     def memory(self) -> int:
         """The most bytes that a worker and its child processes, of which there is a spare one, need."""
-        worker = PROCESS + JOB * self.concurrency + self.photo_buffer
+        worker = PROCESS + RENDITION_BYTES + JOB * self.concurrency + self.photo_buffer
         return worker + (self.image_processes + 1) * self.image_memory
 
 

@@ -12,7 +12,7 @@ from adapters.s3 import S3Objects
 from domain.errors import Conflict, Dependency, NotFound, Transient, Unavailable
 from domain.model import Asset, Job
 from domain.ports import Holds, Objects
-from domain.rendition_cache import RenditionCache
+from domain.rendition_cache import RenditionCache, RenditionRoom
 from domain.run import Run
 from domain.steps.validate import validate
 from tests.contract.aws import Bucket
@@ -533,4 +533,6 @@ def test_validation_does_not_take_a_missing_bucket_for_missing_uploads(moto_buck
     moto_bucket.client.delete_bucket(Bucket=moto_bucket.name)
     job = Job(21, 28, "m-1", assets=(Asset(KEY),))
     with pytest.raises(Unavailable, match=moto_bucket.name):
-        validate(Run(job, FakeAttempt(), make_ports(objects=moto_bucket.objects), RenditionCache(100)))
+        validate(
+            Run(job, FakeAttempt(), make_ports(objects=moto_bucket.objects), RenditionCache(RenditionRoom(100)))
+        )

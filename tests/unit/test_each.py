@@ -9,13 +9,13 @@ import pytest
 from domain.each import WINDOW, each
 from domain.errors import Code, Dependency, LeaseLost, Permanent, TimedOut, Transient, Unavailable
 from domain.model import Failure
-from domain.rendition_cache import RenditionCache
+from domain.rendition_cache import RenditionCache, RenditionRoom
 from domain.run import Run
 from tests.fakes import FakeAttempt, Pixels, SameThread, fail_holding, make_ports, threads
 
 
 def run_of(attempt: FakeAttempt) -> Run:
-    return Run(attempt.progress.job, attempt, make_ports(), RenditionCache(100))
+    return Run(attempt.progress.job, attempt, make_ports(), RenditionCache(RenditionRoom(100)))
 
 
 CODE = Code.THUMBNAIL_PROCESSING_FAILED

@@ -13,7 +13,7 @@ import pytest
 from domain import each as each_module
 from domain.each import WINDOW, each
 from domain.errors import Code
-from domain.rendition_cache import RenditionCache
+from domain.rendition_cache import RenditionCache, RenditionRoom
 from domain.run import Run
 from tests.fakes import FakeAttempt, make_ports, threads
 from worker.health import STALE_JOB
@@ -22,7 +22,7 @@ CODE = Code.THUMBNAIL_PROCESSING_FAILED
 
 
 def run_of(attempt: FakeAttempt) -> Run:
-    return Run(attempt.progress.job, attempt, make_ports(), RenditionCache(100))
+    return Run(attempt.progress.job, attempt, make_ports(), RenditionCache(RenditionRoom(100)))
 
 
 def test_a_job_whose_items_wait_for_a_thread_is_not_stuck(monkeypatch: pytest.MonkeyPatch) -> None:

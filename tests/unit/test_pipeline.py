@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import nullcontext
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +13,7 @@ from domain.model import Asset, Derivatives, Failure, Job, JobKind, Manifest, Re
 from domain.pipeline import process
 from domain.ports import Ports
 from domain.rejections import NothingProcessed
-from domain.rendition_cache import RenditionCache
+from domain.rendition_cache import RenditionCache, RenditionRoom
 from tests.fakes import (
     JPEG,
     NOW,
@@ -246,13 +248,31 @@ def test_whichever_request_an_outage_hits_the_job_waits_there_and_ends_as_withou
         assert not world.objects.open_uploads
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_however_a_job_ends_it_gives_its_room_for_renditions_back(world: World, fails: bool) -> None:
+    room = RenditionRoom(1000)
+    taken: list[bool] = []
+
+    def look(method: str, key: str) -> None:
+        if method == "replace":
+            taken.append(not room.take(1000))
+            if fails:
+                raise Permanent("no bundle")
+
+    world.objects.before = look
+    with pytest.raises(Permanent) if fails else nullcontext():
+        process(Job(21, 28, "m-1", (Asset(PHOTO),)), FakeAttempt(), replace(world.ports, rendition_room=room))
+    assert taken == [True]
+    assert room.take(1000)
+
+
 def test_a_finished_job_holds_no_picture_while_it_waits_for_the_backend(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caches: list[RenditionCache] = []
 
-    def noted(budget: int) -> RenditionCache:
-        caches.append(RenditionCache(budget))
+    def noted(room: RenditionRoom) -> RenditionCache:
+        caches.append(RenditionCache(room))
         return caches[-1]
 
     monkeypatch.setattr(pipeline, "RenditionCache", noted)

@@ -11,7 +11,7 @@ from domain.claims import Claim
 from domain.errors import Conflict, Dependency, Permanent, Transient, Unavailable
 from domain.kinds import AssetType
 from domain.model import Job, Origin, Source, Transcoding, TranscodingResult
-from domain.rendition_cache import RenditionCache
+from domain.rendition_cache import RenditionCache, RenditionRoom
 from domain.run import Run
 from domain.transcodings import CLAIM_SECONDS, obtain
 from tests.fakes import MP4, FakeAttempt, FakeClaims, FakeObjects, FakeTranscoder, make_ports
@@ -41,7 +41,7 @@ class World:
     ) -> Transcoding:
         ports = make_ports(objects=self.objects, transcoder=self.transcoder, claims=self.claims)
         job = Job(21, 28, message_id, sent_back_as=sent_back_as)
-        run = Run(job, attempt or FakeAttempt(), ports, RenditionCache(0))
+        run = Run(job, attempt or FakeAttempt(), ports, RenditionCache(RenditionRoom(0)))
         return obtain(run, self.source(), failed)
 
     def claim(self) -> Claim:

@@ -9,7 +9,7 @@ from domain.errors import Code, Permanent, Transient
 from domain.kinds import AssetType
 from domain.model import Asset, Failure, Job, Manifest, Source
 from domain.ports import Head
-from domain.rendition_cache import RenditionCache
+from domain.rendition_cache import RenditionCache, RenditionRoom
 from domain.run import Run
 from domain.steps.validate import decode_sha256, validate
 from tests.fakes import JPEG, MP4, PDF, FakeAttempt, FakeObjects, make_ports
@@ -29,7 +29,7 @@ def objects() -> FakeObjects:
 
 def check(objects: FakeObjects, *assets: Asset, last: bool = False) -> list[Source | Failure]:
     job, ports = Job(21, 28, "m-1", assets), make_ports(objects=objects)
-    checked = validate(Run(job, FakeAttempt(last), ports, RenditionCache(0)))
+    checked = validate(Run(job, FakeAttempt(last), ports, RenditionCache(RenditionRoom(0))))
     return [checked[asset] for asset in assets]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from domain.errors import Dependency, LeaseLost, Transient, Unavailable
 from domain.model import Bundle, Job
-from domain.rendition_cache import RenditionCache
+from domain.rendition_cache import RenditionCache, RenditionRoom
 from domain.run import Run
 from domain.steps import zip as zip_step
 from domain.steps.zip import REBUILDS, SMALL, write_bundle
@@ -22,7 +22,7 @@ def bundle(
     objects: FakeObjects, renditions: RenditionCache | None = None, attempt: FakeAttempt | None = None
 ) -> Bundle:
     ports = make_ports(objects=objects)
-    run = Run(Job(21, 28, "m-1"), attempt or FakeAttempt(), ports, renditions or RenditionCache(0))
+    run = Run(Job(21, 28, "m-1"), attempt or FakeAttempt(), ports, renditions or RenditionCache(RenditionRoom(0)))
     made = write_bundle(run)
     assert made
     return made
@@ -198,7 +198,7 @@ def test_a_bundle_that_is_replaced_again_and_again_is_for_a_later_attempt(object
 
 
 def test_what_this_attempt_rendered_is_not_fetched_again(objects: FakeObjects) -> None:
-    renditions = RenditionCache(1000)
+    renditions = RenditionCache(RenditionRoom(1000))
     key = "28/processed/photo/vertical/large/a.jpg"
     renditions.keep(key, objects.stored[key].etag, JPEG)
     bundle(objects, renditions)
@@ -207,14 +207,14 @@ def test_what_this_attempt_rendered_is_not_fetched_again(objects: FakeObjects) -
 
 
 def test_what_was_rendered_but_replaced_since_is_fetched(objects: FakeObjects) -> None:
-    renditions = RenditionCache(1000)
+    renditions = RenditionCache(RenditionRoom(1000))
     renditions.keep("28/processed/photo/vertical/large/a.jpg", "an older etag", b"older")
     bundle(objects, renditions)
     assert contents(objects)["photo/vertical/large/a.jpg"] == JPEG
 
 
 def test_the_shelf_keeps_no_more_than_its_budget() -> None:
-    renditions = RenditionCache(10)
+    renditions = RenditionCache(RenditionRoom(10))
     renditions.keep("a", "1", b"12345678")
     renditions.keep("b", "1", b"123")
     assert renditions.get("a", "1") == b"12345678"
