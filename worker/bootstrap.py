@@ -24,7 +24,7 @@ from adapters.message import parse_message
 from adapters.no_transcoder import NoTranscoder
 from adapters.s3 import S3Objects
 from adapters.sqs import LONGEST_POLL, SqsQueue
-from domain.each import WINDOW
+from domain.each import TRANSFERS, WINDOW
 from domain.errors import Dependency, MediaError
 from domain.model import Report, Status
 from domain.photo_buffer import PhotoBuffer
@@ -39,8 +39,6 @@ from worker.settings import Settings
 
 RENDERER = "adapters.pictures.pillow:PillowImages"
 """What the child processes render with: this one doesn't import it."""
-TRANSFERS = 16
-"""How many small requests to the bucket are under way at once."""
 
 
 class StartError(Exception):

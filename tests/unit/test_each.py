@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from domain.each import WINDOW, each
+from domain.each import TRANSFERS, WINDOW, each
 from domain.errors import Code, Dependency, LeaseLost, Permanent, TimedOut, Transient, Unavailable
 from domain.model import Failure
 from domain.rendition_cache import RenditionCache, RenditionRoom
@@ -95,6 +95,23 @@ def test_items_are_worked_on_side_by_side() -> None:
     both = threading.Barrier(2, timeout=30)
     with threads(2) as pool:
         assert each([1, 2], lambda _: both.wait() >= 0, pool, run_of(FakeAttempt()), CODE) == {1: True, 2: True}
+
+
+def test_more_of_what_only_waits_for_the_network_is_under_way_at_once() -> None:
+    begun: list[int] = []
+
+    def first_fails(item: int) -> int:
+        begun.append(item)
+        if item == 0:
+            raise Transient("the bucket is down")
+        return item
+
+    run = run_of(FakeAttempt())
+    for pool, most in ((run.ports.assets, WINDOW), (run.ports.transfers, TRANSFERS)):
+        begun.clear()
+        with pytest.raises(Transient):
+            each(range(100), first_fails, pool, run, CODE)
+        assert begun == list(range(most))
 
 
 def out(of: Dependency = Dependency.BUCKET) -> Unavailable:
