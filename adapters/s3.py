@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -91,6 +91,14 @@ class S3Objects:
                     yield chunk
             finally:
                 body.close()
+
+    def whole(self, key: str, etag: str) -> bytes:
+        with bucket_errors(f"GET {key}"):
+            body = self._s3.get_object(Bucket=self._bucket, Key=key, IfMatch=f'"{etag}"')["Body"]
+            with closing(body):
+                data = body.read()
+        self._count("in", len(data))
+        return data
 
     def write(
         self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], only_if: Holds | None = None

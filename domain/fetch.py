@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from contextlib import AbstractContextManager
 
 from domain.run import Run
@@ -17,9 +16,6 @@ def room_for(run: Run, size: int) -> AbstractContextManager[None]:
 
 
 def fetch(run: Run, key: str, etag: str) -> bytes:
-    """The object's bytes; joined chunks would be in memory twice."""
-    whole = io.BytesIO()
-    for chunk in run.ports.objects.read(key, etag):
-        run.attempt.checkpoint()
-        whole.write(chunk)
-    return whole.getvalue()
+    """The object's bytes."""
+    run.attempt.checkpoint()
+    return run.ports.objects.whole(key, etag)

@@ -87,6 +87,9 @@ class Objects(Protocol):
     def read(self, key: str, etag: str, extent: range | None = None) -> Iterator[bytes]:
         """The object's bytes in chunks of at most 1 MiB; only those of the `extent` that it has, where given."""
 
+    def whole(self, key: str, etag: str) -> bytes:
+        """All of the object's bytes at once: half the CPU of joining chunks."""
+
     def write(
         self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], only_if: Holds | None = None
     ) -> str:

@@ -121,6 +121,9 @@ class FakeObjects:
         data = self._get(key, etag).data
         yield data[extent.start : extent.stop] if extent else data
 
+    def whole(self, key: str, etag: str) -> bytes:
+        return b"".join(self.read(key, etag))
+
     def write(
         self, key: str, data: bytes, content_type: str, metadata: Mapping[str, str], only_if: Holds | None = None
     ) -> str:

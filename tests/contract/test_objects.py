@@ -90,7 +90,7 @@ def test_head_tells_what_is_there_and_what_is_not(store: Store) -> None:
 def test_reading_whole_or_some_bytes(store: Store) -> None:
     data = bytes(range(256)) * 10_000
     store.put(KEY, data)
-    assert read(store, KEY) == data
+    assert read(store, KEY) == store.objects.whole(KEY, etag_of(store, KEY)) == data
     assert read(store, KEY, range(1000)) == data[:1000]
     assert read(store, KEY, range(1000, 1001)) == data[1000:1001]
     assert read(store, KEY, range(len(data) - 10, len(data))) == data[-10:]
@@ -111,11 +111,15 @@ def test_a_large_object_comes_in_chunks_of_a_mebibyte_at_most(moto_bucket: Bucke
 def test_reading_what_is_gone_or_another_one_by_now(store: Store) -> None:
     with pytest.raises(NotFound):
         list(store.objects.read(KEY, "0123"))
+    with pytest.raises(NotFound):
+        store.objects.whole(KEY, "0123")
     store.put(KEY, b"one")
     old = etag_of(store, KEY)
     store.put(KEY, b"two")
     with pytest.raises(Conflict):
         list(store.objects.read(KEY, old))
+    with pytest.raises(Conflict):
+        store.objects.whole(KEY, old)
     with pytest.raises(Conflict):
         list(store.objects.read(KEY, old, range(1)))
 
@@ -449,6 +453,8 @@ def test_the_bytes_that_go_in_and_out_are_counted(moto_bucket: Bucket) -> None:
     assert moto_bucket.moved == {"out": 7}
     list(moto_bucket.objects.read("written", etag))
     assert moto_bucket.moved == {"out": 7, "in": 3}
+    moto_bucket.objects.whole("written", etag)
+    assert moto_bucket.moved == {"out": 7, "in": 6}
 
 
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)

@@ -99,6 +99,7 @@ def calls() -> dict[str, Callable[[], object]]:
     return {
         "head": lambda: objects.head("key"),
         "read": lambda: list(objects.read("key", "etag")),
+        "whole": lambda: objects.whole("key", "etag"),
         "write": lambda: objects.write("key", b"data", "image/jpeg", {}),
         "copy": lambda: objects.copy("key", "etag", "target", {}),
         "list": lambda: list(objects.list("28/")),
@@ -118,6 +119,27 @@ def calls() -> dict[str, Callable[[], object]]:
 def test_whatever_is_asked_of_what_is_not_there_can_be_asked_again(name: str) -> None:
     with pytest.raises(Transient):
         calls()[name]()
+
+
+def test_renditions_are_sent_at_once_and_parts_of_bundles_when_s3_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str | None, str | None]] = []
+
+    class Asked(QuietHandler):
+        def do_PUT(self) -> None:  # noqa: N802 - the name that http.server calls
+            asked.append((self.path, self.headers["Expect"], self.headers["User-Agent"]))
+            self.body()
+            self.answer(200, {"ETag": '"e"'}, b"")
+
+    with LocalServer(Asked, "127.0.0.1", 0) as server:
+        for name, value in variables(server.url).items():
+            monkeypatch.setenv(name, value)
+        s3 = connect(None, emulated=True).s3
+        S3Objects(s3, "bucket", lambda way, count: None).write("rendition", b"data", "image/jpeg", {})
+        s3.upload_part(Bucket="bucket", Key="bundle", UploadId="u", PartNumber=1, Body=b"data")
+    (_, expects, agent), (_, expects_for_part, _) = asked
+    assert (expects, expects_for_part) == (None, "100-continue")
+    assert agent is not None
+    assert agent.startswith("media-worker ")
 
 
 def cut_short(body: bytes) -> type[QuietHandler]:
@@ -148,6 +170,7 @@ def test_an_answer_that_is_cut_short_on_its_way_is_not_taken_for_the_whole(
         for ask in (
             lambda: list(objects.list("28/")),
             lambda: list(objects.read("key", "etag")),
+            lambda: objects.whole("key", "etag"),
             lambda: objects.copy("key", "etag", "target", {}),
             lambda: objects.mark_processed("key", None),
             lambda: S3Journals(clients.s3, "bucket").load(Job(21, 28, "m-1")),
