@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections import deque
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import structlog
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 TRIES = 5
+NOTED = 1000
+"""Journals that a load didn't find; of more, the oldest are read again before they are written."""
 MAX_BYTES = 16 * 1024 * 1024
 """Of a journal. A thousand videos with the longest keys need less."""
 
@@ -33,13 +36,18 @@ class S3Journals:
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._s3 = client
         self._bucket = bucket
+        self._missing: deque[str] = deque(maxlen=NOTED)
 
     def load(self, job: Job) -> Journal:
-        return self._load(job)[0].journal()
+        form, _ = self._load(job)
+        if form is None:
+            self._missing.append(_key(job))
+        return _or_new(form, job).journal()
 
     def add(self, job: Job, news: Journal) -> None:
         for _ in range(TRIES):
-            stored, etag = self._load(job)
+            form, etag = (None, None) if self._was_missing(job) else self._load(job)
+            stored = _or_new(form, job)
             if stored.newer:
                 raise Permanent(f"the journal has version {stored.version}, which only a newer worker can write")
             try:
@@ -50,12 +58,19 @@ class S3Journals:
             return
         raise Transient(f"the journal of job {job.job_id} was changed {TRIES} times while it was written")
 
-    def _load(self, job: Job) -> tuple[JournalForm, str | None]:
-        """The journal, and the ETag of the message's own object where there is one."""
+    def _was_missing(self, job: Job) -> bool:
+        """Whether `load` found nothing. That is believed once, on the condition that there still is nothing."""
+        with suppress(ValueError):
+            self._missing.remove(_key(job))
+            return True
+        return False
+
+    def _load(self, job: Job) -> tuple[JournalForm | None, str | None]:
+        """The journal, and the ETag of the message's own object, where there is one."""
         form, etag = self._read(_key(job), job)
         if form is None:
             form, _ = self._read(keys.old_journal_key(job.listing_id, job.job_id), job)
-        return form or JournalForm(message_id=job.message_id), etag
+        return form, etag
 
     def _read(self, key: str, job: Job) -> tuple[JournalForm | None, str | None]:
         """The journal at the key, and the ETag; neither where there is no object."""
@@ -72,6 +87,10 @@ class S3Journals:
         if form.newer:
             log.warning("the journal is a newer worker's and is left as it is", version=form.version)
         return form, answer["ETag"].strip('"')
+
+
+def _or_new(form: JournalForm | None, job: Job) -> JournalForm:
+    return form or JournalForm(message_id=job.message_id)
 
 
 def _key(job: Job) -> str:

@@ -148,6 +148,17 @@ def test_the_journal_of_another_message_for_the_same_job_is_not_its_own(journals
     assert journals.load(JOB) == Journal((FIRST,), (PHOTO,)), "and it doesn't touch theirs"
 
 
+def test_what_is_loaded_and_not_there_is_not_read_again_before_it_is_written(moto_url: str) -> None:
+    bucket, read = Bucket(moto_url), list[int]()
+    assert bucket.journals.load(JOB) == Journal()
+    bucket.before("GetObject", lambda: read.append(1))
+    bucket.journals.add(JOB, Journal((FIRST,)))
+    assert not read
+    bucket.journals.add(JOB, Journal((SECOND,)))
+    assert len(read) == 1
+    assert bucket.journals.load(JOB) == Journal((FIRST, SECOND))
+
+
 LOCALSTACK = pytest.param("localstack", marks=pytest.mark.localstack)
 BUCKETS = pytest.mark.parametrize("bucket", ["moto", LOCALSTACK], indirect=True)
 CONDITIONAL = pytest.mark.parametrize("bucket", [LOCALSTACK], indirect=True)
@@ -162,6 +173,14 @@ def put(bucket: Bucket, key: str, journal: object) -> bytes:
     data = json.dumps(journal).encode()
     bucket.put(key, data)
     return data
+
+
+@BUCKETS
+def test_what_came_since_it_was_loaded_is_kept(bucket: Bucket) -> None:
+    assert bucket.journals.load(JOB) == Journal()
+    bucket.rival.add(JOB, Journal((FIRST,), acknowledged=DONE))
+    bucket.journals.add(JOB, Journal((SECOND,), acknowledged=TOLD))
+    assert bucket.journals.load(JOB) == Journal((FIRST, SECOND), acknowledged=DONE)
 
 
 @BUCKETS
