@@ -445,6 +445,18 @@ def test_what_the_bucket_copies_is_not_counted_as_moved(bucket: Bucket) -> None:
     assert bucket.moved == {"out": 4}
 
 
+@COPYING
+def test_copies_have_a_client_of_their_own(bucket: Bucket) -> None:
+    copier, copied = Bucket(bucket.client.meta.endpoint_url).client, []
+    copier.meta.events.register("before-call.s3", lambda model, **_: copied.append(model.name))
+    objects = S3Objects(bucket.client, bucket.name, lambda direction, size: None, copier)
+    source = put_source(bucket)
+    with objects.replace(KEY, None, "application/zip", {}) as upload:
+        upload.copy(1, source, range(PART))
+        upload.part(2, b"end")
+    assert copied == ["UploadPartCopy"]
+
+
 @pytest.mark.parametrize("right", [True, False])
 def test_a_whole_is_stored_only_with_the_crc_that_it_should_have(store: Store, right: bool) -> None:
     def send(upload: Upload) -> None:
