@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import sys
 import time
 import zlib
 from collections.abc import Mapping
@@ -23,7 +24,7 @@ from benchmarks.serving import Answer, Request
 
 PAGE = 1000
 LEAST_PART = 5 * 1024 * 1024
-CRC = "x-amz-checksum-crc32"
+CRC, CRC_TYPE = "x-amz-checksum-crc32", "x-amz-checksum-type"
 KEPT = ("content-type", "content-disposition", "content-encoding", "content-language", "cache-control")
 NO_CHECKSUM = ("x-amz-checksum-algorithm", "x-amz-checksum-mode")
 
@@ -46,6 +47,7 @@ class Upload:
     key: str
     headers: Mapping[str, str]
     tags: dict[str, str]
+    begun: float = field(default_factory=time.time)
     parts: dict[int, bytes] = field(default_factory=dict)
 
 
@@ -87,11 +89,12 @@ class Bucket:
     def list_multipart_uploads(self, asked: Request, key: str) -> Answer:
         prefix = asked.query.get("prefix", "")
         found = "".join(
-            f"<Upload><Key>{quote(upload.key)}</Key><UploadId>{upload_id}</UploadId></Upload>"
+            f"<Upload><Key>{escape(upload.key)}</Key><UploadId>{upload_id}</UploadId>"
+            f"<Initiated>{_iso(upload.begun)}</Initiated></Upload>"
             for upload_id, upload in self._uploads.items()
             if upload.key.startswith(prefix)
         )
-        return _xml("ListMultipartUploadsResult", f"<EncodingType>url</EncodingType>{found}")
+        return _xml("ListMultipartUploadsResult", found)
 
     def head_object(self, asked: Request, key: str) -> Answer:
         return self.get_object(asked, key)
@@ -166,8 +169,10 @@ class Bucket:
         upload = self._upload(asked)
         self._hold(asked, key)
         parts = []
-        for part in ElementTree.fromstring(asked.body).findall(".//{*}Part"):
-            data = upload.parts.get(int(part.findtext("{*}PartNumber", "0")), b"")
+        for number, part in enumerate(ElementTree.fromstring(asked.body).findall(".//{*}Part"), 1):
+            if part.findtext("{*}PartNumber") != str(number):
+                raise Refused(HTTPStatus.BAD_REQUEST, "InvalidPartOrder")
+            data = upload.parts.get(number, b"")
             if part.findtext("{*}ETag") != _etag(data) or part.findtext("{*}ChecksumCRC32", _crc(data)) != _crc(
                 data
             ):
@@ -176,10 +181,11 @@ class Bucket:
         if any(len(data) < LEAST_PART for data in parts[:-1]):
             raise Refused(HTTPStatus.BAD_REQUEST, "EntityTooSmall")
         data = b"".join(parts)
+        kind = upload.headers.get(CRC_TYPE, "COMPOSITE")
         crc = _crc(data)
-        if upload.headers.get("x-amz-checksum-type") != "FULL_OBJECT":
+        if kind == "COMPOSITE":
             crc = f"{_crc(b''.join(base64.b64decode(_crc(data)) for data in parts))}-{len(parts)}"
-        if asked.headers.get(CRC, crc) != crc:
+        if (asked.headers.get(CRC, crc), asked.headers.get(CRC_TYPE, kind)) != (crc, kind):
             raise Refused(HTTPStatus.BAD_REQUEST, "BadDigest")
         etag = f'{_etag("".join(map(_etag, parts)).encode())[:-1]}-{len(parts)}"'
         self._objects[key] = Stored(data, etag, {**upload.headers, CRC: crc}, upload.tags)
@@ -218,7 +224,9 @@ class Bucket:
             raise Refused(HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed")
         if "x-amz-copy-source-range" not in asked.headers:
             return source, source.data
-        start, end = _extent(asked.headers["x-amz-copy-source-range"], len(source.data))
+        start, end = _extent(asked.headers["x-amz-copy-source-range"], sys.maxsize)
+        if end > len(source.data):
+            raise Refused(HTTPStatus.BAD_REQUEST, "InvalidArgument")
         return source, source.data[start:end]
 
 

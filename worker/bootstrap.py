@@ -78,12 +78,13 @@ def _outside(settings: Settings) -> Outside:
     )
     clock = _clock()
     outages = Outages(clock, metrics)
-    hear(clients.s3, partial(outages.answered, Dependency.BUCKET))
+    for client in (clients.s3, clients.copier):
+        hear(client, partial(outages.answered, Dependency.BUCKET))
     if clients.mediaconvert:
         hear(clients.mediaconvert, partial(outages.answered, Dependency.MEDIACONVERT))
     queue = SqsQueue(clients.poll, clients.lease, settings.queue_url, long_poll)
     queue.require()
-    objects = S3Objects(clients.s3, settings.media_bucket, metrics.count_bytes)
+    objects = S3Objects(clients.s3, settings.media_bucket, metrics.count_bytes, clients.copier)
     objects.require()
     ports = Ports(
         objects=objects,
