@@ -217,12 +217,16 @@ Outcome = Derivatives | Failure
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The listing's zip: its key, how many objects it holds, and its size and theirs in bytes."""
+    """The listing's zip: its key, how many objects it holds, and its size and theirs in bytes.
+
+    `sent` is how much of it this job sent; the rest was there, or S3 copied it.
+    """
 
     key: str
     count: int
     size: int
     unzipped_size: int
+    sent: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
