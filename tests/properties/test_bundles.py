@@ -39,10 +39,12 @@ Change = tuple[str, str, int]
 AT_REST = ("no bundle", "an older system's", "another layout's", "damaged")
 MEANWHILE = ("it can't copy", "the source changes", "the bundle changes")
 files = st.sampled_from(FILES)
-put = st.tuples(st.just("put"), files, st.sampled_from([0, 40, 300, 499, 501, 1200, 2600]))
+sizes = st.sampled_from([0, 40, 300, 499, 501, 1200, 2600])
+put = st.tuples(st.just("put"), files, sizes)
 delete = st.tuples(st.just("delete"), files, st.just(0))
 other = st.tuples(st.sampled_from(AT_REST + MEANWHILE), files, st.integers(0, 2))
-job = st.lists(st.one_of(put, put, delete, other), min_size=1, max_size=6)
+first_job = st.tuples(*(st.tuples(st.just("put"), st.just(file), sizes) for file in FILES))
+job = st.lists(st.one_of(put, delete, other), min_size=1, max_size=3)
 
 
 class Bucket(FakeObjects):
@@ -143,10 +145,10 @@ def walked(bundle: bytes) -> dict[str, bytes]:
     return found
 
 
-@given(st.lists(job, min_size=1, max_size=6))
-def test_a_bundle_is_what_streaming_it_anew_would_give(history: list[list[Change]]) -> None:
+@given(first_job, st.lists(job, max_size=8))
+def test_a_bundle_is_what_streaming_it_anew_would_give(first: list[Change], later: list[list[Change]]) -> None:
     objects = Bucket()
-    for changes in history:
+    for changes in [first, *later]:
         for change in changes:
             apply(objects, change)
         write(objects)
