@@ -27,7 +27,10 @@ OWNER = "owner-7"
 def groups(pair: QueuePair) -> dict[str, str | None]:
     """The message group of each message in the queue, by id. They stay visible."""
     answer = pair.client.receive_message(
-        QueueUrl=pair.url, MaxNumberOfMessages=10, VisibilityTimeout=0, MessageSystemAttributeNames=["MessageGroupId"]
+        QueueUrl=pair.url,
+        MaxNumberOfMessages=10,
+        VisibilityTimeout=0,
+        MessageSystemAttributeNames=["MessageGroupId"],
     )
     return {it["MessageId"]: it.get("Attributes", {}).get("MessageGroupId") for it in answer["Messages"]}
 
