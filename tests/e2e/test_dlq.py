@@ -96,6 +96,7 @@ def test_a_message_of_an_owner_is_the_owners_in_the_dlq_and_sent_back_and_is_don
     world = make_world(2)
     with world.worker():
         world.sqs.send_message(QueueUrl=world.queue_url, MessageBody=json.dumps(job(21)), MessageGroupId="owner-7")
+        world.receiver.wait_for(1)  # before anybody else receives it
         wait_for_dead(world, 1)
     assert group_of_the_message_in(world, world.dlq_url) == "owner-7"
     desk(world, "dlq", "requeue", "--job", "21")
