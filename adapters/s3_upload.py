@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 RECENT = timedelta(seconds=120)
 """An upload that is so much older than ours is a dead process's."""
-_NO_COPY = frozenset({"501", "NotImplemented", "405", "MethodNotAllowed"}) | frozenset(
-    {"InvalidRequest", "InvalidArgument", "InvalidRange"}  # not from this source, or not this range of it
+_NO_COPY = frozenset(
+    {"501", "NotImplemented"}
+    | {"InvalidRequest", "InvalidArgument", "InvalidRange"}  # not of this source, or not this range of it
 )
 _ANOTHER_WHOLE = frozenset({"BadDigest", "InvalidRequest", "InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
 

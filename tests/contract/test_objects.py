@@ -522,10 +522,11 @@ def test_a_bucket_that_copies_no_parts_says_so(store: Store) -> None:
         lambda answer: answer.update(status_code=501, body=b""),
         lambda answer: answer.update(status_code=501, body=b"<Error><Code>NotImplemented</Code></Error>"),
         lambda answer: answer.update(status_code=400, body=b"<Error><Code>InvalidRequest</Code></Error>"),
+        lambda answer: answer.update(status_code=416, body=b"<Error><Code>InvalidRange</Code></Error>"),
     ],
-    ids=["no CRC", "501", "NotImplemented", "InvalidRequest"],
+    ids=["no CRC", "501", "NotImplemented", "InvalidRequest", "InvalidRange"],
 )
-def test_so_does_one_that_cannot_by_what_it_answers(
+def test_so_does_one_whose_answer_says_that_it_cannot(
     bucket: Bucket, change: Callable[[dict[str, Any]], None]
 ) -> None:
     source = put_source(bucket)
@@ -557,7 +558,7 @@ def test_of_the_uploads_of_one_key_one_is_the_first_until_it_ends(store: Store) 
 
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
 @pytest.mark.parametrize(("older", "first"), [(1, False), (119, False), (120, True)])
-def test_an_upload_that_is_much_older_is_a_dead_processs(bucket: Bucket, older: int, first: bool) -> None:
+def test_an_upload_that_is_much_older_counts_for_nothing(bucket: Bucket, older: int, first: bool) -> None:
     bucket.client.create_multipart_upload(Bucket=bucket.name, Key=KEY)
     now = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
