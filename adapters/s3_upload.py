@@ -99,7 +99,7 @@ class S3Upload:
         self._crc32 = crc32
 
     def first(self) -> bool:
-        """By the bucket's clock; two of the same second are told apart by their ids."""
+        """By the bucket's clock, which has whole seconds: who began in the same one may have looked before us."""
         try:
             with bucket_errors(f"look for other uploads of {self._key}"):
                 found = self._s3.list_multipart_uploads(Bucket=self._bucket, Prefix=self._key).get("Uploads", [])
@@ -107,10 +107,8 @@ class S3Upload:
             structlog.get_logger().warning("uploads not listed", key=self._key, why=str(error))
             return True
         begun = {upload["UploadId"]: upload["Initiated"] for upload in found if upload["Key"] == self._key}
-        ours = begun.get(self._id)
-        return ours is None or not any(
-            (theirs, other) < (ours, self._id) and ours - theirs < RECENT for other, theirs in begun.items()
-        )
+        ours = begun.pop(self._id, None)
+        return ours is None or not any(theirs <= ours < theirs + RECENT for theirs in begun.values())
 
     def complete(self, etag: str | None) -> None:
         what = f"complete the upload of {self._key}"
