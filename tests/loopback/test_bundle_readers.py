@@ -47,7 +47,12 @@ READERS = {
     "bsdtar": ["bsdtar", "-xOf", "FILE"],
     "bsdtar of a stream": ["bsdtar", "-xOf", "-"],
     "ZipInputStream": ["java", "-Dstdout.encoding=UTF-8", "-Xmx64m", "Read.java"],
-    "zipfile": [sys.executable, "-m", "zipfile", "-t", "FILE"],
+    "zipfile": [
+        sys.executable,
+        "-c",
+        "import sys, zipfile; sys.exit(zipfile.ZipFile(sys.argv[1]).testzip())",
+        "FILE",
+    ],
 }
 
 
