@@ -228,6 +228,11 @@ class Bundle:
     unzipped_size: int
     sent: int = field(default=0, compare=False)
 
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What the log says of it."""
+        return {"members": self.count, "bytes": self.size, "sent": self.sent}
+
 
 @dataclass(frozen=True, slots=True)
 class Result:

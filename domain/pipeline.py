@@ -58,7 +58,7 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
     if any(not isinstance(outcome, Failure) for outcome in outcomes.values()):
         with attempt.step("zip") as counts, coded_as(Code.ZIP_FAILED):
             bundle = write_bundle(run)
-            counts |= {"members": bundle.count, "bytes": bundle.size} if bundle else {}
+            counts |= bundle.counts if bundle else {}
         run.renditions.clear()
     with attempt.step("consolidate"):
         report = consolidate(job, outcomes, bundle, started_at, ports.now())

@@ -90,20 +90,22 @@ class Assembler:
             self._run.attempt.checkpoint()
             data = bytearray()
             for stretch, chunks in zip(part, reads, strict=False):
-                data += self._piece(stretch, b"".join(chunks))
+                piece = b"".join(chunks)
+                if stretch.entry is not None:
+                    data += self._header(stretch.entry, piece)
+                data += piece
             if number == len(self._plan.parts):
                 data += self._directory()
             yield number, data
 
-    def _piece(self, stretch: Stretch, data: bytes) -> bytes:
-        if stretch.entry is None:
-            return data
-        crc32 = zlib.crc32(data)
+    def _header(self, new: int, first: bytes) -> bytes:
+        """The header of a new entry whose first bytes are these, all but what was copied."""
+        crc32 = zlib.crc32(first)
         for number, part in self._copies.items():
-            if part.entry == stretch.entry:
+            if part.entry == new:
                 crc32 = combine(crc32, self._crcs[number], len(part.extent))
-        entry = self._entries[stretch.entry] = replace(self._entries[stretch.entry], crc32=crc32)
-        return entry.header() + data
+        entry = self._entries[new] = replace(self._entries[new], crc32=crc32)
+        return entry.header()
 
     def _directory(self) -> bytes:
         found = directory(self._entries, self._plan.directory_at)

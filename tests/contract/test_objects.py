@@ -558,7 +558,9 @@ def test_of_the_uploads_of_one_key_one_at_most_is_the_first(store: Store) -> Non
 
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
 @pytest.mark.parametrize(("older", "first"), [(-1, True), (0, False), (119, False), (120, True)])
-def test_an_upload_that_is_younger_or_much_older_counts_for_nothing(bucket: Bucket, older: int, first: bool) -> None:
+def test_an_upload_that_is_younger_or_much_older_counts_for_nothing(
+    bucket: Bucket, older: int, first: bool
+) -> None:
     bucket.client.create_multipart_upload(Bucket=bucket.name, Key=KEY)
     now = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
