@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -32,7 +33,11 @@ def test_ten_jobs_race_for_one_bundle_and_nothing_is_lost_or_written_over_and_ov
 ) -> None:
     world = make_world(2)
     with CountingEndpoint(endpoint) as counting:
-        settings = {"AWS_ENDPOINT_URL": counting.url, "WORKER_CONCURRENCY": "5", "VISIBILITY_TIMEOUT": "60"}
+        settings: dict[str, Any] = {
+            "AWS_ENDPOINT_URL": counting.url,
+            "WORKER_CONCURRENCY": "5",
+            "VISIBILITY_TIMEOUT": "60",
+        }
         with world.worker(**settings) as one, world.worker(**settings) as other:
             for job in range(1, JOBS + 1):
                 keys = [
