@@ -16,15 +16,14 @@ from domain.run import Run
 
 
 def changes(run: Run, members: Sequence[Entry], old: Entry | None, sizes: PartSizes) -> Plan | None:
-    """The plan by which the `old` bundle becomes one of these members; None where S3 can copy nothing for it."""
+    """The plan by which the `old` bundle becomes one of these members; None where it has nothing to copy."""
     entries = held(run.ports.objects, old) if old and old.size >= sizes.least else []
     if not entries and all(member.size < sizes.least for member in members):
         return None
     extensions = _extensions(run, members, entries)
     names = Names(run.job.listing_id)
     wanted = [names.entry(member, extensions[member.key]) for member in members]
-    plan = draw_up(members, wanted, old, entries, sizes)
-    return plan if plan.copies else None
+    return draw_up(members, wanted, old, entries, sizes)
 
 
 def _extensions(run: Run, members: Sequence[Entry], entries: Iterable[ArchiveEntry]) -> Mapping[str, str | None]:

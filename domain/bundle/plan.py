@@ -58,10 +58,6 @@ class Plan:
     parts: tuple[Stretch | Moved, ...]
     directory_at: int
 
-    @property
-    def copies(self) -> bool:
-        return any(isinstance(part, Stretch) for part in self.parts)
-
 
 def draw_up(
     members: Sequence[Entry], wanted: Sequence[ArchiveEntry], old: Entry | None, held: Iterable[ArchiveEntry],

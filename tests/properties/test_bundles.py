@@ -10,11 +10,13 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.bundle.directory import held
+from domain.bundle.layout import Stamp
 from domain.bundle.plan import PartSizes
 from domain.errors import CannotCopy
 from domain.model import Job
@@ -124,11 +126,11 @@ def spoilt(bundle: Stored, what: str) -> Stored:
     return replace(bundle, data=bytes(data), metadata=metadata)
 
 
-def members(bundle: bytes) -> list[tuple[str, bytes, bytes]]:
-    """Path, extra field and contents of each entry, in the directory's order."""
+def members(bundle: bytes) -> list[tuple[str, Stamp, bytes]]:
+    """Path, stamp and contents of each entry, in the directory's order."""
     with zipfile.ZipFile(io.BytesIO(bundle)) as archive:
         assert archive.testzip() is None
-        return [(info.filename, info.extra, archive.read(info)) for info in archive.infolist()]
+        return [(info.filename, Stamp.decode(info.extra), archive.read(info)) for info in archive.infolist()]
 
 
 def walked(bundle: bytes) -> dict[str, bytes]:
@@ -137,6 +139,8 @@ def walked(bundle: bytes) -> dict[str, bytes]:
     while bundle[position : position + 4] == b"PK\3\4":
         flags, crc32, size, name, extra = struct.unpack_from("<6xH6xL4xLHH", bundle, position)
         path, start = position + 30, position + 30 + name + extra
+        if size == 0xFFFFFFFF:
+            (size,) = struct.unpack_from("<Q", bundle, start - 8)
         position = start + size
         data = bundle[start:position]
         assert crc32 == zlib.crc32(data)
@@ -145,10 +149,18 @@ def walked(bundle: bytes) -> dict[str, bytes]:
     return found
 
 
-@given(first_job, st.lists(job, max_size=8))
-def test_a_bundle_is_what_streaming_it_anew_would_give(first: list[Change], later: list[list[Change]]) -> None:
+@given(first_job, st.lists(job, max_size=8), st.sampled_from([zipfile.ZIP64_LIMIT, 1250]))
+def test_a_bundle_is_what_streaming_it_anew_would_give(
+    first: list[Change], later: list[list[Change]], zip64_above: int
+) -> None:
+    """Above the limit in bytes, of a few only or of two gigabytes, sizes and offsets are in ZIP64 fields."""
+    with mock.patch.object(zipfile, "ZIP64_LIMIT", zip64_above):
+        check([first, *later])
+
+
+def check(history: list[list[Change]]) -> None:
     objects = Bucket()
-    for changes in [first, *later]:
+    for changes in history:
         for change in changes:
             apply(objects, change)
         write(objects)

@@ -17,6 +17,7 @@ from domain.model import Bundle, Job
 from domain.ports import Entry
 from domain.rendition_cache import RenditionCache
 from domain.run import Run
+from domain.steps import zip as zip_step
 from domain.steps.zip import PAUSES, write_bundle
 from tests.fakes import JPEG, MP4, FakeAttempt, FakeObjects, FakeUpload, make_ports, threads
 
@@ -94,6 +95,28 @@ def test_of_a_large_new_member_its_first_bytes_are_read(objects: Counting) -> No
     assert made.sent < SIZES.least + 5_000
     assert objects.called("copy part") == [KEY] + [VIDEO] * 4
     assert paths(objects)[-1] == "video/vertical/original/v.mp4"
+
+
+def test_of_a_large_member_that_is_in_memory_only_the_first_bytes_are_sent(objects: Counting) -> None:
+    key = objects.put(VIDEO, MP4 + bytes(50_000))
+    made = bundle(objects, {key: MP4 + bytes(50_000)})
+    assert made.sent < SIZES.least + 5_000
+    assert paths(objects)[-1] == "video/vertical/original/v.mp4"
+
+
+def test_a_bundle_below_the_least_part_is_streamed() -> None:
+    objects = Counting()
+    objects.put(f"{PHOTOS}a.jpg", JPEG)
+    bundle(objects)
+    objects.put(f"{PHOTOS}b.jpg", JPEG)
+    bundle(objects)
+    assert KEY not in objects.read_bytes
+
+
+def test_a_bundle_of_another_layout_is_built_again(objects: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zip_step, "LAYOUT", 2)
+    bundle(objects)
+    assert objects.called("replace") == [KEY]
 
 
 def test_small_members_alone_are_streamed_in_their_order() -> None:
