@@ -41,7 +41,7 @@ def finalize(job: Job, attempt: Attempt, ports: Ports) -> Report:
         if not job.assets and ports.bundles.contents is Contents.ORIGINALS:
             # After a deletion the processing jobs' bundle, too, must not hold what was removed.
             write_bundle(replace(run, job=replace(job, kind=JobKind.PROCESS)))
-        counts |= {"members": bundle.count, "bytes": bundle.size} if bundle else {"members": 0}
+        counts |= bundle.counts if bundle else {"members": 0}
     report = Report(job, Status.SUCCEEDED, started_at, ports.now(), (), bundle, left_out=left_out)
     call_back(report, attempt, ports)
     return report

@@ -219,12 +219,21 @@ Outcome = Derivatives | Failure
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The listing's zip: its key, how many objects it holds, and its size and theirs in bytes."""
+    """The listing's zip: its key, how many objects it holds, and its size and theirs in bytes.
+
+    `sent` is how much of it this job sent; the rest was there, or S3 copied it.
+    """
 
     key: str
     count: int
     size: int
     unzipped_size: int
+    sent: int = field(default=0, compare=False)
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What the log says of it."""
+        return {"members": self.count, "bytes": self.size, "sent": self.sent}
 
 
 @dataclass(frozen=True, slots=True)

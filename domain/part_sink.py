@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-
-from domain.ports import Upload
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-MIN_PART_SIZE = 8 * 1024 * 1024
 _HEADER_ROOM = 64 * 1024 + 1024
 """No local header is longer: its name and its extra field have 16-bit lengths."""
 
 
 class PartSink(io.RawIOBase):
-    """A writable and seekable file that keeps a few parts of the upload in memory.
+    """A writable and seekable file that keeps a few parts of a multipart upload in memory.
 
     Full parts are sent and forgotten at once, but for those that may hold the header of the entry in hand:
     its size and CRC are only known at its end, when `zipfile` seeks back and writes the header again.
     Parts of a multipart upload may go in any order, so holding one back stops nothing.
     """
 
-    def __init__(self, upload: Upload, part_size: int = MIN_PART_SIZE) -> None:
+    def __init__(self, send: Callable[[int, bytearray], None], part_size: int) -> None:
+        """`send` is called with each part's number, from 1, and its bytes."""
         super().__init__()
-        self._upload = upload
+        self._send_part = send
         self._part_size = part_size
         self._parts: dict[int, bytearray] = {}
         self._position = 0
@@ -90,4 +88,4 @@ class PartSink(io.RawIOBase):
                 self._send(number)
 
     def _send(self, number: int) -> None:
-        self._upload.part(number + 1, self._parts.pop(number))
+        self._send_part(number + 1, self._parts.pop(number))

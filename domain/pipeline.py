@@ -66,7 +66,7 @@ def _report(job: Job, attempt: Attempt, ports: Ports, renditions: RenditionCache
     if any(not isinstance(outcome, Failure) for outcome in outcomes.values()):
         with attempt.step("zip") as counts, coded_as(Code.ZIP_FAILED):
             bundle = write_bundle(run)
-            counts |= {"members": bundle.count, "bytes": bundle.size} if bundle else {}
+            counts |= bundle.counts if bundle else {}
     with attempt.step("consolidate"):
         return consolidate(job, outcomes, bundle, started_at, ports.now())
 

@@ -32,7 +32,7 @@ class Parts:
 
 def archived(members: list[tuple[str, bytes]], part_size: int) -> tuple[Parts, int]:
     parts = Parts()
-    sink = PartSink(parts, part_size)
+    sink = PartSink(parts.part, part_size)
     with zipfile.ZipFile(sink, "w") as archive:
         for name, content in members:
             with sink.holding(), archive.open(zipfile.ZipInfo(name), "w") as entry:
@@ -72,7 +72,7 @@ def test_no_entry_has_a_data_descriptor() -> None:
 
 def test_only_the_parts_that_may_hold_the_header_wait_for_the_end_of_an_entry() -> None:
     parts = Parts()
-    sink = PartSink(parts, PART)
+    sink = PartSink(parts.part, PART)
     with zipfile.ZipFile(sink, "w") as archive, sink.holding(), archive.open("large", "w") as entry:
         for _ in range(1000):
             entry.write(b"x" * 1024)
@@ -81,7 +81,7 @@ def test_only_the_parts_that_may_hold_the_header_wait_for_the_end_of_an_entry() 
 
 
 def test_a_part_that_is_gone_cannot_be_written_again() -> None:
-    sink = PartSink(Parts(), PART)
+    sink = PartSink(Parts().part, PART)
     sink.write(b"x" * 3 * PART)
     sink.seek(0)
     with pytest.raises(io.UnsupportedOperation):

@@ -9,8 +9,8 @@ import domain
 
 PURE = {
     "__future__", "_typeshed", "base64", "binascii", "collections", "concurrent", "contextlib", "contextvars",
-    "dataclasses", "datetime", "domain", "enum", "functools", "hashlib", "io", "itertools", "re", "threading",
-    "types", "typing", "unicodedata", "zipfile",
+    "dataclasses", "datetime", "domain", "enum", "functools", "hashlib", "io", "itertools", "operator", "re",
+    "struct", "threading", "types", "typing", "unicodedata", "zipfile", "zlib",
 }  # fmt: skip
 """Computation alone. zipfile writes into whatever it is given, here a part of a multipart upload."""
 

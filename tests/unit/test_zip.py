@@ -6,12 +6,13 @@ import zipfile
 
 import pytest
 
+from domain.bundle.reading import AHEAD
 from domain.errors import Dependency, LeaseLost, Transient, Unavailable
 from domain.model import Bundle, Job
 from domain.rendition_cache import RenditionCache, RenditionRoom
 from domain.run import Run
 from domain.steps import zip as zip_step
-from domain.steps.zip import REBUILDS, SMALL, write_bundle
+from domain.steps.zip import REBUILDS, write_bundle
 from tests.fakes import JPEG, PDF, FakeAttempt, FakeObjects, make_ports
 
 KEY = "28/processed/zip/28.zip"
@@ -223,7 +224,7 @@ def test_the_shelf_keeps_no_more_than_its_budget() -> None:
 
 
 def test_a_large_member_comes_through_unharmed(objects: FakeObjects) -> None:
-    large = hashlib.sha256(b"seed").digest() * (SMALL // 16)
+    large = hashlib.sha256(b"seed").digest() * (AHEAD // 16)
     objects.put("28/processed/project/doc/original/large.bin", large, "application/octet-stream")
     assert contents_of(objects)["project/doc/original/large.bin"] == large
 
