@@ -19,7 +19,7 @@ from domain.outlast import outlasting
 from domain.ports import Entry, Head, Upload
 from domain.run import Run
 
-REBUILDS = 8
+REBUILDS = 16
 """How often one attempt builds the bundle anew because another job of the listing was faster."""
 PAUSES = (0.5, 1.0, *[2.0] * 59)
 """Seconds before each new look while another job is at the bundle: two minutes, then nobody is waited for."""
@@ -113,16 +113,20 @@ class _Builder:
         old = Entry(self._key, current.etag, current.size) if current and ours else None
         etag = current.etag if current else None
         with self._objects.replace(self._key, etag, "application/zip", wanted) as upload:
-            if self._pauses and not upload.first():
-                raise _Second
+            self._be_first(upload)
             size, sent = self._write(upload, members, old, self._sizes.grown_for(unzipped))
         return Bundle(self._key, len(members), size, unzipped, sent)
+
+    def _be_first(self, upload: Upload) -> None:
+        if self._pauses and not upload.first():
+            raise _Second
 
     def _write(
         self, upload: Upload, members: Sequence[Entry], old: Entry | None, sizes: PartSizes
     ) -> tuple[int, int]:
         """Write the bundle; returns its size and how much of it was sent, in bytes."""
         if self._copies and (plan := changes(self._run, members, old, sizes)):
+            self._be_first(upload)  # once more: of uploads of the same second each may be taken for the first
             return Assembler(self._run, upload, plan).write()
         size = stream(self._run, upload, members, sizes)
         return size, size
