@@ -54,9 +54,13 @@ def _require_the_whole_answer(
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """boto3's clients. Polling and heartbeats have their own, so that a burst of S3 work can't starve a lease."""
+    """boto3's clients. Polling and heartbeats have their own, so that a burst of S3 work can't starve a lease.
+
+    `copier` waits longer: S3 answers when it has copied a part, and that may have gigabytes.
+    """
 
     s3: S3Client
+    copier: S3Client
     poll: SQSClient
     lease: SQSClient
     mediaconvert: MediaConvertClient | None
@@ -99,6 +103,7 @@ def connect(
         session = _session(region)
         return Clients(
             session.client("s3", config=s3),
+            session.client("s3", config=s3.merge(Config(read_timeout=120))),
             session.client("sqs", config=poll),
             session.client("sqs", config=_short_patience(jobs)),
             session.client("mediaconvert", config=mediaconvert) if videos else None,

@@ -12,12 +12,13 @@ from botocore.exceptions import ClientError
 
 from adapters.aws_errors import bucket_errors
 from adapters.conditional import condition, gone_is_conflict
-from domain.errors import CannotCopy, Conflict, Dependency, MediaError, NotFound, Unavailable
+from adapters.s3_upload import S3Upload, abort
+from domain.errors import Conflict, Dependency, MediaError, NotFound, Unavailable
 from domain.ports import Entry, Head, Holds
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import CompletedPartTypeDef, TaggingTypeDef, TagTypeDef
+    from mypy_boto3_s3.type_defs import TaggingTypeDef, TagTypeDef
 
 CHUNK = 1024 * 1024
 STAGE = "stage"
@@ -32,11 +33,14 @@ MAX_TAGS = 10  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-ta
 class S3Objects:
     """The `Objects` port on one bucket. Everything it writes carries a CRC32 that S3 has checked."""
 
-    def __init__(self, client: S3Client, bucket: str, count: Callable[[str, int], None]) -> None:
-        """`count` is told of all bytes that go `in` or `out`."""
+    def __init__(
+        self, client: S3Client, bucket: str, count: Callable[[str, int], None], copier: S3Client | None = None
+    ) -> None:
+        """`count` is told of all bytes that go `in` or `out`; `copier` (or else `client`) has parts copied."""
         self._s3 = client
         self._bucket = bucket
         self._count = count
+        self._copier = copier or client
 
     def require(self) -> None:
         """Raise NotFound where there is no such bucket, Transient where it can't be asked.
@@ -153,7 +157,17 @@ class S3Objects:
     def replace(
         self, key: str, etag: str | None, content_type: str, metadata: Mapping[str, str]
     ) -> Iterator[S3Upload]:
-        upload = S3Upload(self._s3, self._bucket, key, content_type, metadata, self._count)
+        with bucket_errors(f"start the upload of {key}"):
+            upload_id = self._s3.create_multipart_upload(
+                Bucket=self._bucket,
+                Key=key,
+                ContentType=content_type,
+                Metadata=dict(metadata),
+                Tagging=f"{STAGE}={BUNDLE}",
+                ChecksumAlgorithm="CRC32",
+                ChecksumType="FULL_OBJECT",
+            )["UploadId"]
+        upload = S3Upload(self._s3, self._copier, self._bucket, key, upload_id, self._count)
         try:
             yield upload
             upload.complete(etag)
@@ -168,7 +182,7 @@ class S3Objects:
                 for page in pages:
                     for upload in page.get("Uploads", []):
                         if upload["Key"] == key:
-                            _abort(self._s3, self._bucket, key, upload["UploadId"])
+                            abort(self._s3, self._bucket, key, upload["UploadId"])
         except MediaError as error:
             structlog.get_logger().warning("uploads not aborted", key=key, why=str(error))
 
@@ -190,79 +204,6 @@ class S3Objects:
                 return
             tagging: TaggingTypeDef = {"TagSet": [*others, tag]}
             self._s3.put_object_tagging(Bucket=self._bucket, Key=key, Tagging=tagging, **version)
-
-
-class S3Upload:
-    """A multipart upload, completed only where the key still holds what it held."""
-
-    def __init__(
-        self, client: S3Client, bucket: str, key: str, content_type: str, metadata: Mapping[str, str],
-        count: Callable[[str, int], None],
-    ) -> None:  # fmt: skip
-        self._s3 = client
-        self._count = count
-        self._bucket = bucket
-        self._key = key
-        self._parts: dict[int, CompletedPartTypeDef] = {}
-        with bucket_errors(f"start the upload of {key}"):
-            self._id = client.create_multipart_upload(
-                Bucket=bucket,
-                Key=key,
-                ContentType=content_type,
-                Metadata=dict(metadata),
-                Tagging=f"{STAGE}={BUNDLE}",
-                ChecksumAlgorithm="CRC32",
-            )["UploadId"]
-
-    def part(self, number: int, data: bytes | bytearray) -> None:
-        with bucket_errors(f"upload part {number} of {self._key}"):
-            answer = self._s3.upload_part(
-                Bucket=self._bucket,
-                Key=self._key,
-                UploadId=self._id,
-                PartNumber=number,
-                Body=data,  # type: ignore[arg-type]  # botocore takes a bytearray, too
-                ChecksumAlgorithm="CRC32",
-            )
-        self._count("out", len(data))
-        self._parts[number] = {"PartNumber": number, "ETag": answer["ETag"]}
-        if "ChecksumCRC32" in answer:
-            self._parts[number]["ChecksumCRC32"] = answer["ChecksumCRC32"]
-
-    def copy(self, number: int, source: Entry, extent: range) -> int:
-        raise CannotCopy(f"part {number} of {self._key}: {source.key} {extent}")
-
-    def expect(self, crc32: int) -> None:
-        """Say what the CRC-32 of the whole is."""
-
-    def first(self) -> bool:
-        return True
-
-    def complete(self, etag: str | None) -> None:
-        with bucket_errors(f"complete the upload of {self._key}"):
-            self._s3.complete_multipart_upload(
-                Bucket=self._bucket,
-                Key=self._key,
-                UploadId=self._id,
-                MultipartUpload={"Parts": [part for _, part in sorted(self._parts.items())]},
-                **condition(etag),
-            )
-
-    def abort(self) -> None:
-        """Abort the upload so that no parts stay. An error is logged and not raised: the one before it counts."""
-        try:
-            _abort(self._s3, self._bucket, self._key, self._id)
-        except MediaError as error:
-            # The next attempt aborts it, or else the bucket's lifecycle rule.
-            structlog.get_logger().warning("upload not aborted", key=self._key, why=str(error))
-
-
-def _abort(client: S3Client, bucket: str, key: str, upload_id: str) -> None:
-    try:
-        with bucket_errors(f"abort the upload of {key}"):
-            client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
-    except Conflict:
-        pass  # somebody else has aborted it, or completed it
 
 
 def _whole_digest(checksum: str | None) -> bytes | None:

@@ -6,10 +6,8 @@ There are no versions and no signatures.
 
 from __future__ import annotations
 
-import base64
-import hashlib
+import sys
 import time
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,11 +17,13 @@ from urllib.parse import parse_qsl, quote, unquote
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+from benchmarks.pieces import Pieces
 from benchmarks.serving import Answer, Request
 
 PAGE = 1000
+NOTHING = Pieces(())
 LEAST_PART = 5 * 1024 * 1024
-CRC = "x-amz-checksum-crc32"
+CRC, CRC_TYPE = "x-amz-checksum-crc32", "x-amz-checksum-type"
 KEPT = ("content-type", "content-disposition", "content-encoding", "content-language", "cache-control")
 NO_CHECKSUM = ("x-amz-checksum-algorithm", "x-amz-checksum-mode")
 
@@ -32,7 +32,7 @@ NO_CHECKSUM = ("x-amz-checksum-algorithm", "x-amz-checksum-mode")
 class Stored:
     """An object; `etag` has its quotes, `headers` are what a HEAD tells of it."""
 
-    data: bytes
+    data: Pieces
     etag: str
     headers: Mapping[str, str]
     tags: dict[str, str]
@@ -46,7 +46,8 @@ class Upload:
     key: str
     headers: Mapping[str, str]
     tags: dict[str, str]
-    parts: dict[int, bytes] = field(default_factory=dict)
+    begun: float = field(default_factory=time.time)
+    parts: dict[int, Pieces] = field(default_factory=dict)
 
 
 class Refused(Exception):
@@ -87,11 +88,12 @@ class Bucket:
     def list_multipart_uploads(self, asked: Request, key: str) -> Answer:
         prefix = asked.query.get("prefix", "")
         found = "".join(
-            f"<Upload><Key>{quote(upload.key)}</Key><UploadId>{upload_id}</UploadId></Upload>"
+            f"<Upload><Key>{escape(upload.key)}</Key><UploadId>{upload_id}</UploadId>"
+            f"<Initiated>{_iso(upload.begun)}</Initiated></Upload>"
             for upload_id, upload in self._uploads.items()
             if upload.key.startswith(prefix)
         )
-        return _xml("ListMultipartUploadsResult", f"<EncodingType>url</EncodingType>{found}")
+        return _xml("ListMultipartUploadsResult", found)
 
     def head_object(self, asked: Request, key: str) -> Answer:
         return self.get_object(asked, key)
@@ -106,14 +108,14 @@ class Bucket:
         if "range" in asked.headers:
             start, end = _extent(asked.headers["range"], len(held.data))
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(held.data)}"
-            return Answer(held.data[start:end], HTTPStatus.PARTIAL_CONTENT, headers)
+            return Answer(held.data.cut(start, end), HTTPStatus.PARTIAL_CONTENT, headers)
         return Answer(held.data, headers=headers)
 
     def put_object(self, asked: Request, key: str) -> Answer:
         self._hold(asked, key)
-        etag = _etag(_checked(asked))
-        self._objects[key] = Stored(asked.body, etag, _told(asked.headers), _tags(asked.headers))
-        return Answer(headers={"ETag": etag})
+        data = _checked(asked)
+        self._objects[key] = Stored(data, data.etag, _told(asked.headers), _tags(asked.headers))
+        return Answer(headers={"ETag": data.etag})
 
     def copy_object(self, asked: Request, key: str) -> Answer:
         source, data = self._source(asked)
@@ -153,36 +155,38 @@ class Bucket:
     def upload_part(self, asked: Request, key: str) -> Answer:
         data = _checked(asked)
         self._upload(asked).parts[int(asked.query["partNumber"])] = data
-        return Answer(headers={"ETag": _etag(data), CRC: _crc(data)})
+        return Answer(headers={"ETag": data.etag, CRC: data.checksum})
 
     def upload_part_copy(self, asked: Request, key: str) -> Answer:
         _, data = self._source(asked)
         self._upload(asked).parts[int(asked.query["partNumber"])] = data
         return _xml(
-            "CopyPartResult", f"<ETag>{escape(_etag(data))}</ETag><ChecksumCRC32>{_crc(data)}</ChecksumCRC32>"
+            "CopyPartResult", f"<ETag>{escape(data.etag)}</ETag><ChecksumCRC32>{data.checksum}</ChecksumCRC32>"
         )
 
     def complete_multipart_upload(self, asked: Request, key: str) -> Answer:
         upload = self._upload(asked)
         self._hold(asked, key)
         parts = []
-        for part in ElementTree.fromstring(asked.body).findall(".//{*}Part"):
-            data = upload.parts.get(int(part.findtext("{*}PartNumber", "0")), b"")
-            if part.findtext("{*}ETag") != _etag(data) or part.findtext("{*}ChecksumCRC32", _crc(data)) != _crc(
-                data
-            ):
+        for number, part in enumerate(ElementTree.fromstring(asked.body).findall(".//{*}Part"), 1):
+            if part.findtext("{*}PartNumber") != str(number):
+                raise Refused(HTTPStatus.BAD_REQUEST, "InvalidPartOrder")
+            data = upload.parts.get(number, NOTHING)
+            told = (part.findtext("{*}ETag"), part.findtext("{*}ChecksumCRC32", data.checksum))
+            if told != (data.etag, data.checksum):
                 raise Refused(HTTPStatus.BAD_REQUEST, "InvalidPart")
             parts.append(data)
         if any(len(data) < LEAST_PART for data in parts[:-1]):
             raise Refused(HTTPStatus.BAD_REQUEST, "EntityTooSmall")
-        data = b"".join(parts)
-        crc = _crc(data)
-        if upload.headers.get("x-amz-checksum-type") != "FULL_OBJECT":
-            crc = f"{_crc(b''.join(base64.b64decode(_crc(data)) for data in parts))}-{len(parts)}"
-        if asked.headers.get(CRC, crc) != crc:
+        whole = Pieces.joined(parts)
+        kind = upload.headers.get(CRC_TYPE, "COMPOSITE")
+        crc = whole.checksum
+        if kind == "COMPOSITE":
+            crc = f"{Pieces(part.crc32.to_bytes(4, 'big') for part in parts).checksum}-{len(parts)}"
+        if (asked.headers.get(CRC, crc), asked.headers.get(CRC_TYPE, kind)) != (crc, kind):
             raise Refused(HTTPStatus.BAD_REQUEST, "BadDigest")
-        etag = f'{_etag("".join(map(_etag, parts)).encode())[:-1]}-{len(parts)}"'
-        self._objects[key] = Stored(data, etag, {**upload.headers, CRC: crc}, upload.tags)
+        etag = f'{Pieces(part.etag.encode() for part in parts).etag[:-1]}-{len(parts)}"'
+        self._objects[key] = Stored(whole, etag, {**upload.headers, CRC: crc}, upload.tags)
         del self._uploads[asked.query["uploadId"]]
         return _xml(
             "CompleteMultipartUploadResult", f"<ETag>{escape(etag)}</ETag><ChecksumCRC32>{crc}</ChecksumCRC32>"
@@ -211,15 +215,17 @@ class Bucket:
         if held and ("if-none-match" in asked.headers or (wanted or held.etag) != held.etag):
             raise Refused(HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed")
 
-    def _source(self, asked: Request) -> tuple[Stored, bytes]:
+    def _source(self, asked: Request) -> tuple[Stored, Pieces]:
         """What a copy is made of: the object, and its bytes in the range that is asked for."""
         source = self._held(unquote(asked.headers["x-amz-copy-source"]).lstrip("/").partition("/")[2])
         if asked.headers.get("x-amz-copy-source-if-match", source.etag) != source.etag:
             raise Refused(HTTPStatus.PRECONDITION_FAILED, "PreconditionFailed")
         if "x-amz-copy-source-range" not in asked.headers:
             return source, source.data
-        start, end = _extent(asked.headers["x-amz-copy-source-range"], len(source.data))
-        return source, source.data[start:end]
+        start, end = _extent(asked.headers["x-amz-copy-source-range"], sys.maxsize)
+        if end > len(source.data):
+            raise Refused(HTTPStatus.BAD_REQUEST, "InvalidArgument")
+        return source, source.data.cut(start, end)
 
 
 def _told(headers: Mapping[str, str]) -> dict[str, str]:
@@ -235,21 +241,14 @@ def _tags(headers: Mapping[str, str]) -> dict[str, str]:
     return dict(parse_qsl(headers.get("x-amz-tagging", "")))
 
 
-def _checked(asked: Request) -> bytes:
+def _checked(asked: Request) -> Pieces:
     """The body, which is what its CRC says."""
     if asked.headers.get("content-encoding") == "aws-chunked":  # what boto3 sends by TLS alone
         raise Refused(HTTPStatus.NOT_IMPLEMENTED, "NotImplemented")
-    if asked.headers.get(CRC, crc := _crc(asked.body)) != crc:
+    data = Pieces((asked.body,))
+    if asked.headers.get(CRC, data.checksum) != data.checksum:
         raise Refused(HTTPStatus.BAD_REQUEST, "BadDigest")
-    return asked.body
-
-
-def _crc(data: bytes) -> str:
-    return base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
-
-
-def _etag(data: bytes) -> str:
-    return f'"{hashlib.md5(data, usedforsecurity=False).hexdigest()}"'
+    return data
 
 
 def _extent(text: str, size: int) -> tuple[int, int]:

@@ -9,6 +9,8 @@ from email.utils import formatdate
 from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote
 
+from benchmarks.pieces import Pieces
+
 BUFFER = 4 * 1024 * 1024
 """Bytes of a body that are read ahead of its parser: larger ones wake it less often."""
 
@@ -28,7 +30,7 @@ class Request:
 class Answer:
     """A HEAD's has the body that a GET's would have: its length is told, and it isn't sent."""
 
-    body: bytes = b""
+    body: bytes | Pieces = b""
     status: HTTPStatus = HTTPStatus.OK
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -43,7 +45,7 @@ async def serve(port: int, answer: Callable[[Request], Awaitable[Answer]]) -> No
                 answered = await answer(request)
                 writer.write(_head(answered))
                 if request.method != "HEAD":
-                    writer.write(answered.body)
+                    writer.writelines([answered.body] if isinstance(answered.body, bytes) else answered.body)
                 await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # a client that went away is the client's affair

@@ -66,7 +66,10 @@ class Upload(Protocol):
         """Say what the CRC-32 of the whole is: with another one it isn't completed, and CannotCopy is raised."""
 
     def first(self) -> bool:
-        """Whether nobody began an upload of the same key shortly before and has it still open."""
+        """Whether nobody began an upload of the same key shortly before and has it still open.
+
+        It is true for one at most of those who ask at the same time, and perhaps for none.
+        """
 
 
 class Objects(Protocol):
@@ -253,7 +256,7 @@ class Ports:
 
     Work in `assets` may wait for work in `transfers`; work in `transfers` waits for nothing but the network.
     `limits` are the most bytes of an upload of each kind, `photo_buffer` those of all pictures in hand.
-    `pause` waits so many seconds.
+    `pause` waits about so many seconds, never twice the same: who waits for the same thing comes back one by one.
     """
 
     objects: Objects

@@ -76,14 +76,15 @@ def _outside(settings: Settings) -> Outside:
         long_poll=long_poll,
         videos=settings.mediaconvert_role_arn is not None,
     )
-    clock = _clock()
+    clock, rng = _clock(), random.SystemRandom()
     outages = Outages(clock, metrics)
-    hear(clients.s3, partial(outages.answered, Dependency.BUCKET))
+    for client in (clients.s3, clients.copier):
+        hear(client, partial(outages.answered, Dependency.BUCKET))
     if clients.mediaconvert:
         hear(clients.mediaconvert, partial(outages.answered, Dependency.MEDIACONVERT))
     queue = SqsQueue(clients.poll, clients.lease, settings.queue_url, long_poll)
     queue.require()
-    objects = S3Objects(clients.s3, settings.media_bucket, metrics.count_bytes)
+    objects = S3Objects(clients.s3, settings.media_bucket, metrics.count_bytes, clients.copier)
     objects.require()
     ports = Ports(
         objects=objects,
@@ -104,12 +105,12 @@ def _outside(settings: Settings) -> Outside:
         photo_buffer=PhotoBuffer(settings.photo_buffer),
         bundles=settings.bundles,
         now=_now,
-        pause=time.sleep,
+        pause=partial(_pause, rng),
     )
     journals = S3Journals(clients.s3, settings.media_bucket)
     task = EcsAgent(settings.ecs_agent_uri)
     images.require()
-    return Outside(queue, journals, ports, parse_message, clock, random.SystemRandom(), task, metrics, outages)
+    return Outside(queue, journals, ports, parse_message, clock, rng, task, metrics, outages)
 
 
 def _images(settings: Settings, metrics: Metrics) -> Decoders:
@@ -166,6 +167,10 @@ def _clock() -> Callable[[], float]:
     if sys.platform == "linux":
         return partial(time.clock_gettime, time.CLOCK_BOOTTIME)
     return time.monotonic
+
+
+def _pause(rng: random.Random, seconds: float) -> None:
+    time.sleep(rng.uniform(0.5, 1.5) * seconds)
 
 
 def _now() -> datetime:

@@ -16,6 +16,7 @@ type Message struct {
 	ListingID uint64  `json:"listingId"`
 	BatchID   any     `json:"batchId,omitempty"` // a string or a whole number; the callback gives it back
 	Assets    []Asset `json:"assets"`
+	OwnerID   string  `json:"-"` // of the listing: by it SQS keeps an owner of many jobs from holding up the others
 }
 
 // Asset is one upload. What is set beside its key is compared with the object in the bucket.
@@ -33,10 +34,14 @@ func Send(ctx context.Context, client *sqs.Client, queueURL string, message Mess
 	if err != nil {
 		return "", err
 	}
-	sent, err := client.SendMessage(ctx, &sqs.SendMessageInput{
+	input := &sqs.SendMessageInput{
 		QueueUrl:    aws.String(queueURL),
 		MessageBody: aws.String(string(body)),
-	})
+	}
+	if message.OwnerID != "" {
+		input.MessageGroupId = aws.String(message.OwnerID)
+	}
+	sent, err := client.SendMessage(ctx, input)
 	if err != nil {
 		return "", fmt.Errorf("enqueue media job %d: %w", message.JobID, err)
 	}

@@ -17,8 +17,14 @@ export interface Message {
 }
 
 /** Enqueues the job and returns the message's id, which the callback has as externalId and executionArn. */
-export async function send(client: SQSClient, queueUrl: string, message: Message): Promise<string> {
-  const command = new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: JSON.stringify(message) });
+export async function send(
+  client: SQSClient, queueUrl: string, message: Message, ownerId?: string, // of the listing
+): Promise<string> {
+  const command = new SendMessageCommand({
+    QueueUrl: queueUrl,
+    MessageBody: JSON.stringify(message),
+    MessageGroupId: ownerId, // by it SQS keeps an owner of many jobs from holding up the others
+  });
   const sent = await client.send(command);
   return sent.MessageId!;
 }

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
-from typing import Protocol
+import re
+import zlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
 import pytest
 from structlog.testing import capture_logs
 
 from adapters.s3 import S3Objects
-from domain.errors import Conflict, Dependency, NotFound, Transient, Unavailable
+from domain.errors import CannotCopy, Conflict, Dependency, NotFound, Transient, Unavailable
 from domain.model import Asset, Job
-from domain.ports import Holds, Objects
+from domain.ports import Entry, Holds, Objects, Upload
 from domain.rendition_cache import RenditionCache
 from domain.run import Run
 from domain.steps.validate import validate
@@ -349,6 +354,237 @@ def test_open_uploads_of_a_key_are_aborted_and_no_others(store: Store) -> None:
     assert store.objects.head(KEY) is None
     assert read(store, other) == b"theirs"
     assert store.open_uploads() == 0
+
+
+SOURCE = "28/raw/video/horizontal/tour 1+ä.mp4"
+DATA = bytes(range(256)) * (6 * MIB // 256)
+COPYING = pytest.mark.parametrize("bucket", ["memory", LOCALSTACK], indirect=True)
+"""moto tells no CRC of a part that it copied, and compares the whole with none."""
+
+
+def put_source(store: Store, data: bytes = DATA) -> Entry:
+    store.put(SOURCE, data)
+    return Entry(SOURCE, etag_of(store, SOURCE), len(data))
+
+
+def replaced(store: Store, send: Callable[[Upload], object]) -> None:
+    with store.objects.replace(KEY, None, "application/zip", {}) as upload:
+        send(upload)
+
+
+def refused(
+    store: Store, send: Callable[[Upload], object], error: type[Exception], match: str | None = None
+) -> None:
+    """Nothing is stored or left open."""
+    with pytest.raises(error, match=match) as raised:
+        replaced(store, send)
+    assert type(raised.value) is error
+    assert store.objects.head(KEY) is None
+    assert store.open_uploads() == 0
+
+
+def answered(bucket: Bucket, operation: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """Have the service's answers changed before boto3 reads them: `status_code`, `headers` and `body`."""
+
+    def before_parse(response_dict: dict[str, Any], **_: object) -> None:
+        change(response_dict)
+
+    bucket.client.meta.events.register(f"before-parse.s3.{operation}", before_parse)
+
+
+def without_crc(answer: dict[str, Any]) -> None:
+    answer["body"] = re.sub(b"<ChecksumCRC32>.*</ChecksumCRC32>", b"", answer["body"])
+    answer["headers"].pop("x-amz-checksum-crc32", None)
+
+
+@CONDITIONAL
+def test_parts_are_copied_among_those_that_are_sent_in_any_order(store: Store) -> None:
+    source, header = put_source(store), b"h" * PART
+    extents = [range(1, 1 + PART), range(len(DATA) - PART, len(DATA)), range(MIB, MIB + 1)]
+    pieces = [DATA[extent.start : extent.stop] for extent in extents]
+    crcs = {}
+    with store.objects.replace(KEY, None, "application/zip", {}) as upload:
+        for number in (3, 4, 2):
+            crcs[number] = upload.copy(number, source, extents[number - 2])
+        upload.part(1, header)
+        upload.expect(zlib.crc32(b"".join([header, *pieces])))
+    assert crcs == {number: zlib.crc32(piece) for number, piece in enumerate(pieces, 2)}
+    assert read(store, KEY) == b"".join([header, *pieces])
+    assert store.open_uploads() == 0
+
+
+@CONDITIONAL
+def test_a_source_that_is_another_one_by_now_or_gone_is_not_copied(store: Store) -> None:
+    old = put_source(store)
+    new = put_source(store, DATA[::-1])
+    refused(store, lambda upload: upload.copy(1, old, range(PART)), Conflict)
+    store.objects.delete(SOURCE, new.etag)
+    refused(store, lambda upload: upload.copy(1, old, range(PART)), NotFound)
+
+
+@CONDITIONAL
+def test_nothing_is_copied_into_an_upload_that_was_aborted(store: Store) -> None:
+    source = put_source(store)
+
+    def send(upload: Upload) -> None:
+        store.objects.abort_uploads(KEY)
+        upload.copy(1, source, range(PART))
+
+    refused(store, send, Conflict)
+
+
+@COPYING
+def test_what_the_bucket_copies_is_not_counted_as_moved(bucket: Bucket) -> None:
+    source = put_source(bucket)
+
+    def send(upload: Upload) -> None:
+        upload.copy(1, source, range(PART))
+        upload.part(2, b"1234")
+
+    replaced(bucket, send)
+    assert bucket.moved == {"out": 4}
+
+
+@COPYING
+def test_copies_have_a_client_of_their_own(bucket: Bucket) -> None:
+    copier, copied = Bucket(bucket.client.meta.endpoint_url).client, []
+    copier.meta.events.register("before-call.s3", lambda model, **_: copied.append(model.name))
+    objects = S3Objects(bucket.client, bucket.name, lambda direction, size: None, copier)
+    source = put_source(bucket)
+    with objects.replace(KEY, None, "application/zip", {}) as upload:
+        upload.copy(1, source, range(PART))
+        upload.part(2, b"end")
+    assert copied == ["UploadPartCopy"]
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_whole_is_stored_only_with_the_crc_that_it_should_have(store: Store, right: bool) -> None:
+    def send(upload: Upload) -> None:
+        upload.part(2, b"end")
+        upload.part(1, b"a" * PART)
+        upload.expect(zlib.crc32(b"a" * PART + (b"end" if right else b"and")))
+
+    if right:
+        replaced(store, send)
+        assert read(store, KEY) == b"a" * PART + b"end"
+    else:
+        refused(store, send, CannotCopy)
+
+
+@COPYING
+def test_the_service_refuses_such_a_whole_by_itself(bucket: Bucket) -> None:
+    answered(bucket, "UploadPart", without_crc)  # so that the adapter has nothing to compare
+
+    def send(upload: Upload) -> None:
+        upload.part(1, b"end")
+        upload.expect(zlib.crc32(b"and"))
+
+    refused(bucket, send, CannotCopy, "BadDigest")
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+@pytest.mark.parametrize("expected", [True, False])
+def test_parts_that_were_planned_wrongly_are_moved_instead(bucket: Bucket, expected: bool) -> None:
+    """Where nothing is expected, nothing was planned either: a retry is all that is left."""
+
+    def send(upload: Upload) -> None:
+        upload.part(1, b"small")
+        upload.part(2, b"end")
+        if expected:
+            upload.expect(zlib.crc32(b"smallend"))
+
+    refused(bucket, send, CannotCopy if expected else Transient, "EntityTooSmall")
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_the_crc_that_the_bucket_keeps_of_a_bundle_is_that_of_its_bytes(bucket: Bucket) -> None:
+    with bucket.objects.replace(KEY, None, "application/zip", {}) as upload:
+        upload.part(1, b"a" * PART)
+        upload.part(2, b"end")
+    head = bucket.client.head_object(Bucket=bucket.name, Key=KEY, ChecksumMode="ENABLED")
+    crc32 = zlib.crc32(b"a" * PART + b"end").to_bytes(4, "big")
+    assert (head["ChecksumType"], base64.b64decode(head["ChecksumCRC32"])) == ("FULL_OBJECT", crc32)
+
+
+@pytest.mark.parametrize("store", ["fake", "moto"], indirect=True)
+def test_a_bucket_that_copies_no_parts_says_so(store: Store) -> None:
+    if isinstance(store, FakeStore):
+        store.objects.copies = False
+    source = put_source(store)
+    refused(store, lambda upload: upload.copy(1, source, range(PART)), CannotCopy)
+
+
+@COPYING
+@pytest.mark.parametrize(
+    "change",
+    [
+        without_crc,
+        lambda answer: answer.update(status_code=501, body=b""),
+        lambda answer: answer.update(status_code=501, body=b"<Error><Code>NotImplemented</Code></Error>"),
+        lambda answer: answer.update(status_code=400, body=b"<Error><Code>InvalidRequest</Code></Error>"),
+        lambda answer: answer.update(status_code=416, body=b"<Error><Code>InvalidRange</Code></Error>"),
+    ],
+    ids=["no CRC", "501", "NotImplemented", "InvalidRequest", "InvalidRange"],
+)
+def test_so_does_one_whose_answer_says_that_it_cannot(
+    bucket: Bucket, change: Callable[[dict[str, Any]], None]
+) -> None:
+    source = put_source(bucket)
+    answered(bucket, "UploadPartCopy", change)
+    refused(bucket, lambda upload: upload.copy(1, source, range(PART)), CannotCopy)
+
+
+@COPYING
+def test_bytes_that_the_source_does_not_have_are_not_copied(bucket: Bucket) -> None:
+    source = put_source(bucket)
+    refused(bucket, lambda upload: upload.copy(1, source, range(MIB, len(DATA) + 1)), CannotCopy)
+
+
+def test_of_the_uploads_of_one_key_one_at_most_is_the_first(store: Store) -> None:
+    def race(ours: Upload) -> None:
+        with store.objects.replace(KEY, None, "application/zip", {}) as theirs:
+            assert not theirs.first()
+            raise ZeroDivisionError
+
+    with store.objects.replace(KEY + ".old", None, "application/zip", {}) as another:
+        with store.objects.replace(KEY, None, "application/zip", {}) as ours:
+            with pytest.raises(ZeroDivisionError):
+                race(ours)
+            assert ours.first()
+            assert another.first()
+            ours.part(1, b"zip")
+        another.part(1, b"zip")
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+@pytest.mark.parametrize(("older", "first"), [(-1, True), (0, False), (119, False), (120, True)])
+def test_an_upload_that_is_younger_or_much_older_counts_for_nothing(
+    bucket: Bucket, older: int, first: bool
+) -> None:
+    bucket.client.create_multipart_upload(Bucket=bucket.name, Key=KEY)
+    now = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+    def initiated(answer: dict[str, Any]) -> None:
+        """Theirs comes first in the list."""
+        told = iter([now - timedelta(seconds=older), now])
+        pattern = rb"(?<=<Initiated>)[^<]*"
+        answer["body"] = re.sub(pattern, lambda _: next(told).isoformat().encode(), answer["body"])
+
+    answered(bucket, "ListMultipartUploads", initiated)
+    with bucket.objects.replace(KEY, None, "application/zip", {}) as upload:
+        assert upload.first() is first
+        upload.part(1, b"zip")
+
+
+@pytest.mark.parametrize("bucket", EMULATORS, indirect=True)
+def test_who_may_not_see_the_others_is_the_first(bucket: Bucket) -> None:
+    denied = b"<Error><Code>AccessDenied</Code></Error>"
+    answered(bucket, "ListMultipartUploads", lambda answer: answer.update(status_code=403, body=denied))
+    bucket.client.create_multipart_upload(Bucket=bucket.name, Key=KEY)
+    with capture_logs() as logs, bucket.objects.replace(KEY, None, "application/zip", {}) as upload:
+        assert upload.first()
+        upload.part(1, b"zip")
+    assert [line["event"] for line in logs] == ["uploads not listed"]
 
 
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)

@@ -21,8 +21,23 @@ def pair(moto_url: str) -> QueuePair:
     return QueuePair(moto_url, 2)
 
 
+OWNER = "owner-7"
+
+
+def groups(pair: QueuePair) -> dict[str, str | None]:
+    """The message group of each message in the queue, by id. They stay visible."""
+    answer = pair.client.receive_message(
+        QueueUrl=pair.url,
+        MaxNumberOfMessages=10,
+        VisibilityTimeout=0,
+        MessageSystemAttributeNames=["MessageGroupId"],
+    )
+    return {it["MessageId"]: it.get("Attributes", {}).get("MessageGroupId") for it in answer["Messages"]}
+
+
 def check_jobs(pair: QueuePair, ids: list[str]) -> None:
-    """Check that the queue holds a job and two finalizations, under these ids."""
+    """Check that the queue holds a job of an owner and two finalizations, under these ids."""
+    assert groups(pair) == dict(zip(ids, (OWNER, None, None), strict=True))
     received = {message.message_id: parse_message(message) for message in pair.queue.receive(10, 1, 60)}
     job, finalization, after_deletion = ids
     photo = Asset(PHOTO, "PHOTO_HORIZONTAL", Manifest(size=5242880))
@@ -41,7 +56,9 @@ def test_python_sends_what_the_worker_reads(pair: QueuePair) -> None:
         {"kind": "finalize", "jobId": 22, "listingId": 28, "assets": [{"key": PHOTO}]},
         {"kind": "finalize", "jobId": 23, "listingId": 28, "assets": []},
     )
-    check_jobs(pair, [send(pair.client, pair.url, message) for message in messages])
+    owners = (OWNER, None, None)
+    ids = [send(pair.client, pair.url, message, owner) for message, owner in zip(messages, owners, strict=True)]
+    check_jobs(pair, ids)
 
 
 @pytest.mark.skipif(not GO_SDK.is_dir(), reason="there is no golang-github-aws-aws-sdk-go-v2-dev")

@@ -88,3 +88,30 @@ def test_a_job_that_fails_again_tells_where_it_was_sent_back_and_a_single_messag
         dropped = desk(world, "dlq", "drop", "--message", nameless, "--yes")
         assert [one["message_id"] for one in dropped["dropped"]] == [nameless]
         assert [one["job_id"] for one in desk(world, "dlq", "ls")["messages"]] == [21]
+
+
+def test_a_message_of_an_owner_is_the_owners_in_the_dlq_and_sent_back_and_is_done(
+    make_world: Callable[[int], World],
+) -> None:
+    world = make_world(2)
+    with world.worker():
+        world.sqs.send_message(QueueUrl=world.queue_url, MessageBody=json.dumps(job(21)), MessageGroupId="owner-7")
+        world.receiver.wait_for(1)  # before anybody else receives it
+        wait_for_dead(world, 1)
+    assert group_of_the_message_in(world, world.dlq_url) == "owner-7"
+    desk(world, "dlq", "requeue", "--job", "21")
+    assert group_of_the_message_in(world, world.queue_url) == "owner-7"
+    world.upload(PHOTO, jpeg())
+    with world.worker():
+        world.receiver.wait_for(2)
+        world.wait_until_settled()
+    assert [it.payload["status"] for it in world.receiver.callbacks] == ["VALIDATION_FAILED", "SUCCEEDED"]
+
+
+def group_of_the_message_in(world: World, queue_url: str) -> str | None:
+    """The message stays visible; it has a receive less."""
+    answer = world.sqs.receive_message(
+        QueueUrl=queue_url, WaitTimeSeconds=5, VisibilityTimeout=0, MessageSystemAttributeNames=["MessageGroupId"]
+    )
+    (message,) = answer["Messages"]
+    return message.get("Attributes", {}).get("MessageGroupId")

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from adapters.s3 import S3Upload
+from adapters.s3_upload import S3Upload
 from domain.journal import Acknowledged
 from worker.attempt import Attempt
 from worker.cli import main

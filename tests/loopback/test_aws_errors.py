@@ -18,12 +18,14 @@ from adapters.aws import connect
 from adapters.aws_errors import bucket_errors, errors_mapped
 from adapters.journal import S3Journals
 from adapters.s3 import S3Objects
+from adapters.s3_upload import S3Upload
 from adapters.sqs import SqsQueue
 from devstack.aws import session, variables
 from devstack.serving import LocalServer, QuietHandler
 from domain.errors import Archived, Conflict, NotFound, Permanent, Transient, Unavailable
 from domain.journal import Ended, Ending, Journal
 from domain.model import Job
+from domain.ports import Entry
 from tests.fakes import NOW
 
 
@@ -159,6 +161,21 @@ def test_an_answer_that_is_cut_short_on_its_way_is_not_taken_for_the_whole(
                 ask()
 
 
+class FailedHalfway(QuietHandler):
+    """S3 may answer 200 at once, and say in the body how a copy ended."""
+
+    def do_PUT(self) -> None:  # noqa: N802 - the name that http.server calls
+        self.answer(200, {}, b"<Error><Code>InternalError</Code><Message>try again</Message></Error>")
+
+
+def test_an_answer_that_begins_well_and_ends_as_an_error_is_an_error() -> None:
+    with LocalServer(FailedHalfway, "127.0.0.1", 0) as server:
+        s3 = session().client("s3", endpoint_url=server.url, config=config())
+        upload = S3Upload(s3, s3, "bucket", "key", "id", lambda way, count: None)
+        with pytest.raises(Unavailable, match="try again"):
+            upload.copy(1, Entry("source", "etag", 10), range(10))
+
+
 def test_a_bug_stays_what_it_is() -> None:
     with pytest.raises(ZeroDivisionError), errors_mapped("try it"):
         raise ZeroDivisionError
@@ -175,10 +192,14 @@ def test_a_missing_region_is_said_and_not_a_traceback(monkeypatch: pytest.Monkey
 def test_polls_and_leases_have_clients_and_patience_of_their_own() -> None:
     clients = connect("us-east-1", emulated=True, connections=7, jobs=3, long_poll=20, videos=True)
     assert clients.poll is not clients.lease
-    poll, lease, s3 = (vars(client.meta.config) for client in (clients.poll, clients.lease, clients.s3))
+    poll, lease, s3, copier = (
+        vars(client.meta.config) for client in (clients.poll, clients.lease, clients.s3, clients.copier)
+    )
     assert poll["_user_provided_options"]["read_timeout"] > 20, "above the long poll"
     assert lease["_user_provided_options"]["read_timeout"] < 20, "below a third of the visibility timeout"
     assert s3["_user_provided_options"]["max_pool_connections"] == 7
+    changed = set(copier["_user_provided_options"].items() ^ s3["_user_provided_options"].items())
+    assert changed == {("read_timeout", 30), ("read_timeout", 120)}, "a part's copy is answered when it is done"
     assert clients.mediaconvert
     assert connect("us-east-1", False, 7, 3, 20, videos=False).mediaconvert is None, "it takes memory"
 

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Iterator
+from typing import Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -142,6 +143,24 @@ def test_a_part_that_is_too_small_is_refused(bucket: Bucket) -> None:
     bucket.put("a", bytes(6 * MIB))
     with pytest.raises(ClientError, match=CODE.format("EntityTooSmall")):
         copy_and_add(bucket, whole_crc(bytes(MIB) + b"!"), f"bytes=0-{MIB - 1}")
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "code"), [(2, "FULL_OBJECT", "InvalidPartOrder"), (1, "COMPOSITE", "BadDigest")]
+)
+def test_an_upload_ends_as_it_began_and_its_parts_are_numbered_without_gaps(
+    bucket: Bucket, number: int, kind: Literal["FULL_OBJECT", "COMPOSITE"], code: str
+) -> None:
+    s3, name = bucket.client, bucket.name
+    upload = s3.create_multipart_upload(
+        Bucket=name, Key="b", ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT"
+    )["UploadId"]  # fmt: skip
+    etag = s3.upload_part(Bucket=name, Key="b", UploadId=upload, PartNumber=number, Body=b"!")["ETag"]
+    with pytest.raises(ClientError, match=CODE.format(code)):
+        s3.complete_multipart_upload(
+            Bucket=name, Key="b", UploadId=upload, ChecksumType=kind,
+            MultipartUpload={"Parts": [{"PartNumber": number, "ETag": etag}]},
+        )  # fmt: skip
 
 
 def test_the_queue_gives_each_message_once_and_as_soon_as_it_is_sent(memory_url: str) -> None:

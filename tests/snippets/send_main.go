@@ -25,6 +25,7 @@ func main() {
 		JobID:     21,
 		ListingID: 28,
 		BatchID:   "b-7f3a",
+		OwnerID:   "owner-7",
 		Assets:    []backend.Asset{{Key: photo, Type: "PHOTO_HORIZONTAL", Size: 5242880}},
 	}))
 	finalizer := backend.QueueFinalizer{Client: client, QueueURL: queueURL}

@@ -8,6 +8,6 @@ const client = new SQSClient({
 });
 const key = "28/raw/photo/horizontal/3f6c.jpg";
 const photo = { key, type: "PHOTO_HORIZONTAL", size: 5242880 };
-console.log(await send(client, queueUrl, { jobId: "21", listingId: 28, batchId: "b-7f3a", assets: [photo] }));
+console.log(await send(client, queueUrl, { jobId: "21", listingId: 28, batchId: "b-7f3a", assets: [photo] }, "owner-7"));
 console.log(await send(client, queueUrl, { kind: "finalize", jobId: 22, listingId: 28, assets: [{ key }] }));
 console.log(await send(client, queueUrl, { kind: "finalize", jobId: 23, listingId: 28, assets: [] }));

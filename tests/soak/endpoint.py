@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import threading
 import time
+import zlib
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +23,9 @@ INCOMPLETE_BODY = AwsError(400, "IncompleteBody")
 BETWEEN_POLLS = 0.2
 """Seconds."""
 OK = 200
+COPY_SOURCE = "x-amz-copy-source"
+_UPLOAD = re.compile(rb"(<UploadId>([^<]+)</UploadId>(?:(?!<UploadId>).)*?)<Initiated>[^<]*<", re.DOTALL)
+"""In a list of uploads."""
 AS_PLANNED = b"as ordered"  # what an AwsError says
 OWN = {error.code.encode() for error in (NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITION_FAILED, INCOMPLETE_BODY)}
 """What S3 would have refused, too: no fault of a plan."""
@@ -27,6 +33,8 @@ OWN = {error.code.encode() for error in (NO_SUCH_UPLOAD, NO_SUCH_KEY, PRECONDITI
 
 class WatchedEndpoint(ScriptedEndpoint):
     """moto takes a stale ETag and half a body for good, and stumbles over an aborted upload: these are refused.
+
+    It tells no CRC-32 of a part that it copied, and of all uploads that they began in 2010: that is mended.
 
     It also stumbles over two receives that find the same dead letter, having counted what it then doesn't hand
     out: so receives come one by one, without its long poll.
@@ -39,6 +47,7 @@ class WatchedEndpoint(ScriptedEndpoint):
         super().__init__(target)
         self._completing = threading.Lock()
         self._receiving = threading.Lock()
+        self._begun: dict[str, str] = {}
         self._record = record
         self.kept: set[str] = set()
 
@@ -76,8 +85,17 @@ class WatchedEndpoint(ScriptedEndpoint):
         if operation in {"UploadPart", "CompleteMultipartUpload"}:
             with self._completing:  # between look and completion nobody else completes
                 refusal = self._refusal(operation, path, headers)
-                return refusal.answer(operation) if refusal else super().answer(method, path, headers, body)
-        return super().answer(method, path, headers, body)
+                if refusal:
+                    return refusal.answer(operation)
+                answer = super().answer(method, path, headers, body)
+                return self._with_crc(answer, headers) if COPY_SOURCE in _lower(headers) else answer
+        answer = super().answer(method, path, headers, body)
+        if operation == "CreateMultipartUpload" and (upload_id := re.search(rb"<UploadId>(.+?)<", answer[2])):
+            self._begun[upload_id[1].decode()] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        return answer[0], answer[1], _UPLOAD.sub(self._with_begun, answer[2])
+
+    def _with_begun(self, upload: re.Match[bytes]) -> bytes:
+        return b"%b<Initiated>%b<" % (upload[1], self._begun[upload[2].decode()].encode())
 
     def _receive(self, path: str, headers: Mapping[str, str], request: dict[str, Any]) -> AwsAnswer:
         until = time.monotonic() + request.get("WaitTimeSeconds", 0)
@@ -98,15 +116,37 @@ class WatchedEndpoint(ScriptedEndpoint):
         upload_id = re.search(r"uploadId=([^&]+)", parts.query)
         if upload_id and self.forward("GET", f"{parts.path}?uploadId={upload_id[1]}", {}, b"")[0] != OK:
             return NO_SUCH_UPLOAD
+        conditions = _lower(headers)
         if operation == "UploadPart":
-            return None
-        conditions = {name.lower(): value for name, value in headers.items()}
+            return self._stale_source(conditions) if COPY_SOURCE in conditions else None
         status, held, _ = self.forward("HEAD", parts.path, {}, b"")
-        etag = {name.lower(): value for name, value in held.items()}.get("etag")
+        etag = _lower(held).get("etag")
         if "if-match" in conditions and status != OK:
             return NO_SUCH_KEY
         stale = "if-match" in conditions and conditions["if-match"] != etag
         return PRECONDITION_FAILED if stale or ("if-none-match" in conditions and status == OK) else None
+
+    def _stale_source(self, headers: Mapping[str, str]) -> AwsError | None:
+        status, held, _ = self._source("HEAD", headers, {})
+        if status != OK:
+            return NO_SUCH_KEY
+        return None if headers[f"{COPY_SOURCE}-if-match"] == _lower(held).get("etag") else PRECONDITION_FAILED
+
+    def _with_crc(self, answer: AwsAnswer, headers: Mapping[str, str]) -> AwsAnswer:
+        status, told, body = answer
+        extent = _lower(headers)[f"{COPY_SOURCE}-range"]
+        _, _, data = self._source("GET", _lower(headers), {"Range": extent})
+        crc = base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
+        end = "</CopyPartResult>"
+        return status, told, body.replace(end.encode(), f"<ChecksumCRC32>{crc}</ChecksumCRC32>{end}".encode())
+
+    def _source(self, method: str, headers: Mapping[str, str], more: Mapping[str, str]) -> AwsAnswer:
+        signed = {"Authorization": headers["authorization"]}  # moto shows nothing without, whatever it says
+        return self.forward(method, f"/{headers[COPY_SOURCE]}", {**signed, **more}, b"")
+
+
+def _lower(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def process_of(headers: Mapping[str, str]) -> str:

@@ -10,6 +10,8 @@ from tests.e2e.world import World, jpeg
 from tests.soak.plan import Profile
 
 VIDEO_SIZE = (320, 180)
+LARGE = 11 * 1024 * 1024
+"""Bytes of a document of which a bundle's parts are copied, not sent."""
 
 
 class Kind(Enum):
@@ -65,6 +67,8 @@ class Backend:
         with_video = listing % self._profile.videos == 0
         first = [self._photo(listing, "a"), self._photo(listing, "b")]
         second = [self._document(listing), self._photo(listing, "c")]
+        if listing % self._profile.large == 0:
+            first.append(self._large_document(listing))
         if with_video:
             first.append(self._upload(Asset(f"{listing}/raw/video/horizontal/tour.mp4", Kind.VIDEO, VIDEO_SIZE)))
         match self._rng.randrange(self._profile.odd):
@@ -102,6 +106,10 @@ class Backend:
     def _document(self, listing: int) -> Asset:
         data = b"%PDF-1.7 " + self._rng.randbytes(2000)
         return self._upload(Asset(f"{listing}/raw/project/doc/plan.pdf", Kind.DOCUMENT, data=data))
+
+    def _large_document(self, listing: int) -> Asset:
+        data = b"%PDF-1.7 " + random.Random(listing).randbytes(LARGE)
+        return self._upload(Asset(f"{listing}/raw/project/doc/scan.pdf", Kind.DOCUMENT, data=data))
 
     def _upload(self, asset: Asset) -> Asset:
         match asset.kind:

@@ -76,7 +76,7 @@ MUTANTS = (
     ),
     Mutant(
         "no condition on the bundle",
-        "adapters/s3.py",
+        "adapters/s3_upload.py",
         "**condition(etag),",
         "**({} if FIFTH.of(self._id) else condition(etag)),",
     ),

@@ -53,11 +53,11 @@ FROZEN = 6.0
 class Profile:
     """How a soak is: the weights of the faults that come more often than once among the others, and the jobs.
 
-    `seconds` of faults, a listing every `listing_every` seconds. One of `videos` listings has a video, four of
-    `odd` listings have something that can't be processed; in the first half of the time, one of `kept` listings
-    has a message that can't be deleted, whoever tries. Every `outage_every` seconds something is out for
-    everybody. MediaConvert finishes nothing in the first `held` seconds, and every `freeze_every` seconds all
-    processes but one are frozen.
+    `seconds` of faults, a listing every `listing_every` seconds. One of `videos` listings has a video, one of
+    `large` a document that S3 copies into the bundle, four of `odd` listings something that can't be processed; in
+    the first half of the time, one of `kept` listings has a message that can't be deleted, whoever tries. Every
+    `outage_every` seconds something is out for everybody. MediaConvert finishes nothing in the first `held`
+    seconds, and every `freeze_every` seconds all processes but one are frozen.
     For a hundred faults there may be so many `repeats` of an acknowledged callback and so many good jobs
     `given_up`; docs/proof.md has the baselines.
     """
@@ -66,6 +66,7 @@ class Profile:
     max_receive_count: int = 6
     listing_every: float = 2.5
     videos: int = 5
+    large: int = 6
     odd: int = 10
     kept: int = 10
     outage_every: float = 0.0

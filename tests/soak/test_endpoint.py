@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 
 import pytest
 
 from devstack.scripted import INTERNAL_ERROR, SLOW_DOWN, SQS, AwsAnswer
+from domain.errors import Conflict
+from tests.contract.aws import Bucket
 from tests.soak.endpoint import WatchedEndpoint
 from tests.soak.record import COMPLETE, DELETE, EXTEND, NOTE, RETURN, SUBMIT, Delivery, Record
 from tests.soak.transcoder import WatchedTranscoder
 
+MIB = 1024 * 1024
 ME = "SOAK1N7"
 SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=SOAK1N7/20261121/eu/sqs/aws4_request"}
 
@@ -170,3 +174,19 @@ def test_submissions_and_throttling_are_noted_of_the_transcoder(record: Record) 
     assert submitted == ("SOAK1N7", SUBMIT, "5", 201, False)
     assert throttled == ("SOAK1N7", SUBMIT, "6", 429, True)
     assert asked == ("SOAK1N7", "GET /jobs/1", "", 429, True)
+
+
+def test_a_copied_part_has_its_crc_and_that_of_a_changed_source_is_refused(moto_url: str, record: Record) -> None:
+    data = bytes(range(256)) * (6 * MIB // 256)
+    with WatchedEndpoint(moto_url, record) as endpoint:
+        bucket = Bucket(endpoint.url)
+        bucket.put("source", data)
+        (source,) = bucket.objects.list("source")
+        with bucket.objects.replace("target", None, "application/zip", {}) as upload:
+            assert upload.copy(1, source, range(1, 1 + 5 * MIB)) == zlib.crc32(data[1 : 1 + 5 * MIB])
+            upload.part(2, b"end")
+            bucket.put("source", data[::-1])
+            with pytest.raises(Conflict):
+                upload.copy(3, source, range(5 * MIB))
+        (target,) = bucket.objects.list("target")
+        assert b"".join(bucket.objects.read("target", target.etag)) == data[1 : 1 + 5 * MIB] + b"end"
