@@ -113,20 +113,16 @@ class _Builder:
         old = Entry(self._key, current.etag, current.size) if current and ours else None
         etag = current.etag if current else None
         with self._objects.replace(self._key, etag, "application/zip", wanted) as upload:
-            self._be_first(upload)
+            if self._pauses and not upload.first():
+                raise _Second
             size, sent = self._write(upload, members, old, self._sizes.grown_for(unzipped))
         return Bundle(self._key, len(members), size, unzipped, sent)
-
-    def _be_first(self, upload: Upload) -> None:
-        if self._pauses and not upload.first():
-            raise _Second
 
     def _write(
         self, upload: Upload, members: Sequence[Entry], old: Entry | None, sizes: PartSizes
     ) -> tuple[int, int]:
         """Write the bundle; returns its size and how much of it was sent, in bytes."""
         if self._copies and (plan := changes(self._run, members, old, sizes)):
-            self._be_first(upload)  # once more: of uploads of the same second each may be taken for the first
             return Assembler(self._run, upload, plan).write()
         size = stream(self._run, upload, members, sizes)
         return size, size

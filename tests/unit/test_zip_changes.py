@@ -192,26 +192,6 @@ def test_a_job_waits_for_another_one_that_is_at_the_bundle(objects: Counting) ->
     assert not objects.open_uploads
 
 
-def test_of_two_jobs_that_both_found_themselves_the_first_one_waits(objects: Counting) -> None:
-    """The bucket tells whole seconds: an upload that was begun in ours may turn out to be before it."""
-    objects.put(f"{PHOTOS}new.jpg", JPEG)
-    other = objects.replace(KEY, None, "application/zip", {})
-    pauses: list[float] = []
-
-    def before(method: str, key: str) -> None:
-        if (method, key) == ("read", KEY) and not pauses:
-            objects.open_uploads.insert(0, other.__enter__())
-
-    def pause(seconds: float) -> None:
-        pauses.append(seconds)
-        objects.open_uploads.clear()
-
-    objects.before = before
-    bundle(objects, pause=pause)
-    assert pauses == [0.5]
-    assert objects.called("copy part") == [KEY], "not before it waited"
-
-
 def test_a_job_does_not_wait_for_ever(objects: Counting) -> None:
     objects.put(f"{PHOTOS}new.jpg", JPEG)
     other = objects.replace(KEY, None, "application/zip", {})
