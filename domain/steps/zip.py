@@ -19,7 +19,7 @@ from domain.outlast import outlasting
 from domain.ports import Entry, Head, Upload
 from domain.run import Run
 
-REBUILDS = 8
+REBUILDS = 16
 """How often one attempt builds the bundle anew because another job of the listing was faster."""
 PAUSES = (0.5, 1.0, *[2.0] * 59)
 """Seconds before each new look while another job is at the bundle: two minutes, then nobody is waited for."""
