@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from domain.model import Bundle, Job
-from domain.rendition_cache import RenditionCache
+from domain.rendition_cache import RenditionCache, RenditionRoom
 from domain.run import Run
 from domain.steps.zip import write_bundle
 from tests.contract.aws import Bucket
@@ -34,7 +34,7 @@ def bundled(bucket: Bucket) -> tuple[Bundle, dict[str, bytes]]:
     """What was made, and what can be read of it."""
     with threads(8) as pool:
         ports = make_ports(objects=bucket.objects, transfers=pool)
-        made = write_bundle(Run(Job(21, 28, "m-1"), FakeAttempt(), ports, RenditionCache(0)))
+        made = write_bundle(Run(Job(21, 28, "m-1"), FakeAttempt(), ports, RenditionCache(RenditionRoom(0))))
     assert made
     head = bucket.objects.head(KEY)
     assert head
