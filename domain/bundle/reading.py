@@ -10,7 +10,7 @@ from domain.bundle.flight import Flight
 from domain.bundle.plan import MIB, Stretch
 from domain.run import Run
 
-AHEAD = 12 * MIB
+AHEAD = 8 * MIB
 """How many bytes are read before they are needed. What is longer is streamed."""
 SIDE_BY_SIDE = 16
 
