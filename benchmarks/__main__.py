@@ -7,7 +7,18 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from benchmarks import children, dead_letters, formats, idle, jobs, memory, placeholder, thumbnails, waiting
+from benchmarks import (
+    bundles,
+    children,
+    dead_letters,
+    formats,
+    idle,
+    jobs,
+    memory,
+    placeholder,
+    thumbnails,
+    waiting,
+)
 
 
 def main() -> int:
@@ -18,8 +29,8 @@ def main() -> int:
     of_formats = partial(formats.measure, parser.parse_args().node)
     missed = False
     for measure in (
-        thumbnails.measure, of_formats, children.measure, placeholder.measure, memory.measure, idle.measure,
-        waiting.measure, dead_letters.measure, jobs.measure,
+        thumbnails.measure, of_formats, children.measure, placeholder.measure, memory.measure, bundles.measure,
+        idle.measure, waiting.measure, dead_letters.measure, jobs.measure,
     ):  # fmt: skip
         for figure in measure():
             print(figure.row(), flush=True)

@@ -27,7 +27,7 @@ class Fleet:
     which the times were measured a vCPU is.
     """
 
-    photo_cpu: float = 0.12
+    photo_cpu: float = 0.09
     video_cpu: float = 0.19
     busy: float = 0.87
     worth: float = 1.0
@@ -54,7 +54,7 @@ class Requests:
     sqs: float = 0.0
 
 
-PHOTO, PHOTO_JOB, VIDEO_JOB = Requests(5, 2), Requests(8, 6, 3), Requests(17, 15, 3.3)
+PHOTO, PHOTO_JOB, VIDEO_JOB = Requests(5, 2), Requests(9, 4, 3), Requests(18, 17, 3.3)
 """Of a photo; of its job, beside its photos; of a job of one video."""
 
 

@@ -10,7 +10,7 @@ from domain.rendition_cache import RENDITION_BYTES
 MOST_SKEW = 60.0
 """Seconds."""
 MB = 1_000_000
-PROCESS, JOB = 150 * MB, 25 * MB
+PROCESS, JOB = 150 * MB, 45 * MB
 """Bytes, as docs/operating.md has them: of the worker's own process, and of each job's bundle."""
 
 

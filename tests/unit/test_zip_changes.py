@@ -12,7 +12,7 @@ import pytest
 
 from domain.bundle.plan import PartSizes
 from domain.bundle.stream import stream
-from domain.errors import CannotCopy, Conflict, LeaseLost
+from domain.errors import Archived, CannotCopy, Conflict, LeaseLost
 from domain.model import Bundle, Job
 from domain.ports import Entry
 from domain.rendition_cache import RenditionCache, RenditionRoom
@@ -102,6 +102,18 @@ def test_of_a_large_member_that_is_in_memory_only_the_first_bytes_are_sent(objec
     made = bundle(objects, {key: MP4 + bytes(50_000)})
     assert made.sent < SIZES.least + 5_000
     assert paths(objects)[-1] == "video/vertical/original/v.mp4"
+
+
+def test_what_the_bundle_holds_may_be_archived_by_now(objects: Counting) -> None:
+    objects.put(f"{PHOTOS}05a.jpg", JPEG)
+
+    def before(method: str, key: str) -> None:
+        if method == "read" and key == f"{PHOTOS}05.jpg":
+            raise Archived("it is archived")
+
+    objects.before = before
+    bundle(objects)
+    assert len(paths(objects)) == 21
 
 
 def test_a_bundle_below_the_least_part_is_streamed() -> None:

@@ -148,7 +148,7 @@ def test_threads_for_images_have_a_cpu_each(cpus: int, good: bool) -> None:
     assert machine.judge_cpus(SIZING, cpus).good is good
 
 
-@pytest.mark.parametrize(("limit", "good"), [(3_650 * MB, True), (3_650 * MB - 1, False), (None, True)])
+@pytest.mark.parametrize(("limit", "good"), [(3_810 * MB, True), (3_810 * MB - 1, False), (None, True)])
 def test_the_memory_of_the_page_on_operating(limit: int | None, good: bool) -> None:
     assert machine.judge_memory(SIZING, limit).good is good
 
