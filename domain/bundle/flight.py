@@ -34,10 +34,8 @@ class Flight(Generic[Value]):
             while self and not error:
                 self.take()
         finally:
-            futures = [future for future, weight in self._under_way]
-            for future in futures:
-                future.cancel()
-            wait(futures)
+            # A cancelled one isn't over for `wait` before a thread of the pool comes to it, behind all other jobs'.
+            wait([future for future, weight in self._under_way if not future.cancel()])
 
     def __bool__(self) -> bool:
         return bool(self._under_way)
