@@ -5,12 +5,17 @@ from __future__ import annotations
 import io
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
-from domain.bundle.plan import PartSizes
+from domain.bundle import stream as stream_module
+from domain.bundle.assembler import Assembler
+from domain.bundle.names import Names
+from domain.bundle.plan import PartSizes, draw_up
 from domain.bundle.stream import stream
 from domain.errors import CannotCopy, Conflict, LeaseLost
 from domain.model import Bundle, Job
@@ -19,7 +24,7 @@ from domain.rendition_cache import RenditionCache
 from domain.run import Run
 from domain.steps import zip as zip_step
 from domain.steps.zip import PAUSES, write_bundle
-from tests.fakes import JPEG, MP4, FakeAttempt, FakeObjects, FakeUpload, make_ports, threads
+from tests.fakes import JPEG, MP4, FakeAttempt, FakeObjects, FakeUpload, SameThread, make_ports, threads
 
 KEY = "28/processed/zip/28.zip"
 SIZES = PartSizes(least=5_000, full=8_000, copied=100_000)
@@ -318,3 +323,57 @@ def test_a_part_that_fails_ends_the_upload_when_nothing_of_it_is_under_way(objec
         bundle(objects, transfers=pool)
     assert objects.called("replace") == [KEY, KEY]
     assert paths(objects)[-1] == "video/vertical/original/v.mp4"
+
+
+class Stalled(SameThread):
+    """Does ten things, gets stuck with the next six, and does the rest."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.stuck: list[Future[Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.begun += 1
+        if not 10 < self.begun <= 16:
+            return super().submit(fn, *args, **kwargs)
+        self.stuck.append(Future())
+        return self.stuck[-1]
+
+
+class Refusing(FakeUpload):
+    def part(self, number: int, data: bytes | bytearray) -> None:
+        raise Conflict("another job has aborted the upload")
+
+
+def members(objects: FakeObjects) -> list[Entry]:
+    return [Entry(key, found.etag, len(found.data)) for key, found in objects.stored.items() if key != KEY]
+
+
+def test_after_an_error_of_an_upload_no_member_is_read_any_more(
+    objects: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even while the error is still there, whose traceback holds whoever was reading."""
+    monkeypatch.setattr(stream_module, "SENDING", 1)
+    pool = Stalled()
+    run = Run(Job(21, 28, "m-1"), FakeAttempt(), make_ports(objects=objects, transfers=pool), RenditionCache(0))
+    with pytest.raises(Conflict) as raised:
+        stream(run, Refusing(KEY, objects), members(objects), PartSizes(500, 800, 1_000))
+    assert raised.tb
+    assert [future.cancelled() for future in pool.stuck] == [True] * 6
+
+
+def test_after_the_loss_of_the_lease_no_member_is_read_any_more(objects: Counting) -> None:
+    pool, attempt, names = Stalled(), FakeAttempt(), Names(28)
+
+    def lose() -> None:
+        if pool.stuck:
+            raise LeaseLost("another worker has it")
+
+    attempt.before_checkpoint = lose
+    run = Run(Job(21, 28, "m-1"), attempt, make_ports(objects=objects, transfers=pool), RenditionCache(0))
+    wanted = [names.entry(member, None) for member in members(objects)]
+    plan = draw_up(members(objects), wanted, None, [], PartSizes(5_000, 800, 10_000))
+    with pytest.raises(LeaseLost) as raised:
+        Assembler(run, FakeUpload(KEY, objects), plan).write()
+    assert raised.tb
+    assert [future.cancelled() for future in pool.stuck] == [True] * 6
