@@ -17,7 +17,7 @@ from domain.bundle.assembler import Assembler
 from domain.bundle.names import Names
 from domain.bundle.plan import PartSizes, draw_up
 from domain.bundle.stream import stream
-from domain.errors import CannotCopy, Conflict, LeaseLost
+from domain.errors import Archived, CannotCopy, Conflict, LeaseLost
 from domain.model import Bundle, Job
 from domain.ports import Entry
 from domain.rendition_cache import RenditionCache
@@ -139,6 +139,28 @@ def test_a_bundle_of_another_version_is_streamed(objects: Counting) -> None:
     objects.put(KEY, old.data, "application/zip")
     assert bundle(objects).sent == len(objects.stored[KEY].data)
     assert not objects.called("copy part")
+
+
+def test_an_old_bundle_that_is_archived_is_replaced_without_a_look_at_it(objects: Counting) -> None:
+    def archived(method: str, key: str) -> None:
+        if key == KEY and method in ("read", "copy part"):
+            raise Archived(f"GET {key}: it is archived and must be restored first")
+
+    objects.before = archived
+    objects.put(f"{PHOTOS}new.jpg", JPEG)
+    assert bundle(objects).sent == len(objects.stored[KEY].data)
+    assert len(paths(objects)) == 21
+
+
+def test_a_member_has_the_same_name_whether_it_is_streamed_or_looked_at(objects: Counting) -> None:
+    """Of a member that is streamed there are more bytes than the first KiB, by which the plan names it."""
+    brands = b"isom" * 300 + b"avif"
+    objects.put(f"{PHOTOS}new.jpg", (16 + len(brands)).to_bytes(4, "big") + b"ftypmp42" + bytes(4) + brands)
+    bundle(objects)
+    planned = paths(objects)
+    del objects.stored[KEY]
+    bundle(objects)
+    assert paths(objects) == planned
 
 
 def test_where_the_bucket_cannot_copy_the_bundle_is_streamed(objects: Counting) -> None:
