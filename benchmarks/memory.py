@@ -155,6 +155,7 @@ class BundleAt:
             backend=Unused(),
             assets=ThreadPoolExecutor(4),
             transfers=ThreadPoolExecutor(16),
+            copies=ThreadPoolExecutor(16),
             limits=dict.fromkeys(Kind, 0),
             photo_buffer=PhotoBuffer(0),
             bundles=Bundles(),

@@ -40,6 +40,8 @@ RENDERER = "adapters.pictures.pillow:PillowImages"
 """What the child processes render with: this one doesn't import it."""
 TRANSFERS = 16
 """How many small requests to the bucket are under way at once."""
+ALL_COPIES = 16
+"""How many parts of bundles the bucket copies at once."""
 
 
 class StartError(Exception):
@@ -101,6 +103,7 @@ def _outside(settings: Settings) -> Outside:
         ),
         assets=ThreadPoolExecutor(asset_threads, "asset"),
         transfers=ThreadPoolExecutor(TRANSFERS, "transfer"),
+        copies=ThreadPoolExecutor(ALL_COPIES, "copy"),
         limits=settings.limits,
         photo_buffer=PhotoBuffer(settings.photo_buffer),
         bundles=settings.bundles,

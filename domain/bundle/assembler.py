@@ -43,9 +43,9 @@ class Assembler:
         Raises:
             CannotCopy: S3 can't copy a part, or doesn't tell its CRC-32.
         """
-        pool = self._run.ports.transfers
+        ports = self._run.ports
         early, late = self._moved()
-        with Flight[None](pool, COPIES) as copying, Flight[None](pool, SENDING) as sending:
+        with Flight[None](ports.copies, COPIES) as copying, Flight[None](ports.transfers, SENDING) as sending:
             self._copy_on(copying)
             for number, data in self._filled(early):
                 self._send(sending, number, data)

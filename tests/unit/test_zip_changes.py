@@ -342,9 +342,25 @@ def test_a_part_that_fails_ends_the_upload_when_nothing_of_it_is_under_way(objec
 
     objects.before = before
     with threads(4) as pool:
-        bundle(objects, transfers=pool)
+        bundle(objects, copies=pool)
     assert objects.called("replace") == [KEY, KEY]
     assert paths(objects)[-1] == "video/vertical/original/v.mp4"
+
+
+def test_what_s3_copies_keeps_no_thread_from_another_jobs_small_requests(objects: Counting) -> None:
+    """The pool of these has a single thread here, and serves a request of another job before a copy ends."""
+    objects.put(VIDEO, MP4 + bytes(150_000))
+    served = []
+
+    with threads(1) as transfers, threads(4) as copies:
+
+        def before(method: str, key: str) -> None:
+            if method == "copy part":
+                served.append(transfers.submit(lambda: "served").result(30))
+
+        objects.before = before
+        bundle(objects, transfers=transfers, copies=copies)
+    assert set(served) == {"served"}
 
 
 class Stalled(SameThread):
