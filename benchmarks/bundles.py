@@ -131,6 +131,7 @@ class BundleAt:
             backend=Unused(),
             assets=ThreadPoolExecutor(4),
             transfers=ThreadPoolExecutor(16),
+            copies=ThreadPoolExecutor(4),
             limits=dict.fromkeys(Kind, 0),
             photo_buffer=PhotoBuffer(0),
             rendition_room=RenditionRoom(0),

@@ -262,7 +262,8 @@ class Attempt(Protocol):
 class Ports:
     """The pipeline's connections to the outside, made once for the process.
 
-    Work in `assets` may wait for work in `transfers`; work in `transfers` waits for nothing but the network.
+    Work in `assets` may wait for work in `transfers`; work in `transfers` waits for nothing but the network, and
+    not for long: that the bucket copies a part by itself is waited for in `copies`.
     `limits` are the most bytes of an upload of each kind, `photo_buffer` those of all pictures in hand,
     `rendition_room` those of all renditions that are kept for bundles.
     `pause` waits about so many seconds, never twice the same: who waits for the same thing comes back one by one.
@@ -275,6 +276,7 @@ class Ports:
     backend: Backend
     assets: Executor
     transfers: Executor
+    copies: Executor
     limits: Mapping[Kind, int]
     photo_buffer: PhotoBuffer
     rendition_room: RenditionRoom

@@ -623,6 +623,7 @@ def make_ports(**changes: Any) -> Ports:
         backend=FakeBackend(),
         assets=SameThread(),
         transfers=SameThread(),
+        copies=SameThread(),
         limits=dict.fromkeys(Kind, 1000),
         photo_buffer=PhotoBuffer(1000),
         rendition_room=RenditionRoom(100_000),

@@ -39,6 +39,8 @@ from worker.settings import Settings
 
 RENDERER = "adapters.pictures.pillow:PillowImages"
 """What the child processes render with: this one doesn't import it."""
+ALL_COPIES = 16
+"""How many parts of bundles the bucket copies at once."""
 
 
 class StartError(Exception):
@@ -100,6 +102,7 @@ def _outside(settings: Settings) -> Outside:
         ),
         assets=ThreadPoolExecutor(asset_threads, "asset"),
         transfers=ThreadPoolExecutor(TRANSFERS, "transfer"),
+        copies=ThreadPoolExecutor(ALL_COPIES, "copy"),
         limits=settings.limits,
         photo_buffer=PhotoBuffer(settings.photo_buffer),
         rendition_room=RenditionRoom(RENDITION_BYTES),

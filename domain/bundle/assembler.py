@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 
@@ -42,9 +43,9 @@ class Assembler:
         Raises:
             CannotCopy: S3 can't copy a part, or doesn't tell its CRC-32.
         """
-        pool = self._run.ports.transfers
+        ports = self._run.ports
         early, late = self._moved()
-        with Flight[None](pool, COPIES) as copying, Flight[None](pool, SENDING) as sending:
+        with Flight[None](ports.copies, COPIES) as copying, Flight[None](ports.transfers, SENDING) as sending:
             self._copy_on(copying)
             for number, data in self._filled(early):
                 self._send(sending, number, data)
@@ -85,18 +86,19 @@ class Assembler:
         self._sent += len(data)
 
     def _filled(self, parts: Sequence[tuple[int, Moved]]) -> Iterator[tuple[int, bytearray]]:
-        reads = read_ahead(self._run, (stretch for _, part in parts for stretch in part))
-        for number, part in parts:
-            self._run.attempt.checkpoint()
-            data = bytearray()
-            for stretch, chunks in zip(part, reads, strict=False):
-                piece = b"".join(chunks)
-                if stretch.entry is not None:
-                    data += self._header(stretch.entry, piece)
-                data += piece
-            if number == len(self._plan.parts):
-                data += self._directory()
-            yield number, data
+        stretches = (stretch for _, part in parts for stretch in part)
+        with closing(read_ahead(self._run, stretches)) as reads:
+            for number, part in parts:
+                self._run.attempt.checkpoint()
+                data = bytearray()
+                for stretch, chunks in zip(part, reads, strict=False):
+                    piece = b"".join(chunks)
+                    if stretch.entry is not None:
+                        data += self._header(stretch.entry, piece)
+                    data += piece
+                if number == len(self._plan.parts):
+                    data += self._directory()
+                yield number, data
 
     def _header(self, new: int, first: bytes) -> bytes:
         """The header of a new entry whose first bytes are these, all but what was copied."""

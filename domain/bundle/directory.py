@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from domain.bundle.layout import ArchiveEntry, Stamp, directory
+from domain.errors import Archived
 from domain.ports import Entry, Objects
 
 if TYPE_CHECKING:
@@ -27,13 +28,13 @@ def held(objects: Objects, bundle: Entry) -> list[ArchiveEntry]:
     What the directory says is believed where the same entries give the same directory again, and where they lie
     one after another from the first byte to the directory.
     """
-    tail = _Tail(lambda extent: b"".join(objects.read(bundle.key, bundle.etag, extent)), bundle.size)
     try:
+        tail = _Tail(lambda extent: b"".join(objects.read(bundle.key, bundle.etag, extent)), bundle.size)
         with zipfile.ZipFile(tail) as archive:
             start = archive.start_dir
             entries = [_entry(info) for info in archive.infolist()]
         ours = directory(entries, start) == tail.after(start) and _contiguous(entries, start)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error):
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, Archived):
         return []
     return entries if ours else []
 

@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
 
-SENDING = 24 * 1024 * 1024
-"""How many bytes of an upload's parts are being sent at once: three parts of the usual size."""
+SENDING = 16 * 1024 * 1024
+"""How many bytes of an upload's parts are being sent at once: two parts of the usual size."""
 
 
 class Flight(Generic[Value]):
@@ -34,10 +34,8 @@ class Flight(Generic[Value]):
             while self and not error:
                 self.take()
         finally:
-            futures = [future for future, weight in self._under_way]
-            for future in futures:
-                future.cancel()
-            wait(futures)
+            # A cancelled one isn't over for `wait` before a thread of the pool comes to it, behind all other jobs'.
+            wait([future for future, weight in self._under_way if not future.cancel()])
 
     def __bool__(self) -> bool:
         return bool(self._under_way)

@@ -10,7 +10,7 @@ from domain.ports import Entry
 
 def new_extension(key: str, first: bytes) -> str | None:
     """The extension of the member's real format by its `first` bytes, where the name doesn't have it."""
-    file_format = None if keys.keeps_its_name(key) else content.sniff(first)
+    file_format = None if keys.keeps_its_name(key) else content.sniff(first[: content.HEAD_BYTES])
     wrong = file_format is not None and not content.has_extension(key, file_format)
     return file_format.extension if file_format and wrong else None
 

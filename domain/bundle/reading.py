@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 
 from domain.bundle.flight import Flight
@@ -15,8 +15,12 @@ AHEAD = 8 * MIB
 SIDE_BY_SIDE = 16
 
 
-def read_ahead(run: Run, stretches: Iterable[Stretch]) -> Iterator[Iterator[bytes]]:
-    """The chunks of each stretch, in order. What this attempt rendered isn't read again."""
+def read_ahead(run: Run, stretches: Iterable[Stretch]) -> Generator[Iterator[bytes], None, None]:
+    """The chunks of each stretch, in order. What this attempt rendered isn't read again.
+
+    Close it, should an error end its use: it waits for what is under way. The garbage collector would close it in
+    any thread, also in one that is reading for it and would wait for itself.
+    """
     with Flight[bytes](run.ports.transfers, AHEAD) as flight:
         waiting: deque[Callable[[], Iterator[bytes]]] = deque()
         for stretch in stretches:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 
 from domain.bundle.flight import SENDING, Flight
@@ -25,8 +26,11 @@ def stream(run: Run, upload: Upload, members: Sequence[Entry], sizes: PartSizes)
             sending.start(len(data), partial(upload.part, number, data))
 
         sink = PartSink(send, sizes.full)
-        with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive:
-            reads = read_ahead(run, (Stretch(member, range(member.size)) for member in members))
+        stretches = (Stretch(member, range(member.size)) for member in members)
+        with (
+            zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as archive,
+            closing(read_ahead(run, stretches)) as reads,
+        ):
             for member, chunks in zip(members, reads, strict=True):
                 first = next(chunks, b"")
                 entry = names.entry(member, new_extension(member.key, first))

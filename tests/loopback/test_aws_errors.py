@@ -27,6 +27,8 @@ from domain.journal import Ended, Ending, Journal
 from domain.model import Job
 from domain.ports import Entry
 from tests.fakes import NOW
+from worker.health import STALE_JOB
+from worker.in_flight import STUCK_AFTER
 
 
 def client_error(code: str) -> ClientError:
@@ -225,6 +227,15 @@ def test_polls_and_leases_have_clients_and_patience_of_their_own() -> None:
     assert changed == {("read_timeout", 30), ("read_timeout", 120)}, "a part's copy is answered when it is done"
     assert clients.mediaconvert
     assert connect("us-east-1", False, 7, 3, 20, videos=False).mediaconvert is None, "it takes memory"
+
+
+def test_boto3_gives_up_on_a_bucket_that_hangs_before_its_job_is_stuck() -> None:
+    clients = connect("us-east-1", emulated=True)
+    for client in (clients.s3, clients.copier):
+        options = vars(client.meta.config)["_user_provided_options"]
+        attempts = options["retries"]["total_max_attempts"]
+        assert attempts * (options["connect_timeout"] + options["read_timeout"]) + 1 + 2 + 4 < STUCK_AFTER
+    assert STUCK_AFTER < STALE_JOB, "or the health check would come before it"
 
 
 def test_a_connection_that_breaks_within_a_short_answer_is_a_transient_error_too() -> None:

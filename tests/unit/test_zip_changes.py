@@ -5,12 +5,17 @@ from __future__ import annotations
 import io
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
-from domain.bundle.plan import PartSizes
+from domain.bundle import stream as stream_module
+from domain.bundle.assembler import Assembler
+from domain.bundle.names import Names
+from domain.bundle.plan import PartSizes, draw_up
 from domain.bundle.stream import stream
 from domain.errors import Archived, CannotCopy, Conflict, LeaseLost
 from domain.model import Bundle, Job
@@ -19,7 +24,7 @@ from domain.rendition_cache import RenditionCache, RenditionRoom
 from domain.run import Run
 from domain.steps import zip as zip_step
 from domain.steps.zip import PAUSES, write_bundle
-from tests.fakes import JPEG, MP4, FakeAttempt, FakeObjects, FakeUpload, make_ports, threads
+from tests.fakes import JPEG, MP4, FakeAttempt, FakeObjects, FakeUpload, SameThread, make_ports, threads
 
 KEY = "28/processed/zip/28.zip"
 SIZES = PartSizes(least=5_000, full=8_000, copied=100_000)
@@ -146,6 +151,28 @@ def test_a_bundle_of_another_version_is_streamed(objects: Counting) -> None:
     objects.put(KEY, old.data, "application/zip")
     assert bundle(objects).sent == len(objects.stored[KEY].data)
     assert not objects.called("copy part")
+
+
+def test_an_old_bundle_that_is_archived_is_replaced_without_a_look_at_it(objects: Counting) -> None:
+    def archived(method: str, key: str) -> None:
+        if key == KEY and method in ("read", "copy part"):
+            raise Archived(f"GET {key}: it is archived and must be restored first")
+
+    objects.before = archived
+    objects.put(f"{PHOTOS}new.jpg", JPEG)
+    assert bundle(objects).sent == len(objects.stored[KEY].data)
+    assert len(paths(objects)) == 21
+
+
+def test_a_member_has_the_same_name_whether_it_is_streamed_or_looked_at(objects: Counting) -> None:
+    """Of a member that is streamed there are more bytes than the first KiB, by which the plan names it."""
+    brands = b"isom" * 300 + b"avif"
+    objects.put(f"{PHOTOS}new.jpg", (16 + len(brands)).to_bytes(4, "big") + b"ftypmp42" + bytes(4) + brands)
+    bundle(objects)
+    planned = paths(objects)
+    del objects.stored[KEY]
+    bundle(objects)
+    assert paths(objects) == planned
 
 
 def test_where_the_bucket_cannot_copy_the_bundle_is_streamed(objects: Counting) -> None:
@@ -335,6 +362,76 @@ def test_a_part_that_fails_ends_the_upload_when_nothing_of_it_is_under_way(objec
 
     objects.before = before
     with threads(4) as pool:
-        bundle(objects, transfers=pool)
+        bundle(objects, copies=pool)
     assert objects.called("replace") == [KEY, KEY]
     assert paths(objects)[-1] == "video/vertical/original/v.mp4"
+
+
+def test_what_s3_copies_keeps_no_thread_from_another_jobs_small_requests(objects: Counting) -> None:
+    """The pool of these has a single thread here, and serves a request of another job before a copy ends."""
+    objects.put(VIDEO, MP4 + bytes(150_000))
+    served = []
+
+    with threads(1) as transfers, threads(4) as copies:
+
+        def before(method: str, key: str) -> None:
+            if method == "copy part":
+                served.append(transfers.submit(lambda: "served").result(30))
+
+        objects.before = before
+        bundle(objects, transfers=transfers, copies=copies)
+    assert set(served) == {"served"}
+
+
+class Stalled(SameThread):
+    """Does ten things, gets stuck with the next six, and does the rest."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.stuck: list[Future[Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self.begun += 1
+        if not 10 < self.begun <= 16:
+            return super().submit(fn, *args, **kwargs)
+        self.stuck.append(Future())
+        return self.stuck[-1]
+
+
+class Refusing(FakeUpload):
+    def part(self, number: int, data: bytes | bytearray) -> None:
+        raise Conflict("another job has aborted the upload")
+
+
+def members(objects: FakeObjects) -> list[Entry]:
+    return [Entry(key, found.etag, len(found.data)) for key, found in objects.stored.items() if key != KEY]
+
+
+def test_after_an_error_of_an_upload_no_member_is_read_any_more(
+    objects: Counting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even while the error is still there, whose traceback holds whoever was reading."""
+    monkeypatch.setattr(stream_module, "SENDING", 1)
+    pool = Stalled()
+    run = Run(Job(21, 28, "m-1"), FakeAttempt(), make_ports(objects=objects, transfers=pool), RenditionCache(0))
+    with pytest.raises(Conflict) as raised:
+        stream(run, Refusing(KEY, objects), members(objects), PartSizes(500, 800, 1_000))
+    assert raised.tb
+    assert [future.cancelled() for future in pool.stuck] == [True] * 6
+
+
+def test_after_the_loss_of_the_lease_no_member_is_read_any_more(objects: Counting) -> None:
+    pool, attempt, names = Stalled(), FakeAttempt(), Names(28)
+
+    def lose() -> None:
+        if pool.stuck:
+            raise LeaseLost("another worker has it")
+
+    attempt.before_checkpoint = lose
+    run = Run(Job(21, 28, "m-1"), attempt, make_ports(objects=objects, transfers=pool), RenditionCache(0))
+    wanted = [names.entry(member, None) for member in members(objects)]
+    plan = draw_up(members(objects), wanted, None, [], PartSizes(5_000, 800, 10_000))
+    with pytest.raises(LeaseLost) as raised:
+        Assembler(run, FakeUpload(KEY, objects), plan).write()
+    assert raised.tb
+    assert [future.cancelled() for future in pool.stuck] == [True] * 6

@@ -83,3 +83,14 @@ def test_after_an_error_nothing_is_begun_and_nothing_is_left_under_way() -> None
         assert ended.is_set(), "it would write into an upload that was aborted"
         pool.submit(lambda: None).result()
         assert not never.is_set()
+
+
+def test_what_was_cancelled_is_not_waited_for_behind_other_jobs_work() -> None:
+    over = threading.Event()
+    with threads(1) as pool:
+        others = pool.submit(over.wait, 30)
+        with pytest.raises(Conflict), Flight[None](pool, 10) as flight:
+            flight.start(1, lambda: None)
+            raise Conflict("changed")
+        assert not others.done()
+        over.set()
