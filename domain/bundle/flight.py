@@ -34,7 +34,7 @@ class Flight(Generic[Value]):
             while self and not error:
                 self.take()
         finally:
-            # A cancelled one isn't over for `wait` before a thread of the pool comes to it, behind all other jobs'.
+            # For `wait` a cancelled one isn't over before a thread comes to it, behind other jobs' work.
             wait([future for future, weight in self._under_way if not future.cancel()])
 
     def __bool__(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from typing import Any
 
 import pytest
@@ -87,10 +87,15 @@ def test_after_an_error_nothing_is_begun_and_nothing_is_left_under_way() -> None
 
 def test_what_was_cancelled_is_not_waited_for_behind_other_jobs_work() -> None:
     over = threading.Event()
-    with threads(1) as pool:
-        others = pool.submit(over.wait, 30)
-        with pytest.raises(Conflict), Flight[None](pool, 10) as flight:
+
+    def fail(pool: Executor) -> None:
+        with Flight[None](pool, 10) as flight:
             flight.start(1, lambda: None)
             raise Conflict("changed")
+
+    with threads(1) as pool:
+        others = pool.submit(over.wait, 30)
+        with pytest.raises(Conflict):
+            fail(pool)
         assert not others.done()
         over.set()
