@@ -10,7 +10,10 @@ from itertools import count
 from domain import keys
 
 NAMING = 2
-"""The version of these rules: a bundle that was named by others is built again."""
+"""The version of these rules: a bundle that was named by others is built again.
+
+What `content` takes for a wrong extension belongs to them: what a bundle holds keeps its name, and isn't read.
+"""
 MAX_SEGMENT_BYTES = 255
 """The longest name of ext4 and APFS; NTFS takes 255 UTF-16 units, which are never more than the bytes."""
 LONGEST_EXTENSION = 32

@@ -27,7 +27,7 @@ class Fleet:
     which the times were measured a vCPU is.
     """
 
-    photo_cpu: float = 0.09
+    photo_cpu: float = 0.1
     video_cpu: float = 0.19
     busy: float = 0.87
     worth: float = 1.0

@@ -413,7 +413,8 @@ def test_after_an_error_of_an_upload_no_member_is_read_any_more(
     """Not even while the error is still there, whose traceback holds whoever was reading."""
     monkeypatch.setattr(stream_module, "SENDING", 1)
     pool = Stalled()
-    run = Run(Job(21, 28, "m-1"), FakeAttempt(), make_ports(objects=objects, transfers=pool), RenditionCache(RenditionRoom(0)))
+    nothing_kept = RenditionCache(RenditionRoom(0))
+    run = Run(Job(21, 28, "m-1"), FakeAttempt(), make_ports(objects=objects, transfers=pool), nothing_kept)
     with pytest.raises(Conflict) as raised:
         stream(run, Refusing(KEY, objects), members(objects), PartSizes(500, 800, 1_000))
     assert raised.tb
@@ -428,7 +429,8 @@ def test_after_the_loss_of_the_lease_no_member_is_read_any_more(objects: Countin
             raise LeaseLost("another worker has it")
 
     attempt.before_checkpoint = lose
-    run = Run(Job(21, 28, "m-1"), attempt, make_ports(objects=objects, transfers=pool), RenditionCache(RenditionRoom(0)))
+    nothing_kept = RenditionCache(RenditionRoom(0))
+    run = Run(Job(21, 28, "m-1"), attempt, make_ports(objects=objects, transfers=pool), nothing_kept)
     wanted = [names.entry(member, None) for member in members(objects)]
     plan = draw_up(members(objects), wanted, None, [], PartSizes(5_000, 800, 10_000))
     with pytest.raises(LeaseLost) as raised:
