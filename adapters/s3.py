@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from adapters.aws_errors import bucket_errors
 from adapters.conditional import condition, gone_is_conflict
 from adapters.s3_upload import S3Upload, abort
-from domain.errors import Conflict, Dependency, MediaError, NotFound, Unavailable
+from domain.errors import CannotCopy, Conflict, Dependency, MediaError, NotFound, Unavailable
 from domain.ports import Entry, Head, Holds
 
 if TYPE_CHECKING:
@@ -181,6 +181,10 @@ class S3Objects:
         try:
             yield upload
             upload.complete(etag)
+        except CannotCopy as error:
+            structlog.get_logger().warning("bundle not copied: its bytes are sent", key=key, why=str(error))
+            upload.abort()
+            raise
         except BaseException:
             upload.abort()
             raise

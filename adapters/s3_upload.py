@@ -108,7 +108,11 @@ class S3Upload:
             return True
         begun = {upload["UploadId"]: upload["Initiated"] for upload in found if upload["Key"] == self._key}
         ours = begun.pop(self._id, None)
-        return ours is None or not any(theirs <= ours < theirs + RECENT for theirs in begun.values())
+        before = [theirs for theirs in begun.values() if ours is not None and theirs <= ours < theirs + RECENT]
+        if before:
+            since = min(before).isoformat()
+            structlog.get_logger().info("another job writes the bundle", key=self._key, since=since)
+        return not before
 
     def complete(self, etag: str | None) -> None:
         what = f"complete the upload of {self._key}"

@@ -535,7 +535,9 @@ def test_so_does_one_whose_answer_says_that_it_cannot(
 ) -> None:
     source = put_source(bucket)
     answered(bucket, "UploadPartCopy", change)
-    refused(bucket, lambda upload: upload.copy(1, source, range(PART)), CannotCopy)
+    with capture_logs() as logs:
+        refused(bucket, lambda upload: upload.copy(1, source, range(PART)), CannotCopy)
+    assert [(line["event"], line["key"]) for line in logs] == [("bundle not copied: its bytes are sent", KEY)]
 
 
 @COPYING
@@ -575,9 +577,12 @@ def test_an_upload_that_is_younger_or_much_older_counts_for_nothing(
         answer["body"] = re.sub(pattern, lambda _: next(told).isoformat().encode(), answer["body"])
 
     answered(bucket, "ListMultipartUploads", initiated)
-    with bucket.objects.replace(KEY, None, "application/zip", {}) as upload:
+    with capture_logs() as logs, bucket.objects.replace(KEY, None, "application/zip", {}) as upload:
         assert upload.first() is first
         upload.part(1, b"zip")
+    since = (now - timedelta(seconds=older)).isoformat()
+    told = [(line["event"], line["key"], line["since"]) for line in logs]
+    assert told == ([] if first else [("another job writes the bundle", KEY, since)])
 
 
 @pytest.mark.parametrize("bucket", EMULATORS, indirect=True)

@@ -129,8 +129,8 @@ MUTANTS = (
     Mutant(
         "journal ignored",
         "adapters/journal.py",
-        "return self._load(job)[0]",
-        "return Journal() if FIFTH.of(job.message_id) else self._load(job)[0]",
+        "return _or_new(form, job).journal()",
+        "return Journal() if FIFTH.of(job.message_id) else _or_new(form, job).journal()",
     ),
     Mutant(
         "POISON for a job that failed normally",
