@@ -173,7 +173,7 @@ class Promise(RuleBasedStateMachine):
         return middle.silent or not middle.ended
 
     def _note_a_late_end(self, attempt: Paused) -> None:
-        """A last receive whose lease ended before its deletion is in the DLQ, whichever attempt was acknowledged."""
+        """A last receive whose lease ended before its deletion is in the DLQ, whoever was acknowledged."""
         told = attempt.acknowledged or attempt.saw is not None
         if told and attempt.last and not self._holds(attempt):
             self.acknowledged_too_late.add(attempt.message.message_id)
