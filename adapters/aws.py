@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
+_PATIENT = Config(read_timeout=120, retries={"mode": "standard", "total_max_attempts": 1})
 A_FEW = 16
 """Connections, for a command."""
 
@@ -61,7 +62,8 @@ def _send_at_once(request: AWSRequest, **_: object) -> None:
 class Clients:
     """boto3's clients. Polling and heartbeats have their own, so that a burst of S3 work can't starve a lease.
 
-    `copier` waits longer: S3 answers when it has copied a part, and that may have gigabytes.
+    `copier` waits longer, once: S3 answers when it has copied a part of gigabytes, and four such waits would be
+    taken for a job that is stuck.
     """
 
     s3: S3Client
@@ -109,7 +111,7 @@ def connect(
         session = _session(region)
         return Clients(
             session.client("s3", config=s3),
-            session.client("s3", config=s3.merge(Config(read_timeout=120))),
+            session.client("s3", config=s3.merge(_PATIENT)),
             session.client("sqs", config=poll),
             session.client("sqs", config=_short_patience(jobs)),
             session.client("mediaconvert", config=mediaconvert) if videos else None,

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Executor
-from contextvars import copy_context
-from itertools import chain, repeat
 from typing import TypeVar
 
 from domain.errors import Unavailable
@@ -28,10 +25,3 @@ def outlasting(outlast: Callable[[Unavailable], None], operation: Callable[[], V
         failed.again = again
         outlast(failed)
         again = True
-
-
-def begun(pool: Executor, operation: Callable[[], Value]) -> Callable[[], Value]:
-    """The operation, begun now: the first call waits for its result, and each one after that does it again."""
-    first = pool.submit(copy_context().run, operation).result
-    tries = chain([first], repeat(operation))
-    return lambda: next(tries)()

@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 
 from domain import keys
 from domain.errors import Code, coded_as
 from domain.finalization import finalize
 from domain.kinds import Kind
 from domain.model import Asset, Failure, Job, JobKind, Outcome, Report, Source
-from domain.outlast import begun, outlasting
+from domain.outlast import outlasting
 from domain.ports import Attempt, Ports
 from domain.rendition_cache import RenditionCache
 from domain.run import Run
@@ -49,11 +48,9 @@ def process(job: Job, attempt: Attempt, ports: Ports) -> Report:
 def _report(job: Job, attempt: Attempt, ports: Ports, renditions: RenditionCache) -> Report:
     started_at = ports.now()
     with attempt.step("validate") as counts:
-        listing = begun(ports.transfers, lambda: _processed(job, ports))
-        run = Run(job, attempt, ports, renditions)
-        valid = validate(run)
-        run = replace(run, processed=outlasting(attempt.outlast, listing))
-        checked = recall(run, valid)
+        processed = outlasting(attempt.outlast, lambda: _processed(job, ports))
+        run = Run(job, attempt, ports, renditions, processed)
+        checked = recall(run, validate(run))
         sources = [source for source in checked.values() if isinstance(source, Source)]
         counts |= _tally(checked.values())
         counts |= Counter("recalled" for source in sources if attempt.progress.recall(source))

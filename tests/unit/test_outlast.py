@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from domain.errors import Dependency, LeaseLost, Unavailable
-from domain.outlast import begun, outlasting
-from tests.fakes import Pixels, fail_holding, threads
+from domain.outlast import outlasting
+from tests.fakes import Pixels, fail_holding
 
 
 def out() -> Unavailable:
@@ -51,17 +51,3 @@ def test_what_the_operation_held_in_memory_isnt_held_in_the_meantime() -> None:
 
     outlasting(lambda _: None if held[0]() is None else pytest.fail("the picture is still there"), operation)
     assert held
-
-
-def test_what_was_begun_is_awaited_once_and_then_done_again() -> None:
-    done: list[int] = []
-
-    def operation() -> int:
-        done.append(len(done))
-        return done[-1]
-
-    with threads(1) as pool:
-        listing = begun(pool, operation)
-    assert done == [0]
-    assert (listing(), listing(), listing()) == (0, 1, 2)
-    assert done == [0, 1, 2]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from contextlib import nullcontext
 from dataclasses import replace
 
@@ -25,7 +24,6 @@ from tests.fakes import (
     FakeObjects,
     FakeTranscoder,
     make_ports,
-    threads,
 )  # fmt: skip
 from tests.outcomes import outcome_of
 
@@ -248,21 +246,6 @@ def test_whichever_request_an_outage_hits_the_job_waits_there_and_ends_as_withou
         assert len(world.backend.reports) == 1
         assert len(world.transcoder.submitted) <= 1
         assert not world.objects.open_uploads
-
-
-def test_the_first_list_is_beside_the_heads(world: World) -> None:
-    both = threading.Barrier(2, timeout=10)
-    awaited = {("list", "28/processed/"), ("head", PHOTO)}
-
-    def meet(method: str, key: str) -> None:
-        if (method, key) in awaited:
-            awaited.remove((method, key))
-            both.wait()
-
-    world.objects.before = meet
-    with threads(2) as pool:
-        process(Job(21, 28, "m-1", (Asset(PHOTO),)), FakeAttempt(), replace(world.ports, transfers=pool))
-    assert not awaited
 
 
 @pytest.mark.parametrize("fails", [False, True])
