@@ -224,9 +224,7 @@ def test_polls_and_leases_have_clients_and_patience_of_their_own() -> None:
     assert lease["_user_provided_options"]["read_timeout"] < 20, "below a third of the visibility timeout"
     assert s3["_user_provided_options"]["max_pool_connections"] == 7
     patient, usual = copier["_user_provided_options"], s3["_user_provided_options"]
-    assert (patient["read_timeout"], usual["read_timeout"]) == (120, 30), (
-        "a copy is answered when it is done"
-    )
+    assert (patient["read_timeout"], usual["read_timeout"]) == (120, 30), "a copy is answered when it is done"
     assert {name for name in usual if patient[name] != usual[name]} == {"read_timeout", "retries"}
     assert clients.mediaconvert
     assert connect("us-east-1", False, 7, 3, 20, videos=False).mediaconvert is None, "it takes memory"
