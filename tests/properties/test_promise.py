@@ -149,8 +149,10 @@ class Promise(RuleBasedStateMachine):
             self._must(attempt.acknowledged or attempt.saw is not None, "deleted before the backend acknowledged")
             self._must(attempt.last or self._holds(attempt), "deleted without a lease")
         if attempt:
-            attempt.pause(method)
-            self._note_a_late_end(attempt)
+            try:
+                attempt.pause(method)
+            finally:
+                self._note_a_late_end(attempt)
         elif method == "change_visibility" and self.beats_fail:
             raise Transient("SQS is out of reach")
 
@@ -173,8 +175,9 @@ class Promise(RuleBasedStateMachine):
         return middle.silent or not middle.ended
 
     def _note_a_late_end(self, attempt: Paused) -> None:
-        """A last receive whose lease ended while the call was under way is in the DLQ, acknowledged or not."""
-        if attempt.acknowledged and attempt.last and not self._holds(attempt):
+        """A last receive whose lease ended before its deletion is in the DLQ, whoever was acknowledged."""
+        told = attempt.acknowledged or attempt.saw is not None
+        if told and attempt.last and not self._holds(attempt):
             self.acknowledged_too_late.add(attempt.message.message_id)
 
     def _must(self, kept: bool, what: str) -> None:
