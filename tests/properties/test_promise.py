@@ -149,8 +149,10 @@ class Promise(RuleBasedStateMachine):
             self._must(attempt.acknowledged or attempt.saw is not None, "deleted before the backend acknowledged")
             self._must(attempt.last or self._holds(attempt), "deleted without a lease")
         if attempt:
-            attempt.pause(method)
-            self._note_a_late_end(attempt)
+            try:
+                attempt.pause(method)
+            finally:
+                self._note_a_late_end(attempt)
         elif method == "change_visibility" and self.beats_fail:
             raise Transient("SQS is out of reach")
 
