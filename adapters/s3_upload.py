@@ -27,6 +27,7 @@ RECENT = timedelta(seconds=120)
 _NO_COPY = frozenset(
     {"501", "NotImplemented"}
     | {"InvalidRequest", "InvalidArgument", "InvalidRange"}  # not of this source, or not this range of it
+    | {"AccessDenied"}  # a policy may forbid copies alone; where it forbids more, the next GET or PUT says so
 )
 _ANOTHER_WHOLE = frozenset({"BadDigest", "InvalidRequest", "InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
 

@@ -527,8 +527,9 @@ def test_a_bucket_that_copies_no_parts_says_so(store: Store) -> None:
         lambda answer: answer.update(status_code=501, body=b"<Error><Code>NotImplemented</Code></Error>"),
         lambda answer: answer.update(status_code=400, body=b"<Error><Code>InvalidRequest</Code></Error>"),
         lambda answer: answer.update(status_code=416, body=b"<Error><Code>InvalidRange</Code></Error>"),
+        lambda answer: answer.update(status_code=403, body=b"<Error><Code>AccessDenied</Code></Error>"),
     ],
-    ids=["no CRC", "501", "NotImplemented", "InvalidRequest", "InvalidRange"],
+    ids=["no CRC", "501", "NotImplemented", "InvalidRequest", "InvalidRange", "AccessDenied"],
 )
 def test_so_does_one_whose_answer_says_that_it_cannot(
     bucket: Bucket, change: Callable[[dict[str, Any]], None]
