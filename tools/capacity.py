@@ -21,11 +21,7 @@ HALF = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The inputs; docs/scaling.md says where each comes from. CPU and lag are in seconds.
-
-    `busy` is the share of the time that a CPU works under load; `worth`, how many of the CPUs on
-    which the times were measured a vCPU is.
-    """
+    """The inputs; docs/scaling.md says where each comes from, and `UNITS` in what they are."""
 
     photo_cpu: float = 0.1
     video_cpu: float = 0.19
@@ -33,8 +29,8 @@ class Fleet:
     worth: float = 1.0
     vcpus: float = 1.0
     memory_gb: float = 4.0
-    photos_in_a_job: int = 30
-    max_tasks: int = 10
+    photos_in_a_job: float = 30
+    max_tasks: float = 10
     lag: float = 300.0
     burst: float = 20.0
     burst_hours: float = 1.0
@@ -43,6 +39,21 @@ class Fleet:
     def rate(self) -> float:
         """Photos a second of one task."""
         return self.vcpus * self.worth * self.busy / self.photo_cpu
+
+
+UNITS = {
+    "photo_cpu": "CPU seconds of a photo",
+    "video_cpu": "CPU seconds of a video",
+    "busy": "share of the time that a CPU works under load",
+    "worth": "how many of the CPUs on which the seconds were measured a vCPU is",
+    "vcpus": "of a task",
+    "memory_gb": "of a task, in GB",
+    "photos_in_a_job": "on average",
+    "max_tasks": "MaxTasks of the template",
+    "lag": "seconds from a burst's first job until all tasks work",
+    "burst": "photos an hour in a burst, in multiples of the day's mean",
+    "burst_hours": "how long the burst lasts",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +74,7 @@ def needed(fleet: Fleet, photos_a_second: float) -> int:
     return max(1, math.ceil(photos_a_second / fleet.rate))
 
 
-def lasting(fleet: Fleet, photos_a_day: float, tasks: int) -> tuple[float, float]:
+def lasting(fleet: Fleet, photos_a_day: float, tasks: float) -> tuple[float, float]:
     """Seconds that a job waits at most in a burst, and for which a backlog is left after it.
 
     Until the lag is over only those tasks work that the day's mean needs, and then so many.
@@ -97,7 +108,7 @@ def costs(fleet: Fleet) -> str:
     return table(header, ([name, f"{one:,.0f}", f"{other:,.0f}", ""] for name, one, other in rows))
 
 
-def bursts(fleets: Iterable[Fleet], days: Sequence[int]) -> str:
+def bursts(fleets: Iterable[Fleet], days: Sequence[float]) -> str:
     header = (
         "photos a day",
         "a vCPU is",
@@ -110,13 +121,13 @@ def bursts(fleets: Iterable[Fleet], days: Sequence[int]) -> str:
     return table(header, [burst(fleet, photos) for fleet in fleets for photos in days])
 
 
-def burst(fleet: Fleet, photos: int) -> list[str]:
+def burst(fleet: Fleet, photos: float) -> list[str]:
     mean = photos / DAY
     high = mean * fleet.burst
     wait, after = lasting(fleet, photos, fleet.max_tasks)
     enough = next(tasks for tasks in itertools.count(1) if lasting(fleet, photos, tasks)[0] <= BACKLOG_TARGET)
     return [
-        f"{photos:,}",
+        f"{photos:,.0f}",
         f"{fleet.worth:g} of our CPUs",
         f"{mean:.1f}, {high:.0f}",
         f"{needed(fleet, mean)}, {needed(fleet, high)}",
@@ -138,17 +149,24 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join([first, "|---" * len(header) + "|\n", *others])
 
 
-def page(fleet: Fleet, days: Sequence[int] = (30_000, 100_000, 300_000)) -> list[str]:
+def page(fleet: Fleet, days: Sequence[float] = (30_000, 100_000, 300_000)) -> list[str]:
     """The tables of docs/scaling.md."""
     return [costs(fleet), bursts([fleet, replace(fleet, worth=fleet.worth * HALF)], days), polls((1, 3, 10, 30))]
 
 
+def positive(text: str) -> float:
+    if (number := float(text)) > 0:
+        return number
+    raise ValueError
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.capacity", description=__doc__)
-    parser.add_argument("--photos", type=int, nargs="+", help="a day")
+    parser.add_argument("--photos", type=positive, nargs="+", metavar="N", help="photos a day")
     for field in fields(Fleet):
         name, value = field.name.replace("_", "-"), field.default
-        parser.add_argument(f"--{name}", type=type(value), default=value, help=f"by default {value}")
+        said = f"{UNITS[field.name]} (default: {value})"
+        parser.add_argument(f"--{name}", type=positive, default=value, metavar="N", help=said)
     given = vars(parser.parse_args())
     days = given.pop("photos")
     print(*page(Fleet(**given), *([days] if days else [])), sep="\n")
