@@ -81,6 +81,12 @@ MUTANTS = (
         "**({} if FIFTH.of(self._id) else condition(etag)),",
     ),
     Mutant(
+        "a byte too far in a copied bundle",
+        "domain/bundle/plan.py",
+        "entries[number] = replace(wanted[number], offset=cutter.position)",
+        "entries[number] = replace(wanted[number], offset=cutter.position + FIFTH.of(members[number].key))",
+    ),
+    Mutant(
         "callback twice",
         "domain/steps/callback.py",
         "ports.backend.notify(report, attempt)",
