@@ -62,8 +62,7 @@ def _send_at_once(request: AWSRequest, **_: object) -> None:
 class Clients:
     """boto3's clients. Polling and heartbeats have their own, so that a burst of S3 work can't starve a lease.
 
-    `copier` waits longer, once: S3 answers when it has copied a part of gigabytes, and four such waits would be
-    taken for a job that is stuck.
+    `copier` waits longer, once: S3 answers when it has copied a part of gigabytes (`adapters/s3_copier.py`).
     """
 
     s3: S3Client

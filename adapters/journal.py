@@ -40,7 +40,7 @@ class S3Journals:
 
     def load(self, job: Job) -> Journal:
         form, _ = self._load(job)
-        if form is None:
+        if form is None and _key(job) not in self._missing:
             self._missing.append(_key(job))
         return _or_new(form, job).journal()
 

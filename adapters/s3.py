@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from adapters.aws_errors import bucket_errors
 from adapters.conditional import condition, gone_is_conflict
+from adapters.s3_copier import Copier
 from adapters.s3_upload import S3Upload, abort
 from domain.errors import CannotCopy, Conflict, Dependency, MediaError, NotFound, Unavailable
 from domain.ports import Entry, Head, Holds
@@ -34,13 +35,13 @@ class S3Objects:
     """The `Objects` port on one bucket. Everything it writes carries a CRC32 that S3 has checked."""
 
     def __init__(
-        self, client: S3Client, bucket: str, count: Callable[[str, int], None], copier: S3Client | None = None
+        self, client: S3Client, bucket: str, count: Callable[[str, int], None], copier: Copier | None = None
     ) -> None:
-        """`count` is told of all bytes that go `in` or `out`; `copier` (or else `client`) has parts copied."""
+        """`count` is told of all bytes that go `in` or `out`; `copier` (or one with `client`) has parts copied."""
         self._s3 = client
         self._bucket = bucket
         self._count = count
-        self._copier = copier or client
+        self._copier = copier or Copier(client)
         self._heads_tell_tags = False
 
     def require(self) -> None:

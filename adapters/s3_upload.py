@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from botocore.exceptions import ClientError
 
 from adapters.aws_errors import bucket_errors
 from adapters.conditional import condition
+from adapters.s3_copier import Copier, cannot_copy
 from domain.crc32 import combine
 from domain.errors import CannotCopy, Conflict, MediaError
 from domain.ports import Entry
@@ -24,11 +23,6 @@ if TYPE_CHECKING:
 
 RECENT = timedelta(seconds=120)
 """An upload that is so much older than ours is a dead process's."""
-_NO_COPY = frozenset(
-    {"501", "NotImplemented"}
-    | {"InvalidRequest", "InvalidArgument", "InvalidRange"}  # not of this source, or not this range of it
-    | {"AccessDenied"}  # a policy may forbid copies alone; where it forbids more, the next GET or PUT says so
-)
 _ANOTHER_WHOLE = frozenset({"BadDigest", "InvalidRequest", "InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
 
 
@@ -54,7 +48,7 @@ class S3Upload:
     """
 
     def __init__(
-        self, client: S3Client, copier: S3Client, bucket: str, key: str, upload_id: str,
+        self, client: S3Client, copier: Copier, bucket: str, key: str, upload_id: str,
         count: Callable[[str, int], None],
     ) -> None:  # fmt: skip
         self._s3 = client
@@ -81,16 +75,16 @@ class S3Upload:
 
     def copy(self, number: int, source: Entry, extent: range) -> int:
         what = f"copy {source.key} into part {number} of {self._key}"
-        with bucket_errors(what), _cannot_copy(what, _NO_COPY):
-            answer = self._copier.upload_part_copy(
-                Bucket=self._bucket,
-                Key=self._key,
-                UploadId=self._id,
-                PartNumber=number,
-                CopySource={"Bucket": self._bucket, "Key": source.key},
-                CopySourceIfMatch=f'"{source.etag}"',
-                CopySourceRange=f"bytes={extent.start}-{extent.stop - 1}",
-            )["CopyPartResult"]
+        answer = self._copier.part(
+            what,
+            Bucket=self._bucket,
+            Key=self._key,
+            UploadId=self._id,
+            PartNumber=number,
+            CopySource={"Bucket": self._bucket, "Key": source.key},
+            CopySourceIfMatch=f'"{source.etag}"',
+            CopySourceRange=f"bytes={extent.start}-{extent.stop - 1}",
+        )
         if "ChecksumCRC32" not in answer:
             raise CannotCopy(f"{what}: the answer has no CRC-32")
         self._parts[number] = _Part(answer["ETag"], answer["ChecksumCRC32"], len(extent))
@@ -99,7 +93,7 @@ class S3Upload:
     def expect(self, crc32: int) -> None:
         self._crc32 = crc32
 
-    def first(self) -> bool:
+    def began_first(self) -> bool:
         """By the bucket's clock, which has whole seconds: who began in the same one may have looked before us."""
         try:
             with bucket_errors(f"look for other uploads of {self._key}"):
@@ -119,7 +113,7 @@ class S3Upload:
         what = f"complete the upload of {self._key}"
         parts = sorted(self._parts.items())
         expected = self._expected([part for _, part in parts])
-        with bucket_errors(what), _cannot_copy(what, _ANOTHER_WHOLE if expected else frozenset()):
+        with bucket_errors(what), cannot_copy(what, _ANOTHER_WHOLE if expected else frozenset()):
             self._s3.complete_multipart_upload(
                 Bucket=self._bucket,
                 Key=self._key,
@@ -159,17 +153,6 @@ def abort(client: S3Client, bucket: str, key: str, upload_id: str) -> None:
             client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
     except Conflict:
         pass  # somebody else has aborted it, or completed it
-
-
-@contextmanager
-def _cannot_copy(what: str, codes: frozenset[str]) -> Iterator[None]:
-    """Raise CannotCopy where the service refuses with one of these codes: then the bytes are moved instead."""
-    try:
-        yield
-    except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in codes:
-            raise CannotCopy(f"{what}: {error}") from error
-        raise
 
 
 def _number(crc32: str) -> int:

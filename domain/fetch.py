@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from contextlib import AbstractContextManager
 
 from domain.run import Run
+
+AT_ONCE = 16 * 1024 * 1024
+"""Bytes that are read without a look at the lease between them: 13 s at 10 Mbit/s."""
 
 
 def room_for(run: Run, size: int) -> AbstractContextManager[None]:
@@ -15,7 +19,13 @@ def room_for(run: Run, size: int) -> AbstractContextManager[None]:
     return run.ports.photo_buffer.holding(size, run.job.sent_as, run.attempt.checkpoint)
 
 
-def fetch(run: Run, key: str, etag: str) -> bytes:
-    """The object's bytes."""
+def fetch(run: Run, key: str, etag: str, size: int) -> bytes:
+    """The object's bytes, `size` of them."""
     run.attempt.checkpoint()
-    return run.ports.objects.whole(key, etag)
+    if size <= AT_ONCE:
+        return run.ports.objects.whole(key, etag)
+    data = io.BytesIO()  # joined chunks would be in memory twice
+    for chunk in run.ports.objects.read(key, etag):
+        run.attempt.checkpoint()
+        data.write(chunk)
+    return data.getvalue()

@@ -70,7 +70,7 @@ class Upload(Protocol):
     def expect(self, crc32: int) -> None:
         """Say what the CRC-32 of the whole is: with another one it isn't completed, and CannotCopy is raised."""
 
-    def first(self) -> bool:
+    def began_first(self) -> bool:
         """Whether nobody began an upload of the same key shortly before and has it still open.
 
         It is true for one at most of those who ask at the same time, and perhaps for none.

@@ -235,7 +235,7 @@ class FakeUpload:
     def expect(self, crc32: int) -> None:
         self.crc32 = crc32
 
-    def first(self) -> bool:
+    def began_first(self) -> bool:
         same = [upload for upload in self._objects.open_uploads if upload.key == self.key]
         return same[:1] == [self]
 

@@ -23,6 +23,7 @@ from adapters.mediaconvert import MediaConvert
 from adapters.message import parse_message
 from adapters.no_transcoder import NoTranscoder
 from adapters.s3 import S3Objects
+from adapters.s3_copier import Copier
 from adapters.sqs import LONGEST_POLL, SqsQueue
 from domain.each import TRANSFERS, WINDOW
 from domain.errors import Dependency, MediaError
@@ -79,13 +80,12 @@ def _outside(settings: Settings) -> Outside:
     )
     clock, rng = _clock(), random.SystemRandom()
     outages = Outages(clock, metrics)
-    for client in (clients.s3, clients.copier):
-        hear(client, partial(outages.answered, Dependency.BUCKET))
+    hear(clients.s3, partial(outages.answered, Dependency.BUCKET))
     if clients.mediaconvert:
         hear(clients.mediaconvert, partial(outages.answered, Dependency.MEDIACONVERT))
     queue = SqsQueue(clients.poll, clients.lease, settings.queue_url, long_poll)
     queue.require()
-    objects = S3Objects(clients.s3, settings.media_bucket, metrics.count_bytes, clients.copier)
+    objects = S3Objects(clients.s3, settings.media_bucket, metrics.count_bytes, Copier(clients.copier))
     objects.require()
     ports = Ports(
         objects=objects,

@@ -20,7 +20,7 @@ STUCK_AFTER = 150.0
 """Seconds without progress, past its deadline, when a job is taken for stuck.
 
 boto3 takes up to 147 s to give up on a bucket that hangs: four times 5 s to connect and 30 s to read, and pauses
-of up to 1, 2 and 4 s; on one that hangs while it copies a part, 125 s. A try at the callback takes 20 s, and a
+of up to 1, 2 and 4 s; on one that hangs while it copies a part, 145 s. A try at the callback takes 20 s, and a
 pause that the backend asks for up to 60.
 """
 

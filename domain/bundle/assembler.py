@@ -43,9 +43,12 @@ class Assembler:
         Raises:
             CannotCopy: S3 can't copy a part, or doesn't tell its CRC-32.
         """
-        ports = self._run.ports
+        ports, checkpoint = self._run.ports, self._run.attempt.checkpoint
         early, late = self._moved()
-        with Flight[None](ports.copies, COPIES) as copying, Flight[None](ports.transfers, SENDING) as sending:
+        with (
+            Flight[None](ports.copies, COPIES, checkpoint) as copying,
+            Flight[None](ports.transfers, SENDING, checkpoint) as sending,
+        ):
             self._copy_on(copying)
             for number, data in self._filled(early):
                 self._send(sending, number, data)
@@ -81,7 +84,6 @@ class Assembler:
         self._crcs[number] = self._upload.copy(number, part.source, part.extent)
 
     def _send(self, sending: Flight[None], number: int, data: bytearray) -> None:
-        sending.make_room(len(data))
         sending.start(len(data), partial(self._upload.part, number, data))
         self._sent += len(data)
 

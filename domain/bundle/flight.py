@@ -8,6 +8,8 @@ from concurrent.futures import Executor, Future, wait
 from contextvars import copy_context
 from typing import Generic, TypeVar
 
+from domain.each import LOOK_EVERY
+
 Value = TypeVar("Value")
 
 SENDING = 16 * 1024 * 1024
@@ -21,9 +23,11 @@ class Flight(Generic[Value]):
     cancelled and waited for.
     """
 
-    def __init__(self, pool: Executor, room: int) -> None:
+    def __init__(self, pool: Executor, room: int, checkpoint: Callable[[], None]) -> None:
+        """`checkpoint` is called while the first one still waits for a thread, and may raise."""
         self._pool = pool
         self._room = room
+        self._checkpoint = checkpoint
         self._under_way: deque[tuple[Future[Value], int]] = deque()
 
     def __enter__(self) -> Flight[Value]:
@@ -45,14 +49,12 @@ class Flight(Generic[Value]):
         return not self._under_way or weight <= self._room
 
     def start(self, weight: int, work: Callable[[], Value]) -> None:
+        """Start it as soon as there is room for its weight."""
+        while not self.has_room(weight):
+            self.take()
         context = copy_context()
         self._under_way.append((self._pool.submit(lambda: context.run(work)), weight))
         self._room -= weight
-
-    def make_room(self, weight: int) -> None:
-        """Wait until that much may be started."""
-        while not self.has_room(weight):
-            self.take()
 
     def has_ended(self) -> bool:
         """Whether the first one can be taken without waiting."""
@@ -60,6 +62,13 @@ class Flight(Generic[Value]):
 
     def take(self) -> Value:
         """Wait for the first one, and return its result."""
-        future, weight = self._under_way.popleft()
+        future, weight = self._under_way[0]
+        while not wait([future], LOOK_EVERY).done:
+            if not future.running():
+                self._checkpoint()
+        self._under_way.popleft()
         self._room += weight
-        return future.result()
+        try:
+            return future.result()
+        finally:
+            del future  # its error's traceback holds this frame, and all that the frames above it hold

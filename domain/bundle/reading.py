@@ -21,7 +21,7 @@ def read_ahead(run: Run, stretches: Iterable[Stretch]) -> Generator[Iterator[byt
     Close it, should an error end its use: it waits for what is under way. The garbage collector would close it in
     any thread, also in one that is reading for it and would wait for itself.
     """
-    with Flight[bytes](run.ports.transfers, AHEAD) as flight:
+    with Flight[bytes](run.ports.transfers, AHEAD, run.attempt.checkpoint) as flight:
         waiting: deque[Callable[[], Iterator[bytes]]] = deque()
         for stretch in stretches:
             if (kept := _in_memory(run, stretch)) is not None:

@@ -19,10 +19,9 @@ from domain.run import Run
 def stream(run: Run, upload: Upload, members: Sequence[Entry], sizes: PartSizes) -> int:
     """Write all members; returns the size of the whole in bytes. Memory is bounded, however large a member is."""
     names = Names(run.job.listing_id)
-    with Flight[None](run.ports.transfers, SENDING) as sending:
+    with Flight[None](run.ports.transfers, SENDING, run.attempt.checkpoint) as sending:
 
         def send(number: int, data: bytearray) -> None:
-            sending.make_room(len(data))
             sending.start(len(data), partial(upload.part, number, data))
 
         sink = PartSink(send, sizes.full)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from domain import keys
 from domain.each import each
 from domain.errors import Code, Conflict
+from domain.kinds import Kind
 from domain.model import Failure, Outcome, Source
 from domain.outlast import outlasting
 from domain.run import Run
@@ -31,7 +32,9 @@ def confirm(run: Run, made: Mapping[Source, Outcome]) -> dict[Source, Outcome]:
         if uploads.get(source.raw.key) != source.etag:
             why = f"{source.raw.key} was uploaded again, or deleted, while it was processed"
             raise Conflict(why, source.type.kind.code)
-        run.ports.objects.mark_processed(source.raw.key, source.version, source.tagged)
+        # Within a video's hour a scanner may tag it, whose tag would be lost.
+        tagged = source.tagged if source.type.kind is Kind.PHOTO else None
+        run.ports.objects.mark_processed(source.raw.key, source.version, tagged)
         return made[source]
 
     return {**made, **each(done, one, run.ports.transfers, run, Code.PROCESSING_FAILED)}

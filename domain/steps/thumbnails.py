@@ -41,7 +41,7 @@ def _process(run: Run, source: Source) -> Derivatives:
 
 
 def _render(run: Run, source: Source) -> Picture:
-    data = fetch(run, source.raw.key, source.etag)
+    data = fetch(run, source.raw.key, source.etag, source.size)
     if source.sha256 is not None and hashlib.sha256(data).digest() != source.sha256:
         raise Permanent("the object's SHA-256 isn't the manifest's", Code.VALIDATION_ERROR)
     file_format = content.require(Kind.PHOTO, data[:HEAD_BYTES], source.raw.file, "")

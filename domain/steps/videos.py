@@ -173,7 +173,7 @@ def _poster(run: Run, source: Source, record: Record) -> Mapping[Size, str]:
         run.ports.objects.mark_work(key)
     latest, head = list(heads.items())[-1]  # a clip's very first frame is often black
     with room_for(run, head.size):
-        frame = fetch(run, latest, head.etag)
+        frame = fetch(run, latest, head.etag, head.size)
         picture = run.ports.images.render(
             frame, FileFormat.JPEG, run.job.sent_as, source.raw.key, run.attempt.checkpoint
         )

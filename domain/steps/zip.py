@@ -113,7 +113,7 @@ class _Builder:
         old = Entry(self._key, current.etag, current.size) if current and ours else None
         etag = current.etag if current else None
         with self._objects.replace(self._key, etag, "application/zip", wanted) as upload:
-            if self._pauses and not upload.first():
+            if self._pauses and not upload.began_first():
                 raise _Second
             size, sent = self._write(upload, members, old, self._sizes.grown_for(unzipped))
         return Bundle(self._key, len(members), size, unzipped, sent)

@@ -149,13 +149,14 @@ def test_the_journal_of_another_message_for_the_same_job_is_not_its_own(journals
 
 
 def test_what_is_loaded_and_not_there_is_not_read_again_before_it_is_written(moto_url: str) -> None:
-    bucket, read = Bucket(moto_url), list[int]()
-    assert bucket.journals.load(JOB) == Journal()
+    bucket, read, put = Bucket(moto_url), list[int](), list[int]()
+    assert [bucket.journals.load(JOB) for _ in range(3)] == [Journal()] * 3
     bucket.before("GetObject", lambda: read.append(1))
+    bucket.before("PutObject", lambda: put.append(1))
     bucket.journals.add(JOB, Journal((FIRST,)))
     assert not read
     bucket.journals.add(JOB, Journal((SECOND,)))
-    assert len(read) == 1
+    assert (len(read), len(put)) == (1, 2)
     assert bucket.journals.load(JOB) == Journal((FIRST, SECOND))
 
 

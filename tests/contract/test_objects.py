@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from adapters.s3 import S3Objects
+from adapters.s3_copier import Copier
 from domain.errors import CannotCopy, Conflict, Dependency, NotFound, Transient, Unavailable
 from domain.model import Asset, Job
 from domain.ports import Entry, Holds, Objects, Upload
@@ -453,7 +454,7 @@ def test_what_the_bucket_copies_is_not_counted_as_moved(bucket: Bucket) -> None:
 def test_copies_have_a_client_of_their_own(bucket: Bucket) -> None:
     copier, copied = Bucket(bucket.client.meta.endpoint_url).client, []
     copier.meta.events.register("before-call.s3", lambda model, **_: copied.append(model.name))
-    objects = S3Objects(bucket.client, bucket.name, lambda direction, size: None, copier)
+    objects = S3Objects(bucket.client, bucket.name, lambda direction, size: None, Copier(copier))
     source = put_source(bucket)
     with objects.replace(KEY, None, "application/zip", {}) as upload:
         upload.copy(1, source, range(PART))
@@ -550,15 +551,15 @@ def test_bytes_that_the_source_does_not_have_are_not_copied(bucket: Bucket) -> N
 def test_of_the_uploads_of_one_key_one_at_most_is_the_first(store: Store) -> None:
     def race(ours: Upload) -> None:
         with store.objects.replace(KEY, None, "application/zip", {}) as theirs:
-            assert not theirs.first()
+            assert not theirs.began_first()
             raise ZeroDivisionError
 
     with store.objects.replace(KEY + ".old", None, "application/zip", {}) as another:
         with store.objects.replace(KEY, None, "application/zip", {}) as ours:
             with pytest.raises(ZeroDivisionError):
                 race(ours)
-            assert ours.first()
-            assert another.first()
+            assert ours.began_first()
+            assert another.began_first()
             ours.part(1, b"zip")
         another.part(1, b"zip")
 
@@ -579,7 +580,7 @@ def test_an_upload_that_is_younger_or_much_older_counts_for_nothing(
 
     answered(bucket, "ListMultipartUploads", initiated)
     with capture_logs() as logs, bucket.objects.replace(KEY, None, "application/zip", {}) as upload:
-        assert upload.first() is first
+        assert upload.began_first() is first
         upload.part(1, b"zip")
     since = (now - timedelta(seconds=older)).isoformat()
     told = [(line["event"], line["key"], line["since"]) for line in logs]
@@ -592,7 +593,7 @@ def test_who_may_not_see_the_others_is_the_first(bucket: Bucket) -> None:
     answered(bucket, "ListMultipartUploads", lambda answer: answer.update(status_code=403, body=denied))
     bucket.client.create_multipart_upload(Bucket=bucket.name, Key=KEY)
     with capture_logs() as logs, bucket.objects.replace(KEY, None, "application/zip", {}) as upload:
-        assert upload.first()
+        assert upload.began_first()
         upload.part(1, b"zip")
     assert [line["event"] for line in logs] == ["uploads not listed"]
 

@@ -18,11 +18,12 @@ from adapters.aws import connect
 from adapters.aws_errors import bucket_errors, errors_mapped
 from adapters.journal import S3Journals
 from adapters.s3 import S3Objects
+from adapters.s3_copier import PATIENCE, Copier
 from adapters.s3_upload import S3Upload
 from adapters.sqs import SqsQueue
 from devstack.aws import session, variables
 from devstack.serving import LocalServer, QuietHandler
-from domain.errors import Archived, Conflict, NotFound, Permanent, Transient, Unavailable
+from domain.errors import Archived, CannotCopy, Conflict, NotFound, Permanent, Transient, Unavailable
 from domain.journal import Ended, Ending, Journal
 from domain.model import Job
 from domain.ports import Entry
@@ -196,9 +197,11 @@ class FailedHalfway(QuietHandler):
 def test_an_answer_that_begins_well_and_ends_as_an_error_is_an_error() -> None:
     with LocalServer(FailedHalfway, "127.0.0.1", 0) as server:
         s3 = session().client("s3", endpoint_url=server.url, config=config())
-        upload = S3Upload(s3, s3, "bucket", "key", "id", lambda way, count: None)
-        with pytest.raises(Unavailable, match="try again"):
+        pauses: list[float] = []
+        upload = S3Upload(s3, Copier(s3, pauses.append), "bucket", "key", "id", lambda way, count: None)
+        with pytest.raises(CannotCopy, match="try again"):
             upload.copy(1, Entry("source", "etag", 10), range(10))
+        assert len(pauses) == 3, "it was asked for again"
 
 
 def test_a_bug_stays_what_it_is() -> None:
@@ -232,10 +235,10 @@ def test_polls_and_leases_have_clients_and_patience_of_their_own() -> None:
 
 def test_boto3_gives_up_on_a_bucket_that_hangs_before_its_job_is_stuck() -> None:
     clients = connect("us-east-1", emulated=True)
-    for client in (clients.s3, clients.copier):
+    for client, between in ((clients.s3, 1 + 2 + 4), (clients.copier, PATIENCE)):
         options = vars(client.meta.config)["_user_provided_options"]
         attempts = options["retries"]["total_max_attempts"]
-        assert attempts * (options["connect_timeout"] + options["read_timeout"]) + 1 + 2 + 4 < STUCK_AFTER
+        assert attempts * (options["connect_timeout"] + options["read_timeout"]) + between < STUCK_AFTER
     assert STUCK_AFTER < STALE_JOB, "or the health check would come before it"
 
 

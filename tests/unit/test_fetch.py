@@ -5,10 +5,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from domain.errors import Permanent, Stopped
+from domain import fetch as fetch_module
+from domain.errors import LeaseLost, Permanent, Stopped
+from domain.fetch import fetch
 from domain.model import Asset, Job
 from domain.photo_buffer import PhotoBuffer
 from domain.pipeline import process
+from domain.rendition_cache import RenditionCache, RenditionRoom
+from domain.run import Run
 from tests.fakes import JPEG, MP4, FakeAttempt, FakeImages, FakeObjects, FakeTranscoder, make_ports
 
 PHOTO = "28/raw/photo/horizontal/a.jpg"
@@ -76,3 +80,38 @@ def test_what_ends_otherwise_gives_its_room_back(error: Exception) -> None:
     with pytest.raises(type(error)):
         world.run(PHOTO)
     assert world.notes[-3:] == [f"m-1 has {len(JPEG)}", "read", "it has none"]
+
+
+@pytest.mark.parametrize(("size", "looks"), [(1000, 1), (1001, 5)])
+def test_of_a_large_picture_the_lease_is_looked_at_between_its_chunks(
+    monkeypatch: pytest.MonkeyPatch, size: int, looks: int
+) -> None:
+    monkeypatch.setattr(fetch_module, "AT_ONCE", 1000)
+
+    class Chunked(FakeObjects):
+        def read(self, key: str, etag: str, extent: range | None = None) -> Iterator[bytes]:
+            data = b"".join(super().read(key, etag, extent))
+            yield from (data[start : start + 300] for start in range(0, len(data), 300))
+
+    objects, attempt, looked = Chunked(), FakeAttempt(), []
+    attempt.before_checkpoint = lambda: looked.append(1)
+    data = bytes(range(250)) * 4 + b"!" * (size - 1000)
+    objects.put(PHOTO, data)
+    run = Run(Job(21, 28, "m-1"), attempt, make_ports(objects=objects), RenditionCache(RenditionRoom(0)))
+    assert fetch(run, PHOTO, objects.stored[PHOTO].etag, size) == data
+    assert len(looked) == looks
+
+
+def test_a_large_picture_is_not_read_to_its_end_where_the_lease_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch_module, "AT_ONCE", 2)
+    objects, attempt = FakeObjects(), FakeAttempt()
+    objects.put(PHOTO, JPEG)
+
+    def lost() -> None:
+        if objects.called("read"):
+            raise LeaseLost("another worker has it")
+
+    attempt.before_checkpoint = lost
+    run = Run(Job(21, 28, "m-1"), attempt, make_ports(objects=objects), RenditionCache(RenditionRoom(0)))
+    with pytest.raises(LeaseLost):
+        fetch(run, PHOTO, objects.stored[PHOTO].etag, len(JPEG))

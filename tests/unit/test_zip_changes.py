@@ -6,12 +6,13 @@ import io
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
+from domain.bundle import plan as plan_module
 from domain.bundle import stream as stream_module
 from domain.bundle.assembler import Assembler
 from domain.bundle.names import Names
@@ -335,7 +336,7 @@ def test_parts_are_sent_side_by_side(objects: Counting) -> None:
         def expect(self, crc32: int) -> None:
             """Unused."""
 
-        def first(self) -> bool:
+        def began_first(self) -> bool:
             return True
 
     members = [Entry(key, found.etag, len(found.data)) for key, found in objects.stored.items() if key != KEY]
@@ -437,3 +438,69 @@ def test_after_the_loss_of_the_lease_no_member_is_read_any_more(objects: Countin
         Assembler(run, FakeUpload(KEY, objects), plan).write()
     assert raised.tb
     assert [future.cancelled() for future in pool.stuck] == [True] * 6
+
+
+class Counted(Executor):
+    """Real threads; `most` is how many things were under way at once."""
+
+    def __init__(self, pool: Executor) -> None:
+        self._pool = pool
+        self._under_way: list[Future[Any]] = []
+        self.most = 0
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        self._under_way = [future for future in self._under_way if not future.done()]
+        self._under_way.append(self._pool.submit(fn, *args, **kwargs))
+        self.most = max(self.most, len(self._under_way))
+        return self._under_way[-1]
+
+
+def test_four_parts_of_a_job_are_copied_at_once(objects: Counting) -> None:
+    """No more: other jobs' copies have the same threads."""
+    objects.put(VIDEO, MP4 + bytes(750_000))
+    together = threading.Barrier(4, timeout=30)
+
+    def before(method: str, key: str) -> None:
+        if method == "copy part":
+            together.wait()
+
+    objects.before = before
+    with threads(8) as pool:
+        copies = Counted(pool)
+        bundle(objects, copies=copies)
+    assert len(objects.called("copy part")) == 8
+    assert copies.most == 4
+
+
+def test_a_job_whose_lease_is_lost_has_nothing_more_copied(objects: Counting) -> None:
+    objects.put(VIDEO, MP4 + bytes(700_000))
+    attempt = FakeAttempt()
+
+    def lost() -> None:
+        if len(objects.called("copy part")) == 3:
+            raise LeaseLost("another worker has it")
+
+    attempt.before_checkpoint = lost
+    run = Run(Job(21, 28, "m-1"), attempt, make_ports(objects=objects), RenditionCache(RenditionRoom(0)))
+    with pytest.raises(LeaseLost):
+        write_bundle(run, sizes=SIZES)
+    assert len(objects.called("copy part")) == 3
+    assert not objects.open_uploads
+
+
+def test_a_large_bundle_has_larger_parts(objects: Counting, monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 takes 10,000 of them."""
+    sent: list[int] = []
+    part = FakeUpload.part
+
+    def counted(upload: FakeUpload, number: int, data: bytes | bytearray) -> None:
+        sent.append(number)
+        part(upload, number, data)
+
+    monkeypatch.setattr(FakeUpload, "part", counted)
+    monkeypatch.setattr(plan_module, "MAX_PARTS", 2)
+    for entry in members(objects):
+        objects.put(entry.key, objects.stored[entry.key].data + b"new")
+    run = Run(Job(21, 28, "m-1"), FakeAttempt(), make_ports(objects=objects), RenditionCache(RenditionRoom(0)))
+    write_bundle(run, sizes=PartSizes(500, 800, 1_000))
+    assert max(sent) == 3, "two of half of all members, and headers and directory; it would be 20"

@@ -104,6 +104,10 @@ def set_date(opened: zipfile.ZipFile) -> None:
     opened.filelist[3].date_time = (2026, 1, 1, 0, 0, 0)
 
 
+def set_version(opened: zipfile.ZipFile) -> None:
+    opened.filelist[3].extract_version = 99
+
+
 def drop_one(opened: zipfile.ZipFile) -> None:
     del opened.filelist[3]
 
@@ -123,7 +127,7 @@ def name_one_twice(opened: zipfile.ZipFile) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        set_comment, set_extra, set_flags, set_method, set_date,
+        set_comment, set_extra, set_flags, set_method, set_date, set_version,
         drop_one, drop_the_last, drop_the_first, name_one_twice,
     ],
 )  # fmt: skip

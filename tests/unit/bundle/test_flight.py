@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any
 
 import pytest
 
+from domain.bundle import flight as flight_module
 from domain.bundle.flight import Flight
-from domain.errors import Conflict
+from domain.errors import Conflict, TimedOut
 from tests.fakes import SameThread, threads
+
+
+def unasked() -> None:
+    """A checkpoint that passes."""
 
 
 def test_results_come_in_the_order_in_which_the_work_was_started() -> None:
@@ -21,7 +28,7 @@ def test_results_come_in_the_order_in_which_the_work_was_started() -> None:
         late.set()
         return "second"
 
-    with threads(2) as pool, Flight[str](pool, 2) as flight:
+    with threads(2) as pool, Flight[str](pool, 2, unasked) as flight:
         flight.start(1, lambda: str(late.wait(30)))
         flight.start(1, second)
         assert [flight.take(), flight.take()] == ["True", "second"]
@@ -29,18 +36,20 @@ def test_results_come_in_the_order_in_which_the_work_was_started() -> None:
 
 
 def test_no_more_is_started_than_there_is_room_for() -> None:
-    with Flight[None](SameThread(), 10) as flight:
+    with Flight[None](SameThread(), 10, unasked) as flight:
         assert flight.has_room(11), "or a larger one would never be started"
         flight.start(4, lambda: None)
         assert flight.has_room(6)
         assert not flight.has_room(7)
-        flight.make_room(7)
-        assert not flight
+        ended: list[int] = []
+        flight.start(7, lambda: ended.append(7))
+        assert flight.has_room(3)
+        assert not flight.has_room(4), "the first one was taken, and the second has its room"
 
 
 def test_what_is_under_way_at_the_end_is_waited_for() -> None:
     ended = []
-    with threads(1) as pool, Flight[None](pool, 10) as flight:
+    with threads(1) as pool, Flight[None](pool, 10, unasked) as flight:
         for number in range(5):
             flight.start(1, lambda number=number: ended.append(number))  # type: ignore[misc]
     assert ended == list(range(5))
@@ -50,7 +59,7 @@ def test_an_error_of_the_last_one_is_not_lost() -> None:
     def fail() -> None:
         raise Conflict("changed")
 
-    with pytest.raises(Conflict), Flight[None](SameThread(), 10) as flight:
+    with pytest.raises(Conflict), Flight[None](SameThread(), 10, unasked) as flight:
         flight.start(1, fail)
 
 
@@ -71,7 +80,7 @@ def test_after_an_error_nothing_is_begun_and_nothing_is_left_under_way() -> None
             return future
 
     def in_flight() -> None:
-        with Flight[None](Watched(), 10) as flight:
+        with Flight[None](Watched(), 10, unasked) as flight:
             flight.start(1, work)
             flight.start(1, never.set)
             begun.wait(30)
@@ -89,7 +98,7 @@ def test_what_was_cancelled_is_not_waited_for_behind_other_jobs_work() -> None:
     over = threading.Event()
 
     def fail(pool: Executor) -> None:
-        with Flight[None](pool, 10) as flight:
+        with Flight[None](pool, 10, unasked) as flight:
             flight.start(1, lambda: None)
             raise Conflict("changed")
 
@@ -99,3 +108,53 @@ def test_what_was_cancelled_is_not_waited_for_behind_other_jobs_work() -> None:
             fail(pool)
         assert not others.done()
         over.set()
+
+
+def test_who_waits_behind_others_work_is_asked_whether_it_may_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flight_module, "LOOK_EVERY", 0.001)
+    over, asked = threading.Event(), []
+
+    def checkpoint() -> None:
+        asked.append(1)
+        if len(asked) == 3:
+            raise TimedOut("its time is over")
+
+    def wait_behind(pool: Executor) -> None:
+        with Flight[None](pool, 10, checkpoint) as flight:
+            flight.start(1, lambda: None)
+            flight.take()
+
+    with threads(1) as pool:
+        others = pool.submit(over.wait, 30)
+        with pytest.raises(TimedOut):
+            wait_behind(pool)
+        assert not others.done()
+        over.set()
+
+
+def test_an_error_keeps_nothing_alive() -> None:
+    """A build that ends so holds megabytes, and the garbage collector may come late."""
+
+    class Bytes:
+        pass
+
+    def fail() -> None:
+        raise Conflict("changed")
+
+    def build(pool: Executor) -> weakref.ref[Bytes]:
+        data = Bytes()
+        held = weakref.ref(data)
+        try:
+            with Flight[None](pool, 10, unasked) as flight:
+                flight.start(1, fail)
+                flight.take()
+        except Conflict:
+            return held
+        raise AssertionError(data)
+
+    gc.disable()
+    try:
+        with threads(1) as pool:
+            assert build(pool)() is None
+    finally:
+        gc.enable()
