@@ -26,7 +26,7 @@ class Fleet:
     photo_cpu: float = 0.1
     video_cpu: float = 0.19
     busy: float = 0.87
-    worth: float = 1.0
+    cpus_per_vcpu: float = 1.0
     vcpus: float = 1.0
     memory_gb: float = 4.0
     photos_in_a_job: float = 30
@@ -38,14 +38,14 @@ class Fleet:
     @property
     def rate(self) -> float:
         """Photos a second of one task."""
-        return self.vcpus * self.worth * self.busy / self.photo_cpu
+        return self.vcpus * self.cpus_per_vcpu * self.busy / self.photo_cpu
 
 
 UNITS = {
     "photo_cpu": "CPU seconds of a photo",
     "video_cpu": "CPU seconds of a video",
     "busy": "share of the time that a CPU works under load",
-    "worth": "how many of the CPUs on which the seconds were measured a vCPU is",
+    "cpus_per_vcpu": "how many of the CPUs on which the seconds were measured a vCPU is",
     "vcpus": "of a task",
     "memory_gb": "of a task, in GB",
     "photos_in_a_job": "on average",
@@ -96,7 +96,7 @@ def asks(seconds: float) -> int:
 
 def costs(fleet: Fleet) -> str:
     jobs, memory = 1000 / fleet.photos_in_a_job, fleet.memory_gb / fleet.vcpus
-    photos, videos = (1000 * cpu / fleet.busy / fleet.worth for cpu in (fleet.photo_cpu, fleet.video_cpu))
+    photos, videos = (1000 * cpu / fleet.busy / fleet.cpus_per_vcpu for cpu in (fleet.photo_cpu, fleet.video_cpu))
     rows = (
         ("vCPU-seconds of Fargate", photos, videos),
         ("GB-seconds of Fargate", photos * memory, videos * memory),
@@ -128,7 +128,7 @@ def burst(fleet: Fleet, photos: float) -> list[str]:
     enough = next(tasks for tasks in itertools.count(1) if lasting(fleet, photos, tasks)[0] <= BACKLOG_TARGET)
     return [
         f"{photos:,.0f}",
-        f"{fleet.worth:g} of our CPUs",
+        f"{fleet.cpus_per_vcpu:g} of our CPUs",
         f"{mean:.1f}, {high:.0f}",
         f"{needed(fleet, mean)}, {needed(fleet, high)}",
         f"{wait / MINUTE:.0f}",
@@ -151,7 +151,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def page(fleet: Fleet, days: Sequence[float] = (30_000, 100_000, 300_000)) -> list[str]:
     """The tables of docs/scaling.md."""
-    return [costs(fleet), bursts([fleet, replace(fleet, worth=fleet.worth * HALF)], days), polls((1, 3, 10, 30))]
+    slower = replace(fleet, cpus_per_vcpu=fleet.cpus_per_vcpu * HALF)
+    return [costs(fleet), bursts([fleet, slower], days), polls((1, 3, 10, 30))]
 
 
 def positive(text: str) -> float:
