@@ -25,7 +25,7 @@ class Fleet:
 
     photo_cpu: float = 0.1
     video_cpu: float = 0.19
-    busy: float = 0.87
+    busy: float = 0.8
     cpus_per_vcpu: float = 1.0
     vcpus: float = 1.0
     memory_gb: float = 4.0
