@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -75,15 +74,30 @@ def needed(fleet: Fleet, photos_a_second: float) -> int:
 
 
 def lasting(fleet: Fleet, photos_a_day: float, tasks: float) -> tuple[float, float]:
-    """Seconds that a job waits at most in a burst, and for which a backlog is left after it.
+    """Seconds that a photo waits at most in a burst, and for which a backlog is left after it.
 
-    Until the lag is over only those tasks work that the day's mean needs, and then so many.
+    First come, first served. Until the lag is over, perhaps after the burst, only those tasks work that the day's
+    mean needs, and then so many.
     """
-    mean, all_of_them = photos_a_day / DAY, tasks * fleet.rate
-    high = mean * fleet.burst
-    early = max(0.0, high - min(tasks, needed(fleet, mean)) * fleet.rate) * fleet.lag
-    late = max(0.0, early + (high - all_of_them) * (fleet.burst_hours * HOUR - fleet.lag))
-    return max(early, late) / all_of_them, late / (all_of_them - mean) if all_of_them > mean else math.inf
+    mean, late = photos_a_day / DAY, tasks * fleet.rate
+    early = min(tasks, needed(fleet, mean)) * fleet.rate
+    high, end, lag = mean * fleet.burst, fleet.burst_hours * HOUR, fleet.lag
+
+    def waits(came: float) -> float:
+        """Seconds, of who came at this second of the burst, where there is a backlog until then."""
+        before = high * came
+        return (before / early if before <= early * lag else lag + (before - early * lag) / late) - came
+
+    # The wait grows until those come who are served when the lag is over; from there it grows or falls to the end.
+    longest = max(0.0, waits(min(end, early * lag / high)), waits(end))
+    left = max(0.0, high * end - early * min(end, lag) - late * max(0.0, end - lag))
+    if late <= mean:
+        return longest, math.inf
+    few_yet = max(0.0, lag - end)
+    for_all = left - (early - mean) * few_yet
+    if for_all > 0:
+        return longest, few_yet + for_all / (late - mean)
+    return longest, left and left / (early - mean)
 
 
 def asks(seconds: float) -> int:
@@ -125,7 +139,8 @@ def burst(fleet: Fleet, photos: float) -> list[str]:
     mean = photos / DAY
     high = mean * fleet.burst
     wait, after = lasting(fleet, photos, fleet.max_tasks)
-    enough = next(tasks for tasks in itertools.count(1) if lasting(fleet, photos, tasks)[0] <= BACKLOG_TARGET)
+    up_to_all = range(1, needed(fleet, high) + 1)
+    enough = (str(tasks) for tasks in up_to_all if lasting(fleet, photos, tasks)[0] <= BACKLOG_TARGET)
     return [
         f"{photos:,.0f}",
         f"{fleet.cpus_per_vcpu:g} of our CPUs",
@@ -133,7 +148,7 @@ def burst(fleet: Fleet, photos: float) -> list[str]:
         f"{needed(fleet, mean)}, {needed(fleet, high)}",
         f"{wait / MINUTE:.0f}",
         f"{after / MINUTE:.0f}",
-        str(enough),
+        next(enough, "none"),
     ]
 
 
