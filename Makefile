@@ -52,7 +52,7 @@ test-faults: setup  ## broken wires, refusals and kills (minutes)
 soak: setup  ## three workers under random faults: make soak [MINUTES=30] [SEED=…]
 	$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),30) $(if $(SEED),--seed $(SEED))
 
-mutants: setup  ## fifteen small faults in copies of the worker, each of which the soak must find (half an hour)
+mutants: setup  ## sixteen small faults in copies of the worker, each of which the soak must find (half an hour)
 	$(BIN)/python -m tests.soak.mutate $(if $(MUTANT),"$(MUTANT)")
 
 plain: setup  ## the soak's faults to plain consumers, too: make plain NODE=…/node_modules CELERY=…/bin/python [ONLY=row] (half an hour)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -25,8 +24,8 @@ class Fleet:
 
     photo_cpu: float = 0.1
     video_cpu: float = 0.19
-    busy: float = 0.87
-    worth: float = 1.0
+    busy: float = 0.8
+    cpus_per_vcpu: float = 1.0
     vcpus: float = 1.0
     memory_gb: float = 4.0
     photos_in_a_job: float = 30
@@ -38,14 +37,14 @@ class Fleet:
     @property
     def rate(self) -> float:
         """Photos a second of one task."""
-        return self.vcpus * self.worth * self.busy / self.photo_cpu
+        return self.vcpus * self.cpus_per_vcpu * self.busy / self.photo_cpu
 
 
 UNITS = {
     "photo_cpu": "CPU seconds of a photo",
     "video_cpu": "CPU seconds of a video",
     "busy": "share of the time that a CPU works under load",
-    "worth": "how many of the CPUs on which the seconds were measured a vCPU is",
+    "cpus_per_vcpu": "how many of the CPUs on which the seconds were measured a vCPU is",
     "vcpus": "of a task",
     "memory_gb": "of a task, in GB",
     "photos_in_a_job": "on average",
@@ -75,15 +74,30 @@ def needed(fleet: Fleet, photos_a_second: float) -> int:
 
 
 def lasting(fleet: Fleet, photos_a_day: float, tasks: float) -> tuple[float, float]:
-    """Seconds that a job waits at most in a burst, and for which a backlog is left after it.
+    """Seconds that a photo waits at most in a burst, and for which a backlog is left after it.
 
-    Until the lag is over only those tasks work that the day's mean needs, and then so many.
+    First come, first served. Until the lag is over, perhaps after the burst, only those tasks work that the day's
+    mean needs, and then so many.
     """
-    mean, all_of_them = photos_a_day / DAY, tasks * fleet.rate
-    high = mean * fleet.burst
-    early = max(0.0, high - min(tasks, needed(fleet, mean)) * fleet.rate) * fleet.lag
-    late = max(0.0, early + (high - all_of_them) * (fleet.burst_hours * HOUR - fleet.lag))
-    return max(early, late) / all_of_them, late / (all_of_them - mean) if all_of_them > mean else math.inf
+    mean, late = photos_a_day / DAY, tasks * fleet.rate
+    early = min(tasks, needed(fleet, mean)) * fleet.rate
+    high, end, lag = mean * fleet.burst, fleet.burst_hours * HOUR, fleet.lag
+
+    def waits(came: float) -> float:
+        """Seconds, of who came at this second of the burst, where there is a backlog until then."""
+        before = high * came
+        return (before / early if before <= early * lag else lag + (before - early * lag) / late) - came
+
+    # The wait grows until those come who are served when the lag is over; from there it grows or falls to the end.
+    longest = max(0.0, waits(min(end, early * lag / high)), waits(end))
+    left = max(0.0, high * end - early * min(end, lag) - late * max(0.0, end - lag))
+    if late <= mean:
+        return longest, math.inf
+    few_yet = max(0.0, lag - end)
+    for_all = left - (early - mean) * few_yet
+    if for_all > 0:
+        return longest, few_yet + for_all / (late - mean)
+    return longest, left and left / (early - mean)
 
 
 def asks(seconds: float) -> int:
@@ -96,7 +110,7 @@ def asks(seconds: float) -> int:
 
 def costs(fleet: Fleet) -> str:
     jobs, memory = 1000 / fleet.photos_in_a_job, fleet.memory_gb / fleet.vcpus
-    photos, videos = (1000 * cpu / fleet.busy / fleet.worth for cpu in (fleet.photo_cpu, fleet.video_cpu))
+    photos, videos = (1000 * cpu / fleet.busy / fleet.cpus_per_vcpu for cpu in (fleet.photo_cpu, fleet.video_cpu))
     rows = (
         ("vCPU-seconds of Fargate", photos, videos),
         ("GB-seconds of Fargate", photos * memory, videos * memory),
@@ -125,15 +139,16 @@ def burst(fleet: Fleet, photos: float) -> list[str]:
     mean = photos / DAY
     high = mean * fleet.burst
     wait, after = lasting(fleet, photos, fleet.max_tasks)
-    enough = next(tasks for tasks in itertools.count(1) if lasting(fleet, photos, tasks)[0] <= BACKLOG_TARGET)
+    up_to_all = range(1, needed(fleet, high) + 1)
+    enough = (str(tasks) for tasks in up_to_all if lasting(fleet, photos, tasks)[0] <= BACKLOG_TARGET)
     return [
         f"{photos:,.0f}",
-        f"{fleet.worth:g} of our CPUs",
+        f"{fleet.cpus_per_vcpu:g} of our CPUs",
         f"{mean:.1f}, {high:.0f}",
         f"{needed(fleet, mean)}, {needed(fleet, high)}",
         f"{wait / MINUTE:.0f}",
         f"{after / MINUTE:.0f}",
-        str(enough),
+        next(enough, "none"),
     ]
 
 
@@ -151,7 +166,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def page(fleet: Fleet, days: Sequence[float] = (30_000, 100_000, 300_000)) -> list[str]:
     """The tables of docs/scaling.md."""
-    return [costs(fleet), bursts([fleet, replace(fleet, worth=fleet.worth * HALF)], days), polls((1, 3, 10, 30))]
+    slower = replace(fleet, cpus_per_vcpu=fleet.cpus_per_vcpu * HALF)
+    return [costs(fleet), bursts([fleet, slower], days), polls((1, 3, 10, 30))]
 
 
 def positive(text: str) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import deque
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from tools.capacity import (
     VIDEO_JOB,
     Fleet,
     asks,
+    burst,
     lasting,
     needed,
     page,
@@ -75,13 +78,52 @@ def test_what_it_says_beside_the_tables_follows_from_the_same_numbers() -> None:
     [
         (1, 3600, 4000),  # 10 photos a second too many for an hour
         (2, 50, 1000 / 19),  # 1,000 photos of the first 100 s, which two tasks never make up for during the burst
-        (4, 25, 0),
+        (4, 50, 0),  # who comes after 50 s is the 1,000th, and one task has done so many after 100 s
     ],
 )
 def test_a_burst_waits_for_the_tasks_that_it_lacks_and_for_those_that_start(
     tasks: int, wait: float, after: float
 ) -> None:
     assert lasting(EASY, 86_400, tasks) == pytest.approx((wait, after))
+
+
+@pytest.mark.parametrize(
+    ("fleet", "photos_a_day", "tasks"),
+    [
+        (Fleet(burst_hours=0.01), 300_000, 10),  # over long before the other tasks are there
+        (replace(EASY, burst_hours=60 / HOUR), 86_400, 4),
+        (replace(EASY, burst_hours=10 / HOUR), 86_400, 4),  # its backlog is gone before they are there
+        (replace(EASY, burst_hours=0.1), 86_400, 4),
+        (replace(EASY, burst_hours=0.1), 86_400, 1),
+    ],
+)
+def test_a_burst_lasts_as_it_does_where_it_is_played_step_by_step(
+    fleet: Fleet, photos_a_day: float, tasks: int
+) -> None:
+    assert lasting(fleet, photos_a_day, tasks) == pytest.approx(played(fleet, photos_a_day, tasks), abs=0.5)
+
+
+def played(fleet: Fleet, photos_a_day: float, tasks: int, step: float = 0.1) -> tuple[float, float]:
+    """As `lasting`: the photos of each tenth of a second wait in a queue, and are served in turn."""
+    mean, end, longest = photos_a_day / 86_400, fleet.burst_hours * HOUR, 0.0
+    queue: deque[tuple[float, float]] = deque()
+    for now in (tick * step for tick in range(100_000)):
+        queue.append((now, mean * step * (fleet.burst if now < end else 1)))
+        at_work = tasks if now >= fleet.lag else min(tasks, needed(fleet, mean))
+        capacity = at_work * fleet.rate * step
+        while queue and capacity > 0:
+            came, photos = queue.popleft()
+            longest = max(longest, now - came)
+            if photos > capacity + 1e-9:
+                queue.appendleft((came, photos - capacity))
+            capacity -= photos
+        if not queue and now >= end:
+            return longest, now - end
+    raise AssertionError("it never ends")
+
+
+def test_where_tasks_come_too_late_for_the_alarm_no_number_of_them_is_enough() -> None:
+    assert burst(replace(FLEET, lag=2 * BACKLOG_TARGET), 300_000)[-1] == "none"
 
 
 def test_a_fleet_that_is_too_small_for_the_mean_never_catches_up() -> None:
