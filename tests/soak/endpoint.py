@@ -48,6 +48,7 @@ class WatchedEndpoint(ScriptedEndpoint):
         self._completing = threading.Lock()
         self._receiving = threading.Lock()
         self._begun: dict[str, str] = {}
+        self._copied_into: set[str] = set()
         self._record = record
         self.kept: set[str] = set()
 
@@ -88,11 +89,19 @@ class WatchedEndpoint(ScriptedEndpoint):
                 if refusal:
                     return refusal.answer(operation)
                 answer = super().answer(method, path, headers, body)
+                self._note_copies(operation, path, headers, answer[0])
                 return self._with_crc(answer, headers) if COPY_SOURCE in _lower(headers) else answer
         answer = super().answer(method, path, headers, body)
         if operation == "CreateMultipartUpload" and (upload_id := re.search(rb"<UploadId>(.+?)<", answer[2])):
             self._begun[upload_id[1].decode()] = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
         return answer[0], answer[1], _UPLOAD.sub(self._with_begun, answer[2])
+
+    def _note_copies(self, operation: str, path: str, headers: Mapping[str, str], status: int) -> None:
+        upload_id = _upload_id(path)
+        if status == OK and COPY_SOURCE in _lower(headers):
+            self._copied_into.add(upload_id)
+        elif status == OK and operation == "CompleteMultipartUpload" and upload_id in self._copied_into:
+            self._record.copied.append(listing_of(path.encode()))
 
     def _with_begun(self, upload: re.Match[bytes]) -> bytes:
         return b"%b<Initiated>%b<" % (upload[1], self._begun[upload[2].decode()].encode())
@@ -113,8 +122,8 @@ class WatchedEndpoint(ScriptedEndpoint):
 
     def _refusal(self, operation: str, path: str, headers: Mapping[str, str]) -> AwsError | None:
         parts = urlsplit(path)
-        upload_id = re.search(r"uploadId=([^&]+)", parts.query)
-        if upload_id and self.forward("GET", f"{parts.path}?uploadId={upload_id[1]}", {}, b"")[0] != OK:
+        upload_id = _upload_id(path)
+        if upload_id and self.forward("GET", f"{parts.path}?uploadId={upload_id}", {}, b"")[0] != OK:
             return NO_SUCH_UPLOAD
         conditions = _lower(headers)
         if operation == "UploadPart":
@@ -143,6 +152,11 @@ class WatchedEndpoint(ScriptedEndpoint):
     def _source(self, method: str, headers: Mapping[str, str], more: Mapping[str, str]) -> AwsAnswer:
         signed = {"Authorization": headers["authorization"]}  # moto shows nothing without, whatever it says
         return self.forward(method, f"/{headers[COPY_SOURCE]}", {**signed, **more}, b"")
+
+
+def _upload_id(path: str) -> str:
+    found = re.search(r"uploadId=([^&]+)", urlsplit(path).query)
+    return found[1] if found else ""
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:

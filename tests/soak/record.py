@@ -83,6 +83,8 @@ class Record:
     deliveries: list[Delivery] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
+    copied: list[str] = field(default_factory=list)
+    """The listings, each time that a bundle was completed of which S3 had copied a part."""
 
     def begin(self, name: str, whom: str, at: float) -> None:
         """A trouble that lasts until `end`."""

@@ -93,6 +93,8 @@ def run(
         found.must(EXITS.issuperset(fleet.exits), f"workers ended with other statuses: {Counter(fleet.exits)}")
         found.check_budgets(profile, fleet.faults.total())
         found.wrong.extend(fleet.unexpected_errors())
+        found.counts["bundles completed of which S3 had copied a part"] = len(record.copied)
+        found.must(bool(record.copied), "S3 copied a part of no bundle")
     return Outcome(seed, lasted, fleet.faults, Counter(fleet.exits), found)
 
 

@@ -190,3 +190,18 @@ def test_a_copied_part_has_its_crc_and_that_of_a_changed_source_is_refused(moto_
                 upload.copy(3, source, range(5 * MIB))
         (target,) = bucket.objects.list("target")
         assert b"".join(bucket.objects.read("target", target.etag)) == data[1 : 1 + 5 * MIB] + b"end"
+
+
+def test_of_the_bundles_those_are_noted_of_which_a_part_was_copied(moto_url: str, record: Record) -> None:
+    with WatchedEndpoint(moto_url, record) as endpoint:
+        bucket = Bucket(endpoint.url)
+        bucket.put("7/raw/a.pdf", bytes(6 * MIB))
+        (source,) = bucket.objects.list("7/raw/")
+        for key, copies in (("7/processed/zip/7.zip", 1), ("8/processed/zip/8.zip", 0)):
+            with bucket.objects.replace(key, None, "application/zip", {}) as upload:
+                for number in range(1, 1 + copies):
+                    upload.copy(number, source, range(5 * MIB))
+                upload.part(1 + copies, b"end")
+                assert record.copied == []
+            record.copied, copied = [], record.copied
+            assert copied == ["7"] * copies
