@@ -64,7 +64,7 @@ class Requests:
     sqs: float = 0.0
 
 
-PHOTO, PHOTO_JOB, VIDEO_JOB = Requests(5, 2), Requests(9, 4, 3), Requests(18, 17, 3.3)
+PHOTO, PHOTO_JOB, VIDEO_JOB = Requests(5, 2), Requests(9, 4, 3), Requests(18, 18, 3.3)
 """Of a photo; of its job, beside its photos; of a job of one video."""
 
 
