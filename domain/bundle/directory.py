@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 from collections.abc import Callable, Sequence
 from operator import attrgetter
@@ -33,7 +34,7 @@ def held(objects: Objects, bundle: Entry) -> list[ArchiveEntry]:
             start = archive.start_dir
             entries = [_entry(info) for info in archive.infolist()]
         ours = directory(entries, start) == tail.after(start) and _contiguous(entries, start)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, Archived):
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, Archived):
         return []
     return entries if ours else []
 

@@ -27,14 +27,14 @@ def confirm(run: Run, made: Mapping[Source, Outcome]) -> dict[Source, Outcome]:
         return {entry.key: entry.etag for entry in entries}
 
     uploads = outlasting(run.outlast, listed)
+    # Within a video's hour somebody else, a scanner of malware, say, may have put a tag, which would be lost.
+    waited = any(source.type.kind is Kind.VIDEO for source in made)
 
     def one(source: Source) -> Outcome:
         if uploads.get(source.raw.key) != source.etag:
             why = f"{source.raw.key} was uploaded again, or deleted, while it was processed"
             raise Conflict(why, source.type.kind.code)
-        # Within a video's hour a scanner may tag it, whose tag would be lost.
-        tagged = source.tagged if source.type.kind is Kind.PHOTO else None
-        run.ports.objects.mark_processed(source.raw.key, source.version, tagged)
+        run.ports.objects.mark_processed(source.raw.key, source.version, None if waited else source.tagged)
         return made[source]
 
     return {**made, **each(done, one, run.ports.transfers, run, Code.PROCESSING_FAILED)}

@@ -13,7 +13,7 @@ from domain.bundle.layout import LAYOUT
 from domain.bundle.plan import PartSizes
 from domain.bundle.stream import stream
 from domain.bundle_paths import NAMING
-from domain.errors import CannotCopy, Conflict, NotFound, Transient
+from domain.errors import Archived, CannotCopy, Conflict, NotFound, Transient
 from domain.model import Bundle
 from domain.outlast import outlasting
 from domain.ports import Entry, Head, Upload
@@ -100,6 +100,10 @@ class _Builder:
                 if not self._copies:
                     raise
                 self._copies = False
+            except Archived as error:
+                if self._copies:
+                    raise
+                raise Transient(f"S3 copied no part just now, and to send its bytes: {error}") from error
             except (Conflict, NotFound):
                 rebuilds += 1
         raise Transient(f"other jobs of the listing replaced {self._key} {REBUILDS} times while it was built")

@@ -18,7 +18,7 @@ from domain.bundle.assembler import Assembler
 from domain.bundle.names import Names
 from domain.bundle.plan import PartSizes, draw_up
 from domain.bundle.stream import stream
-from domain.errors import Archived, CannotCopy, Conflict, LeaseLost
+from domain.errors import Archived, CannotCopy, Conflict, LeaseLost, Transient
 from domain.model import Bundle, Job
 from domain.ports import Entry
 from domain.rendition_cache import RenditionCache, RenditionRoom
@@ -197,6 +197,21 @@ def test_copied_bytes_that_are_not_what_the_directory_says_are_refused(objects: 
     assert objects.called("complete") == [KEY, KEY]
     assert made.sent == made.size
     assert len(paths(objects)) == 21
+
+
+def test_what_was_not_copied_and_is_archived_comes_back_later(objects: Counting) -> None:
+    """S3 may copy it then. Without a copy that failed it would be restored first, and fails at once."""
+    objects.put(f"{PHOTOS}new.jpg", JPEG)
+    objects.copies = False
+
+    def before(method: str, key: str) -> None:
+        if method == "read" and key == f"{PHOTOS}05.jpg":
+            raise Archived("it is archived")
+
+    objects.before = before
+    with pytest.raises(Transient, match="it is archived") as raised:
+        bundle(objects)
+    assert type(raised.value) is Transient
 
 
 def test_a_streamed_bundle_that_is_refused_is_an_error(objects: Counting) -> None:

@@ -138,7 +138,9 @@ def test_a_bundle_that_we_would_not_have_written_so_is_not_reused(
     assert Ranges(rewritten(change)).held() == []
 
 
-@pytest.mark.parametrize("data", [b"", b"x", b"PK\5\6" + bytes(18), b"x" * 100_000, BUNDLE[:-1], BUNDLE + b"x"])
+@pytest.mark.parametrize(
+    "data", [b"", b"x", b"PK\5\6" + bytes(18), b"x" * 100_000, BUNDLE[:-1], BUNDLE + b"x", BUNDLE[START // 2 :]]
+)
 def test_what_is_no_bundle_is_not_reused(data: bytes) -> None:
     assert Ranges(data).held() == []
 

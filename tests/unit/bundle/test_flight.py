@@ -132,6 +132,34 @@ def test_who_waits_behind_others_work_is_asked_whether_it_may_go_on(monkeypatch:
         over.set()
 
 
+class Hanging(Future[Any]):
+    """It runs for three looks, and is done then."""
+
+    looks = 0
+
+    def running(self) -> bool:
+        self.looks += 1
+        if self.looks == 3:
+            self.set_result(None)
+        return True
+
+
+def test_what_hangs_is_no_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkpoint would note some, and nobody would ever see that the job is stuck."""
+    monkeypatch.setattr(flight_module, "LOOK_EVERY", 0.001)
+    future, asked = Hanging(), list[int]()
+
+    class Pool(SameThread):
+        def submit(self, fn: Callable[..., object], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            return future
+
+    with Flight[None](Pool(), 10, lambda: asked.append(1)) as flight:
+        flight.start(1, lambda: None)
+        flight.take()
+    assert future.looks == 3
+    assert not asked
+
+
 def test_an_error_keeps_nothing_alive() -> None:
     """A build that ends so holds megabytes, and the garbage collector may come late."""
 
