@@ -6,13 +6,31 @@ elsewhere excuses nothing.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from tests.soak.plan import FREEZE, KILL, SERVICES, TERMINATE, WIRE_FAULTS
-from tests.soak.record import DELETE, EXTEND, GET, LEASE, NOTE, OK, OUT, PUT, SUBMIT, Delivery, Record, Request
+from tests.soak.record import (
+    DELETE,
+    EVERYBODY,
+    EXTEND,
+    GET,
+    LEASE,
+    NOTE,
+    OK,
+    OUT,
+    PUT,
+    SUBMIT,
+    Delivery,
+    Record,
+    Request,
+)
 
 GRACE = 3.0
 """Seconds that a busy machine may take between two things of which one follows the other at once."""
 LATE = 1.0
 """Seconds that a request may take from its process to its service where nothing holds it up."""
+ALONE, ALONE_SECONDS = 3, 10.0
+"""So often, and for so long, a job meets what others don't before it has failed on its own."""
 EVER = float("-inf")
 BREAKS = {service: {f"{service}: {fault}" for fault in ("cut", "reset", "stalled")} for service in SERVICES}
 """What loses a request or its answer; a wire that is only slow or delayed loses neither."""
@@ -97,7 +115,18 @@ class Excuses:
             or self._record.befell(process, BREAKS["SQS"] | {FREEZE}, since, until)
             or self._record.refused(process, {receive.handle}, since, until)
             or self._record.failed(process, {receive.message_id, receive.listing}, since, until)
+            or self._failed_alone(process, {receive.message_id, receive.listing}, since, until)
         )
+
+    def _failed_alone(self, process: str, abouts: Collection[str], since: float, until: float) -> str:
+        """By the contract it is the job's own, where it goes on twice more, at least 10 s long, and nothing is out."""
+        hits = [
+            each
+            for each in self._record.refusals(process, abouts, since, until)
+            if not self._record.befell(EVERYBODY, {OUT[each.service]}, each.since, each.until)
+        ]
+        alone = len(hits) >= ALONE and hits[-1].until - hits[0].since >= ALONE_SECONDS
+        return f"{len(hits)} refusals, the last one of {hits[-1].operation}" if alone else ""
 
     def of_giving_up(self, message_id: str) -> str:
         """Why a good job came to nothing on all of its receives; one without a fault is enough to refute it."""

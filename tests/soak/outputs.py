@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from zipfile import BadZipFile
 
 from PIL import Image, ImageStat
 
@@ -86,9 +87,12 @@ def check_bundles(world: World, sent: Sequence[Sent], evidence: Evidence, found:
                 if output["errorCode"] and output["rawKey"] in good:
                     given_up.add(each.listing_id)  # its video may be finished after the bundle
     for listing, keys in named.items():
-        with world.bundle(listing) as bundle:
-            found.must(bundle.testzip() is None, f"the bundle of listing {listing} is damaged")
-            held = Counter(_digest(bundle.read(info)) for info in bundle.infolist())
+        try:
+            with world.bundle(listing) as bundle:
+                held = Counter(_digest(bundle.read(info)) for info in bundle.infolist())
+        except BadZipFile as error:
+            found.wrong.append(f"the bundle of listing {listing} is damaged: {error}")
+            continue
         processed = world.keys(f"{listing}/processed/") - world.keys(f"{listing}/processed/zip/")
         there = Counter(_digest(world.read(key)) for key in processed)
         # What a job left that died before its bundle is in the bundle of the next one, if there is one.

@@ -138,15 +138,16 @@ class Record:
         self, process: str, abouts: Collection[str], since: float, until: float, operations: Collection[str] = ()
     ) -> str:
         """The first planned answer that the process got to a request about this in this time, "" where none."""
-        hits = self._refusals(process, abouts, since, until)
+        hits = self.refusals(process, abouts, since, until)
         named = (each for each in hits if not operations or each.operation in operations)
         return next((f"{each.status} on {each.operation}" for each in named), "")
 
     def failed(self, process: str, abouts: Collection[str], since: float, until: float) -> str:
         """The same, of plain 500s alone, which nobody takes for an outage at once."""
-        hits = self._refusals(process, abouts, since, until)
+        hits = self.refusals(process, abouts, since, until)
         return next((f"500 on {each.operation}" for each in hits if each.status == INTERNAL_ERROR), "")
 
-    def _refusals(self, process: str, abouts: Collection[str], since: float, until: float) -> Iterator[Request]:
+    def refusals(self, process: str, abouts: Collection[str], since: float, until: float) -> Iterator[Request]:
+        """The planned answers that the process got to requests about this in this time."""
         own = (each for each in self.requests if each.planned and each.process == process and each.about in abouts)
         return (each for each in own if since <= each.until and each.since <= until)

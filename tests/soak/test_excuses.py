@@ -59,6 +59,32 @@ class TestGivingUp:
         assert not found.of_giving_up("m")
 
 
+class TestAReceive:
+    """By ME, from 100 on, given back at 115."""
+
+    RETURNED = request(RETURN, 115, "h1")
+    HITS = tuple(request(PUT, at, "5", status=400) for at in (102.0, 103.0, 113.0))
+
+    @pytest.mark.parametrize(
+        ("hits", "excused"),
+        [
+            (HITS, True),
+            (HITS[:2], False),
+            (HITS[::2], False),
+            ((*HITS[:2], request(PUT, 111, "5", status=400)), False),
+            ((*HITS[:2], request(PUT, 113, "6", status=400)), False),
+            ((*HITS[:2], request(PUT, 113, "5", OTHER, status=400)), False),
+            ((*HITS, Trouble(OUT["S3"], EVERYBODY, 101, 120)), False),
+            ((*HITS, Trouble(OUT["MediaConvert"], EVERYBODY, 101, 120)), True),
+        ],
+    )
+    def test_is_excused_by_refusals_that_go_on_while_the_service_is_there(
+        self, hits: tuple[Request | Trouble, ...], excused: bool
+    ) -> None:
+        receive = delivery(1, 100)
+        assert bool(excuses(receive, self.RETURNED, *hits).of_a_receive(receive)) is excused
+
+
 class TestPoison:
     RECEIVES = (delivery(1, 100), delivery(2, 120, TWIN), delivery(3, 140, OTHER))
     FIRST = Trouble(KILL, ME, 101)
