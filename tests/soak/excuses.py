@@ -119,7 +119,7 @@ class Excuses:
         )
 
     def _failed_alone(self, process: str, abouts: Collection[str], since: float, until: float) -> str:
-        """By the contract it is the job's own, where it goes on twice more, at least 10 s long, and nothing is out."""
+        """By the contract it is the job's own: it goes on twice more, 10 s at least, and nothing is out."""
         hits = [
             each
             for each in self._record.refusals(process, abouts, since, until)
