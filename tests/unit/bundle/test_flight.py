@@ -5,8 +5,9 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -19,6 +20,19 @@ from tests.fakes import SameThread, threads
 
 def unasked() -> None:
     """A checkpoint that passes."""
+
+
+@contextmanager
+def busy() -> Iterator[Executor]:
+    """A pool whose only thread does other jobs' work, until the block is over."""
+    over = threading.Event()
+    with threads(1) as pool:
+        others = pool.submit(over.wait, 30)
+        try:
+            yield pool
+            assert not others.done()
+        finally:
+            over.set()
 
 
 def test_results_come_in_the_order_in_which_the_work_was_started() -> None:
@@ -95,24 +109,18 @@ def test_after_an_error_nothing_is_begun_and_nothing_is_left_under_way() -> None
 
 
 def test_what_was_cancelled_is_not_waited_for_behind_other_jobs_work() -> None:
-    over = threading.Event()
-
     def fail(pool: Executor) -> None:
         with Flight[None](pool, 10, unasked) as flight:
             flight.start(1, lambda: None)
             raise Conflict("changed")
 
-    with threads(1) as pool:
-        others = pool.submit(over.wait, 30)
-        with pytest.raises(Conflict):
-            fail(pool)
-        assert not others.done()
-        over.set()
+    with busy() as pool, pytest.raises(Conflict):
+        fail(pool)
 
 
 def test_who_waits_behind_others_work_is_asked_whether_it_may_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flight_module, "LOOK_EVERY", 0.001)
-    over, asked = threading.Event(), []
+    asked: list[int] = []
 
     def checkpoint() -> None:
         asked.append(1)
@@ -124,12 +132,8 @@ def test_who_waits_behind_others_work_is_asked_whether_it_may_go_on(monkeypatch:
             flight.start(1, lambda: None)
             flight.take()
 
-    with threads(1) as pool:
-        others = pool.submit(over.wait, 30)
-        with pytest.raises(TimedOut):
-            wait_behind(pool)
-        assert not others.done()
-        over.set()
+    with busy() as pool, pytest.raises(TimedOut):
+        wait_behind(pool)
 
 
 class Hanging(Future[Any]):
